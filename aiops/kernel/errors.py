@@ -1,0 +1,66 @@
+"""Domain errors: what the core says when it refuses. Each dialect turns them into its own envelope, in one place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+class DomainError(Exception):
+    """Base of all refusals. *code* is stable and machine-readable, *message* is a sentence for people."""
+
+    code = "error"
+
+    def __init__(self, message: str, *, details: str = "", field: str = "", data: dict[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.details = details
+        self.field = field
+        self.data = data or {}
+
+
+class InvalidInput(DomainError):
+    """The caller's data can't be used: *field* names it, the message says what was expected."""
+
+    code = "invalid_input"
+
+
+class UnparsableBody(InvalidInput):
+    """The body as a whole can't be understood (no JSON, wrong top-level type, unknown event)."""
+
+    code = "unparsable_body"
+
+
+class NotFound(DomainError):
+    """There is no such thing, or the actor may not know of it."""
+
+    code = "not_found"
+
+
+class NotAuthenticated(DomainError):
+    """No credential, or one that is unknown, expired or revoked."""
+
+    code = "not_authenticated"
+
+
+class NotPermitted(DomainError):
+    """The actor is known but its role or workspace does not allow this."""
+
+    code = "not_permitted"
+
+
+class Conflict(DomainError):
+    """The thing is not in a state in which this makes sense."""
+
+    code = "conflict"
+
+
+class RateLimited(DomainError):
+    """Too many requests; ``data['retry_after']`` is in whole seconds."""
+
+    code = "rate_limited"
+
+
+class Overloaded(DomainError):
+    """We can't take this now (queue full, database away, stopping); safe to send again after ``data['retry_after']`` s."""
+
+    code = "overloaded"

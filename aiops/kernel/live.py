@@ -1,0 +1,109 @@
+"""Live push: the one function that tells open browsers that something changed.
+
+Any thread may call :func:`publish`. Changes of a workspace are coalesced for a moment and leave as one message
+``{"type": "live.change", "incidents": [ids], "kinds": […], "count": n, "at": …}`` to the Channels group of the workspace; the
+first change after a quiet spell leaves at once. The consumer adds its own running number, so a page notices a gap and resyncs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from channels.layers import get_channel_layer
+
+log = logging.getLogger(__name__)
+
+QUIET = 0.05  # seconds between two messages of one workspace while little happens
+BUSY = 0.25  # … and while a storm passes, so that pushes never eat what ingest needs
+STORM = 50  # changes in one message that count as a storm
+MAX_IDS = 200  # a message that would name more incidents says "many" (an empty list) instead
+
+
+def group(workspace_id: int) -> str:
+    """The Channels group that every open page of the workspace listens to."""
+    return f"workspace.{workspace_id}"
+
+
+@dataclass(slots=True)
+class _Pending:
+    incidents: set[int] = field(default_factory=set)
+    kinds: set[str] = field(default_factory=set)
+    count: int = 0
+    next_at: float = 0.0
+    scheduled: bool = False
+
+
+class LivePush:
+    """Coalesces changes and posts them from one event loop: the web server's, or a thread of our own elsewhere."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._pending: dict[int, _Pending] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def bind(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        """Use *loop* from now on (lifespan start-up); None forgets it (shutdown)."""
+        with self._lock:
+            self._loop = loop
+            self._pending.clear()
+
+    def publish(self, workspace_id: int, incidents: Iterable[int], kind: str, count: int = 1) -> None:
+        """Tell the open pages of a workspace that *incidents* changed. Never blocks, never raises; call it after commit."""
+        try:
+            loop = self._running_loop()
+            with self._lock:
+                pending = self._pending.setdefault(workspace_id, _Pending())
+                pending.incidents.update(incidents)
+                pending.kinds.add(kind)
+                pending.count += count
+                if pending.scheduled:
+                    return
+                pending.scheduled = True
+            loop.call_soon_threadsafe(self._schedule, workspace_id)
+        except RuntimeError as error:  # the loop is closing: pages resync when they reconnect
+            log.debug("live push skipped: %s", error)
+
+    def _running_loop(self) -> asyncio.AbstractEventLoop:
+        with self._lock:
+            if self._loop is None or self._loop.is_closed():
+                loop = asyncio.new_event_loop()
+                threading.Thread(target=loop.run_forever, name="live-push", daemon=True).start()
+                self._loop = loop
+            return self._loop
+
+    def _schedule(self, workspace_id: int) -> None:
+        pending = self._pending.get(workspace_id)
+        if pending is None or self._loop is None:
+            return
+        delay = max(0.0, pending.next_at - time.monotonic())
+        self._loop.call_later(delay, lambda: asyncio.ensure_future(self._flush(workspace_id)))
+
+    async def _flush(self, workspace_id: int) -> None:
+        with self._lock:
+            pending = self._pending.get(workspace_id)
+            if pending is None:
+                return
+            message = {
+                "type": "live.change",
+                "incidents": sorted(pending.incidents) if len(pending.incidents) <= MAX_IDS else [],
+                "kinds": sorted(pending.kinds),
+                "count": pending.count,
+            }
+            storm = pending.count > STORM
+            self._pending[workspace_id] = _Pending(next_at=time.monotonic() + (BUSY if storm else QUIET))
+        try:
+            layer = get_channel_layer()
+            if layer is not None:
+                await layer.group_send(group(workspace_id), message)
+        except Exception:  # noqa: BLE001 - a lost push costs a page one resync, never a request
+            log.warning("live push failed; pages catch up by themselves", exc_info=True)
+
+
+_push = LivePush()
+bind = _push.bind
+publish = _push.publish

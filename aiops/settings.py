@@ -1,0 +1,231 @@
+"""All settings, from the environment (docs/configuration.md). Safe for a laptop by default; production says so with AIOPS_ENV.
+
+What is wrong with a configuration, and how to mend it, is told by the system checks in ``aiops/access/checks.py``.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+from aiops import env
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+VERSION = "0.1.0"
+
+# --- where we run -------------------------------------------------------------------------------------------------
+AIOPS_ENV = env.text("AIOPS_ENV", "dev")
+PRODUCTION = AIOPS_ENV == "production"
+AIOPS_HOST = env.text("AIOPS_HOST", "127.0.0.1")
+AIOPS_PORT = env.integer("AIOPS_PORT", 8888)
+AIOPS_DATA_DIR = Path(env.text("AIOPS_DATA_DIR", str(BASE_DIR / "data"))).resolve()
+AIOPS_PUBLIC_URL = env.text("AIOPS_PUBLIC_URL")  # how browsers reach us; empty: as the request came in
+AIOPS_ADMIN_PASSWORD = env.text("AIOPS_ADMIN_PASSWORD")
+AIOPS_API_KEYS = env.words("AIOPS_API_KEYS") or env.words("AI_SRE_API_KEYS")
+REDIS_URL = env.text("REDIS_URL")
+DATABASE_URL = env.text("DATABASE_URL")
+# The embedded runtime sets this for itself: worker and beat are threads of the web process.
+EMBEDDED = env.flag("AIOPS_EMBEDDED")
+
+# --- what administrators tune -------------------------------------------------------------------------------------
+AIOPS_AUTO_CLOSE_AFTER = timedelta(hours=env.integer("AIOPS_AUTO_CLOSE_HOURS", 72))  # resolved → closed; 0 hours: never
+AIOPS_ALERT_RETENTION = timedelta(days=env.integer("AIOPS_ALERT_RETENTION_DAYS", 90))  # partitions older than this go
+AIOPS_SWEEP_SECONDS = env.integer("AIOPS_SWEEP_SECONDS", 5)
+AIOPS_MAX_BODY_BYTES = env.integer("AIOPS_MAX_BODY_BYTES", 4 * 1024 * 1024)
+AIOPS_ALLOWED_HOSTS = env.words("AIOPS_ALLOWED_HOSTS")
+
+# --- Django -------------------------------------------------------------------------------------------------------
+DEBUG = False
+# In dev the embedded runtime keeps a key of its own in the data directory (aiops/embedded); production must bring one.
+SECRET_KEY = env.text("AIOPS_SECRET_KEY") or ("" if PRODUCTION else "dev-only-key-not-for-production-use-0123456789abcdef")
+ALLOWED_HOSTS = AIOPS_ALLOWED_HOSTS or ["*"]  # dev mode narrows this to loopback names itself (aiops/access/devmode.py)
+ROOT_URLCONF = "aiops.urls"
+ASGI_APPLICATION = "aiops.asgi.application"
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+AUTH_USER_MODEL = "access.User"
+APPEND_SLASH = False  # every API path answers with and without the slash; a redirect would turn a POST into a GET
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+
+INSTALLED_APPS = [
+    "aiops.console",
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.sessions",
+    "django.contrib.messages",
+    "django.contrib.staticfiles",
+    "django.contrib.humanize",
+    "channels",
+    "django_filters",
+    "django_htmx",
+    "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",
+    "aiops.access",
+    "incidents",
+]
+
+MIDDLEWARE = [
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+    "django_htmx.middleware.HtmxMiddleware",
+    "aiops.access.middleware.RequestActorMiddleware",
+]
+
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [BASE_DIR / "templates"],
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+                "aiops.console.context.shell",
+            ],
+            "builtins": ["aiops.console.templatetags.ui"],
+        },
+    }
+]
+
+# --- database: PostgreSQL only; Django's psycopg pool, sized for request threads + worker + beat + the ingest writer
+DATABASES = {"default": env.postgres(DATABASE_URL or "postgresql://postgres@127.0.0.1:5432/aiops")}
+DATABASES["default"]["OPTIONS"] = {
+    **DATABASES["default"]["OPTIONS"],  # type: ignore[dict-item]
+    "pool": {"min_size": 2, "max_size": env.integer("AIOPS_DB_POOL", 20), "timeout": 10, "max_lifetime": 3600},
+    "prepare_threshold": 5,  # only the raw, server-bound cursors of the ingest path are ever prepared
+    "application_name": "aiops",
+}
+
+# --- Redis when there is one, this process when not ------------------------------------------------------------------
+if REDIS_URL:
+    CACHES = {"default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL}}
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+            "CONFIG": {"hosts": [REDIS_URL], "prefix": "aiops-live"},
+        }
+    }
+else:
+    CACHES = {
+        "default": {
+            "BACKEND": "django.core.cache.backends.locmem.LocMemCache",
+            "OPTIONS": {"MAX_ENTRIES": 200_000},  # the default culls at 300 and would lose rate counters
+        }
+    }
+    CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 1000}}}
+
+# --- Celery: executes, never keeps time (deadlines are columns) ------------------------------------------------------
+CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_TRANSPORT_OPTIONS = (
+    {"socket_timeout": 5, "socket_connect_timeout": 2} if REDIS_URL else {"polling_interval": 0.01}
+)
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+CELERY_TASK_IGNORE_RESULT = True
+CELERY_TASK_ACKS_LATE = True
+CELERY_TASK_REJECT_ON_WORKER_LOST = True
+CELERY_WORKER_PREFETCH_MULTIPLIER = 1
+CELERY_WORKER_HIJACK_ROOT_LOGGER = False
+CELERY_WORKER_REDIRECT_STDOUTS = False
+CELERY_TASK_DEFAULT_QUEUE = "paging"  # short work; long work goes to its own queue so that it never delays a page
+CELERY_TASK_TIME_LIMIT = 120
+CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+CELERY_BEAT_SCHEDULE = {
+    "sweep": {
+        "task": "incidents.tasks.sweep",
+        "schedule": AIOPS_SWEEP_SECONDS,
+        "options": {"expires": AIOPS_SWEEP_SECONDS * 2},
+    },
+    "housekeeping": {
+        "task": "incidents.tasks.housekeeping",
+        "schedule": 600,
+        "options": {"queue": "long", "expires": 600},
+    },
+}
+
+# --- sign-in --------------------------------------------------------------------------------------------------------
+LOGIN_URL = "/console/login"
+LOGIN_REDIRECT_URL = "/console"
+LOGOUT_REDIRECT_URL = "/console/login"
+AUTH_PASSWORD_VALIDATORS = [
+    {"NAME": f"django.contrib.auth.password_validation.{name}"}
+    for name in ("UserAttributeSimilarityValidator", "MinimumLengthValidator", "CommonPasswordValidator")
+]
+SESSION_COOKIE_AGE = 14 * 24 * 3600
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+CSRF_COOKIE_SAMESITE = "Lax"
+# Behind TLS (AIOPS_PUBLIC_URL=https://…) cookies travel encrypted only.
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = AIOPS_PUBLIC_URL.startswith("https://")
+CSRF_TRUSTED_ORIGINS = [AIOPS_PUBLIC_URL.rstrip("/")] if AIOPS_PUBLIC_URL else []
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if AIOPS_PUBLIC_URL.startswith("https://") else None
+SECURE_CONTENT_TYPE_NOSNIFF = True
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+
+# --- static files: served by us, from our own disk -------------------------------------------------------------------
+STATIC_URL = "/static/"
+STATIC_ROOT = BASE_DIR / "staticfiles"
+STATICFILES_DIRS = [BASE_DIR / "static"]
+WHITENOISE_USE_FINDERS = True
+WHITENOISE_MAX_AGE = 3600 if PRODUCTION else 0
+
+# --- REST -----------------------------------------------------------------------------------------------------------
+REST_FRAMEWORK = {
+    "DEFAULT_SCHEMA_CLASS": "drf_spectacular.openapi.AutoSchema",
+    "DEFAULT_AUTHENTICATION_CLASSES": [],
+    "DEFAULT_PERMISSION_CLASSES": [],
+    "DEFAULT_RENDERER_CLASSES": ["aiops.api.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["rest_framework.parsers.JSONParser"],
+    "UNAUTHENTICATED_USER": None,
+    "COERCE_DECIMAL_TO_STRING": False,
+}
+SIMPLE_JWT = {
+    "ACCESS_TOKEN_LIFETIME": timedelta(minutes=30),
+    "REFRESH_TOKEN_LIFETIME": timedelta(days=7),
+    "ALGORITHM": "HS256",
+    "SIGNING_KEY": SECRET_KEY,
+    "UPDATE_LAST_LOGIN": True,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "aiops",
+    "DESCRIPTION": "Four dialects over one incident core. See docs/api/ for how they map onto each other.",
+    "VERSION": VERSION,
+    "OAS_VERSION": "3.1.0",
+    "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_AUTHENTICATION": [],
+    "SERVE_PERMISSIONS": [],
+    "SWAGGER_UI_DIST": "SIDECAR",
+    "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
+    "SCHEMA_PATH_PREFIX": "/",
+    "PREPROCESSING_HOOKS": ["aiops.api.schema.without_slash_twins"],
+}
+
+# --- logs: one line each on stderr; the ?api_key= of a request never reaches them -------------------------------------
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "filters": {"scrub": {"()": "aiops.kernel.logs.ScrubSecrets"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["scrub"]}},
+    "root": {"handlers": ["stderr"], "level": env.text("AIOPS_LOG_LEVEL", "INFO")},
+    "loggers": {
+        "django.request": {"level": "ERROR"},
+        "django.channels": {"level": "WARNING"},
+        "celery": {"level": "WARNING"},
+        "kombu": {"level": "WARNING"},
+        "uvicorn.access": {"level": "WARNING", "propagate": True},
+        "uvicorn.error": {"level": "WARNING", "propagate": True},
+        "psycopg.pool": {"level": "ERROR"},
+    },
+}
