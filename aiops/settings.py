@@ -38,6 +38,7 @@ AIOPS_ALLOWED_HOSTS = env.words("AIOPS_ALLOWED_HOSTS")
 DEBUG = False
 # In dev the embedded runtime keeps a key of its own in the data directory (aiops/embedded); production must bring one.
 SECRET_KEY = env.text("AIOPS_SECRET_KEY") or ("" if PRODUCTION else "dev-only-key-not-for-production-use-0123456789abcdef")
+SECRET_KEY_FALLBACKS = env.words("AIOPS_SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = AIOPS_ALLOWED_HOSTS or ["*"]  # dev mode narrows this to loopback names itself (aiops/access/devmode.py)
 ROOT_URLCONF = "aiops.urls"
 ASGI_APPLICATION = "aiops.asgi.application"

@@ -18,7 +18,12 @@ def incident_id(pk: int) -> str:
 
 def incident_name(day: date, number: int) -> str:
     """The name of the *number*-th incident of a workspace on the UTC *day*; at least three digits, never sorted as text."""
-    return f"INC-{day:%Y%m%d}-{number:03d}"
+    return f"{incident_name_prefix(day)}{number:03d}"
+
+
+def incident_name_prefix(day: date) -> str:
+    """What the names of a UTC day begin with."""
+    return f"INC-{day:%Y%m%d}-"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,150 @@
+"""Who calls, for Django REST framework views. A refusal is a domain error, which the dialect says in its own shape.
+
+After authentication ``request.auth`` and ``request.actor`` are the :class:`~aiops.access.actors.Actor`. A view that lists one of
+these classes is closed: nobody gets in without a credential.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import cast
+
+from django.contrib.auth.models import AnonymousUser
+from django.http import HttpRequest, HttpResponse
+from django.middleware.csrf import CsrfViewMiddleware
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.permissions import SAFE_METHODS
+from rest_framework.request import Request
+from rest_framework_simplejwt.authentication import JWTAuthentication
+
+from aiops.access import credentials, keyring
+from aiops.access.actors import Actor
+from aiops.access.models import User
+from aiops.access.people import actor_for_user
+from aiops.access.services.keys import note_use
+from aiops.access.services.workspaces import choose_workspace, narrowed
+from aiops.kernel.clock import utcnow
+from aiops.kernel.errors import DomainError, NotAuthenticated, NotPermitted
+
+Authenticated = tuple[User | AnonymousUser, Actor]
+
+
+class ActorAuthentication(BaseAuthentication):
+    """Base: settles the actor or refuses."""
+
+    def actor(self, request: HttpRequest) -> tuple[User | AnonymousUser, Actor]:
+        """The signed-in user (anonymous for a key) and the actor; raises a domain error."""
+        raise NotImplementedError
+
+    def authenticate(self, request: Request) -> Authenticated:
+        """The framework's question."""
+        try:
+            user, actor = self.actor(request._request)
+        except DomainError:
+            # Else whoever asks for request.user while the refusal is rendered would be authenticated, and refused, again.
+            request.user, request.auth = AnonymousUser(), None
+            raise
+        request._request.actor = actor  # type: ignore[attr-defined]
+        return user, actor
+
+
+class ApiKeyAuthentication(ActorAuthentication):
+    """``X-API-Key``, else ``?api_key=``; open in dev mode.
+
+    ``X-Workspace-Id`` or ``X-Workspace-Name`` limit the actor to one workspace; a request that writes makes an unknown one when
+    the key is for all.
+    """
+
+    def presented(self, request: HttpRequest) -> list[str]:
+        """The keys of a request, in the order in which to try them."""
+        return [request.headers.get("X-API-Key", "").strip() or request.GET.get("api_key", "").strip()]
+
+    def actor(self, request: HttpRequest) -> tuple[User | AnonymousUser, Actor]:
+        now = utcnow()
+        actor = _identify(self.presented(request), request, now)
+        note_use(actor.id, now)
+        return AnonymousUser(), _in_chosen_workspace(actor, request, now)
+
+    def authenticate_header(self, request: Request) -> str:
+        """What a 401 asks for."""
+        return 'Api-Key realm="aiops"'
+
+
+class IngestKeyAuthentication(ApiKeyAuthentication):
+    """Also ``Authorization: Bearer``, ``Api-Key`` or basic (the key as password, or as username), for senders of signals."""
+
+    def presented(self, request: HttpRequest) -> list[str]:
+        keys = [key for key in super().presented(request) if key]
+        return keys or credentials.in_authorization(request.headers.get("Authorization", ""))
+
+
+class SessionOrJWTAuthentication(ActorAuthentication):
+    """People: a JWT when one is sent, else the session, with CSRF enforced on writes. API keys never, not even as Bearer."""
+
+    jwt = JWTAuthentication()
+
+    def actor(self, request: HttpRequest) -> tuple[User | AnonymousUser, Actor]:
+        try:
+            found = self.jwt.authenticate(cast(Request, request))
+        except AuthenticationFailed:
+            raise NotAuthenticated("The token is invalid or expired.") from None
+        if found is not None:
+            user = cast(User, found[0])
+            return user, actor_for_user(user)
+        user = request.user
+        if not user.is_authenticated:
+            raise NotAuthenticated("Unauthorized")
+        _enforce_csrf(request)
+        return user, request.actor  # type: ignore[attr-defined]
+
+    def authenticate_header(self, request: Request) -> str:
+        """What a 401 asks for."""
+        return 'Bearer realm="aiops"'
+
+
+def _identify(keys: list[str], request: HttpRequest, now: datetime) -> Actor:
+    """The caller by a keyring that is fresh: read again when old, and when it does not know the key (it may be new)."""
+    host, origin = request.META.get("HTTP_HOST", ""), request.headers.get("Origin", "")
+    keyring.refresh_if_old()
+    try:
+        return credentials.identify(keys, host=host, origin=origin, now=now)
+    except NotAuthenticated:
+        if not any(keys):
+            raise
+        keyring.refresh_after_miss()
+        return credentials.identify(keys, host=host, origin=origin, now=now)
+
+
+def _in_chosen_workspace(actor: Actor, request: HttpRequest, now: datetime) -> Actor:
+    slug, name = _header(request, "X-Workspace-Id"), _header(request, "X-Workspace-Name")
+    if not slug and not name:
+        return actor
+    writes = request.method not in SAFE_METHODS
+    return narrowed(actor, choose_workspace(actor=actor, slug=slug, name=name, may_create=writes, now=now).pk)
+
+
+def _header(request: HttpRequest, name: str) -> str:
+    """A header's text: most clients send UTF-8, which arrives here read as Latin-1."""
+    value = request.headers.get(name, "").strip()
+    try:
+        return value.encode("latin-1").decode("utf-8")
+    except UnicodeError:
+        return value
+
+
+class _Csrf(CsrfViewMiddleware):
+    def _reject(self, request: HttpRequest, reason: str) -> str:  # type: ignore[override]
+        return reason
+
+
+def _enforce_csrf(request: HttpRequest) -> None:
+    """What the CSRF middleware does for views that are not exempt; raises :class:`NotPermitted` with its reason."""
+    check = _Csrf(lambda _: HttpResponse())
+    check.process_request(request)
+    if reason := check.process_view(request, _nothing, (), {}):
+        raise NotPermitted(f"CSRF check failed: {reason}")
+
+
+def _nothing() -> None:
+    """A view that is not exempt from CSRF."""

@@ -1,0 +1,54 @@
+"""Finding API keys in a request, and who they make the caller. Plain values, so that every door finds them alike."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Iterable
+from datetime import datetime
+
+from aiops.access import devmode, keyring
+from aiops.access.actors import Actor
+from aiops.kernel.errors import NotAuthenticated, NotPermitted
+
+MISSING = "An API key is required: send it in the X-API-Key header or as ?api_key=."
+REFUSED = "The API key is unknown, expired or revoked."
+
+
+def in_authorization(header: str) -> list[str]:
+    """The keys that an ``Authorization`` header may hold, in the order in which to try them.
+
+    Bearer and Api-Key hold one, basic its password, then its username; anything else, or unreadable, none.
+    """
+    scheme, _, value = header.strip().partition(" ")
+    value = value.strip()
+    match scheme.lower():
+        case "bearer" | "api-key":
+            return [value] if value else []
+        case "basic":
+            try:
+                username, _, password = base64.b64decode(value, validate=True).decode().partition(":")
+            except (binascii.Error, UnicodeDecodeError):
+                return []
+            return [part for part in (password, username) if part]
+        case _:
+            return []
+
+
+def identify(keys: Iterable[str], *, host: str, origin: str, now: datetime) -> Actor:
+    """Who presents *keys* (the first good one counts); in dev mode everybody local is the dev actor. Memory only.
+
+    Raises :class:`NotAuthenticated` without a good key, :class:`NotPermitted` when dev mode meets a foreign page.
+    """
+    if devmode.dev_mode():
+        if devmode.foreign_origin(host, origin):
+            raise NotPermitted(
+                "In dev mode (no API key anywhere) only local callers are answered, not foreign hosts and web pages.",
+                details=devmode.HOW_TO_LEAVE,
+            )
+        return devmode.DEV_ACTOR
+    presented = [key for key in keys if key]
+    for key in presented:
+        if actor := keyring.find(key, now):
+            return actor
+    raise NotAuthenticated(REFUSED if presented else MISSING)

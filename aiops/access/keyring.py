@@ -1,0 +1,73 @@
+"""Which API keys are good right now: a snapshot, so that the front door needs no query and no database to check one.
+
+Refreshed every two seconds by whoever serves requests, so a revocation or a new key holds well within five.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.conf import settings
+from django.db.models import Q
+
+from aiops.access import envkeys
+from aiops.access.actors import Actor, ActorKind, Role
+from aiops.access.models import ApiKey, Workspace
+from aiops.kernel import secrets
+from aiops.kernel.clock import utcnow
+from aiops.kernel.snapshot import Snapshot
+
+PRIMARY_WORKSPACE = "ws-primary"
+
+
+@dataclass(frozen=True, slots=True)
+class KnownKey:
+    """A key's actor and the instant at which it ends (None: never)."""
+
+    actor: Actor
+    expires_at: datetime | None
+
+
+def _load() -> dict[str, KnownKey]:
+    known: dict[str, KnownKey] = {}
+    primary = Workspace.objects.filter(slug=PRIMARY_WORKSPACE).values_list("pk", flat=True).first()
+    if primary is not None:
+        for key in envkeys.parse(settings.AIOPS_API_KEYS):
+            actor = Actor(ActorKind.API_KEY, f"env:{key.name}", key.name, roles=((primary, key.role),))
+            known[secrets.digest(key.raw)] = KnownKey(actor, None)
+    rows = ApiKey.objects.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=utcnow()), revoked_at__isnull=True)
+    for row in rows.only("id", "name", "digest", "role", "workspace_id", "expires_at"):
+        role = Role(row.role)
+        actor = Actor(
+            ActorKind.API_KEY,
+            str(row.pk),
+            row.name,
+            roles=((row.workspace_id, role),) if row.workspace_id else (),
+            everywhere=None if row.workspace_id else role,
+        )
+        known[row.digest] = KnownKey(actor, row.expires_at)
+    return known
+
+
+_snapshot: Snapshot[dict[str, KnownKey]] = Snapshot("keyring", _load, {})
+
+refresh = _snapshot.refresh
+keep_fresh = _snapshot.keep_fresh
+refresh_if_old = _snapshot.refresh_if_old
+refresh_after_miss = _snapshot.refresh_after_miss
+
+
+def find(raw: str, now: datetime) -> Actor | None:
+    """The actor behind a presented key, None when it is unknown, expired or revoked. Memory only; safe on an event loop."""
+    known = _snapshot.value
+    for digest in secrets.digests(raw):
+        key = known.get(digest)
+        if key is not None and (key.expires_at is None or key.expires_at > now):
+            return key.actor
+    return None
+
+
+def is_empty() -> bool:
+    """Whether there is no key anywhere: neither in the environment nor in the database."""
+    return not settings.AIOPS_API_KEYS and not _snapshot.value

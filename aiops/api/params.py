@@ -1,0 +1,33 @@
+"""Query parameters, read once and refused by name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from django.http import QueryDict
+
+from aiops.api.payload import unstorable
+from aiops.kernel.errors import InvalidInput
+
+DIGITS = re.compile(r"[0-9]{1,18}")
+FAR = 10**9  # no list is longer; keeps offsets within the database's numbers
+
+
+def readable(params: QueryDict) -> QueryDict:
+    """*params* when the database can take every value; raises ``InvalidInput`` naming the first that it can't."""
+    for name, values in params.lists():
+        if any(unstorable(text) for text in (name, *values)):
+            raise InvalidInput(f"{name!a} must not contain NUL characters", field=name.replace("\0", ""))
+    return params
+
+
+def whole_number(params: Mapping[str, str], name: str, default: int, low: int, high: int = FAR) -> int:
+    """The parameter as a number within *low* and *high*, the default when it is absent or blank; else ``InvalidInput``."""
+    text = params.get(name, "").strip()
+    if not text:
+        return default
+    if DIGITS.fullmatch(text) and low <= int(text) <= high:
+        return int(text)
+    bounds = f"a whole number from {low} to {high}" if high != FAR else f"a whole number, at least {low}"
+    raise InvalidInput(f"{name} must be {bounds}", details=f"Got {text[:40]!r}", field=name)

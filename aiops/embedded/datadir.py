@@ -1,0 +1,101 @@
+"""The data directory: everything that the embedded runtime keeps, in one private place that one process uses at a time."""
+
+from __future__ import annotations
+
+import fcntl
+import hashlib
+import os
+import re
+import secrets
+import stat
+import tempfile
+from pathlib import Path
+
+from aiops.embedded.failure import StartRefused
+from aiops.embedded.privileges import Account, give
+
+PLAIN_PATH = re.compile(r"[A-Za-z0-9/._+@~ -]+")  # what needs no quoting in a list of socket folders
+MAX_SOCKET_FOLDER = 85  # bytes; the socket's whole path must stay under the 108 of the smallest systems
+
+
+class DataDir:
+    """Paths inside the data directory. Making one makes the folder (0700) and takes its lock for the life of the process."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.postgres = root / "postgres"
+        self.postgres_log = root / "postgres.log"
+        self.passwords = root / "pgpass"
+        self.is_new = not self.postgres.exists()
+        try:
+            root.parent.mkdir(parents=True, exist_ok=True)
+            root.mkdir(mode=0o700, exist_ok=True)
+            self._lock = self._take_lock()
+        except OSError as error:
+            raise StartRefused(
+                f"The data directory {root} can't be used: {error.strerror}. Set AIOPS_DATA_DIR to a folder you may write to."
+            ) from None
+
+    def _take_lock(self) -> int:
+        lock = os.open(self.root / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.read(lock, 20).decode(errors="replace").strip() or "unknown"
+            os.close(lock)
+            raise StartRefused(
+                f"Another aiops (process {holder}) is running on {self.root}. "
+                "Stop it first, or set AIOPS_DATA_DIR (and AIOPS_PORT) to run a second one."
+            ) from None
+        os.ftruncate(lock, 0)
+        os.write(lock, f"{os.getpid()}\n".encode())
+        return lock
+
+    def release(self) -> None:
+        """Give the lock back (the end of the process does it too)."""
+        os.close(self._lock)
+
+    def secret_key(self) -> str:
+        """The installation's own secret key, made at the first start."""
+        return self._secret(self.root / "secret_key", lambda: secrets.token_urlsafe(48))
+
+    def database_password(self, user: str) -> str:
+        """The password of PostgreSQL's only user; kept in libpq's own format, so that ``PGPASSFILE`` works for people too."""
+        return self._secret(self.passwords, lambda: f"*:*:*:{user}:{secrets.token_hex(24)}").rpartition(":")[2]
+
+    def socket_folder(self, account: Account | None) -> Path:
+        """A private folder (0700) for PostgreSQL's socket: ours, or one in the runtime folder when our path is too long for one."""
+        own = self.root / "run"
+        if len(os.fsencode(own)) <= MAX_SOCKET_FOLDER and PLAIN_PATH.fullmatch(str(own)):
+            return private_folder(own, account)
+        base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
+        name = hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()
+        return private_folder(base / f"aiops-{name}", account)
+
+    def _secret(self, path: Path, make: object) -> str:
+        if path.exists() and (text := path.read_text().strip()):
+            return text
+        text = make()  # type: ignore[operator]
+        fresh = path.with_name(f"{path.name}.new")
+        with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+            file.write(f"{text}\n")
+            file.flush()
+            os.fsync(file.fileno())
+        fresh.rename(path)
+        return text
+
+
+def private_folder(path: Path, account: Account | None) -> Path:
+    """Make *path* a folder of mode 0700 for *account* (None: us). One that exists must already be exactly that."""
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        found = path.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in _owners(account) or stat.S_IMODE(found.st_mode) & 0o077:
+            raise StartRefused(f"{path} is not a private folder of ours; look what it is, and remove it.") from None
+    give(path, account)
+    return path
+
+
+def _owners(account: Account | None) -> set[int]:
+    return {os.geteuid()} | ({account.uid} if account else set())

@@ -1,0 +1,95 @@
+"""The words of the core, each with the label that people read."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Status(models.TextChoices):
+    """The one status of an incident (what may follow what: ``lifecycle.py``)."""
+
+    OPEN = "open", "Open"
+    ACKNOWLEDGED = "acknowledged", "Acknowledged"
+    INVESTIGATING = "investigating", "Investigating"
+    RESOLVED = "resolved", "Resolved"
+    CLOSED = "closed", "Closed"
+
+
+LIVE = (Status.OPEN, Status.ACKNOWLEDGED, Status.INVESTIGATING)
+ENDED = (Status.RESOLVED, Status.CLOSED)
+
+
+class Severity(models.IntegerChoices):
+    """How bad it is; numbers, so that the database can take the worst of two."""
+
+    INFO = 1, "Info"
+    LOW = 2, "Low"
+    MEDIUM = 3, "Medium"
+    HIGH = 4, "High"
+    CRITICAL = 5, "Critical"
+
+    @property
+    def word(self) -> str:
+        """The severity as our own texts and URLs write it."""
+        return self.name.lower()
+
+
+class Priority(models.IntegerChoices):
+    """How soon somebody must answer: at once, within 1 h, 4 h, 24 h."""
+
+    P1 = 1, "P1"
+    P2 = 2, "P2"
+    P3 = 3, "P3"
+    P4 = 4, "P4"
+
+
+class Automation(models.TextChoices):
+    """How far automatic repair has come, beside the status and never mixed with it."""
+
+    IDLE = "idle", "Idle"
+    ANALYZING = "analyzing", "Analyzing"
+    REMEDIATING = "remediating", "Remediating"
+    CONTAINED = "contained", "Contained"
+    EXHAUSTED = "exhausted", "Exhausted"
+
+
+class SourceKind(models.TextChoices):
+    """Whose words a source speaks (parsers: ``sources/``)."""
+
+    WEBHOOK = "webhook", "Generic webhook"
+    ALERTMANAGER = "alertmanager", "Alertmanager"
+    PROMETHEUS = "prometheus", "Prometheus"
+    PAGERDUTY = "pagerduty", "PagerDuty webhook"
+    EVENTS = "events", "Events API"
+
+
+class SignalAction(models.TextChoices):
+    TRIGGER = "trigger", "Trigger"
+    ACKNOWLEDGE = "acknowledge", "Acknowledge"
+    RESOLVE = "resolve", "Resolve"
+
+
+class Result(models.TextChoices):
+    """What became of a signal."""
+
+    OPENED = "opened", "Opened an incident"
+    REPEATED = "repeated", "Counted on a live incident"
+    ACKNOWLEDGED = "acknowledged", "Acknowledged an incident"
+    RESOLVED = "resolved", "Resolved an incident"
+    OPENED_RESOLVED = "opened_resolved", "Opened an incident that its resolve had overtaken"
+    IGNORED = "ignored", "Changed nothing"
+
+
+class EntryKind(models.TextChoices):
+    """Kinds of timeline entry. The words are the client dialect's ``event_type``."""
+
+    ALERT_RECEIVED = "alert_received", "Alert received"
+    INCIDENT_CREATED = "incident_created", "Incident opened"
+    SEVERITY_RAISED = "severity_raised", "Severity raised"
+    STATUS_CHANGED = "status_changed", "Status changed"
+    NOTE_ADDED = "note_added", "Note"
+    SNOOZED = "snoozed", "Snoozed"
+    UNSNOOZED = "unsnoozed", "Woken"
+    ASSIGNED = "assigned", "Assigned"
+    PRIORITY_SET = "priority_set", "Priority set"
+    ESCALATED = "escalated", "Escalated"

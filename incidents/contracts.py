@@ -1,0 +1,94 @@
+"""Values that cross boundaries: what a source said, how it arrived, what became of it. Frozen; no ORM."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from hashlib import blake2b
+from typing import Any
+
+from incidents.choices import Result, Severity, SignalAction, SourceKind
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signal:
+    """One thing a source said. Parsers make it; every text is free of NUL and lone surrogates and cut to the column's length.
+
+    *started_at* is the sender's own start of this occurrence (Alertmanager's ``startsAt``), *occurred_at* its own time of this
+    event; both None when the sender gives none. *severity_word* is the sender's word when it had to be coerced, else empty.
+    *raw* is this signal's own piece of the body, as bytes.
+    """
+
+    action: SignalAction
+    dedup_key: str
+    dedup_strategy: str
+    title: str = ""
+    description: str = ""
+    severity: Severity = Severity.MEDIUM
+    severity_word: str = ""
+    source: str = ""
+    service: str = ""
+    namespace: str = ""
+    pod: str = ""
+    deployment: str = ""
+    resource_kind: str = ""
+    resource_name: str = ""
+    signal_type: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    links: tuple[Mapping[str, str], ...] = ()
+    metric: Mapping[str, Any] = field(default_factory=dict)
+    started_at: datetime | None = None
+    occurred_at: datetime | None = None
+    raw: bytes = b""
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where a signal belongs, settled at the door from the credential. *scope* is what its dedup key is unique in."""
+
+    workspace_id: int
+    source_id: int
+    source_kind: SourceKind
+    service_id: int
+    service_priority: int | None
+    scope: str
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A signal with the identity it got at the door: retries and replays keep *id* and *received_at*."""
+
+    id: uuid.UUID
+    received_at: datetime
+    route: Route
+    signal: Signal
+
+    @property
+    def dedup_hash(self) -> uuid.UUID:
+        """Fixed-length identity of the problem: which scope, which dedup key."""
+        return dedup_hash(self.route.scope, self.signal.dedup_key)
+
+
+def dedup_hash(scope: str, dedup_key: str) -> uuid.UUID:
+    """16 bytes of BLAKE2b over scope and key: what "the same problem" means to the database."""
+    return uuid.UUID(bytes=blake2b(f"{scope}\0{dedup_key}".encode(), digest_size=16).digest())
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one arrival. The incident is absent only when it was ignored. *reason* explains an ``ignored``."""
+
+    arrival: Arrival
+    result: Result
+    incident_id: int | None = None
+    incident_name: str = ""
+    status: str = ""
+    reason: str = ""
+
+    @property
+    def deduplicated(self) -> bool:
+        """Whether it was counted on an incident that existed before."""
+        return self.result == Result.REPEATED

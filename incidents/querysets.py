@@ -1,0 +1,53 @@
+"""Chainable reads. ``visible_to(actor)`` is the one door to rows: every facade comes through it."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Self
+
+from django.db import models
+from django.db.models import Q
+
+from aiops.access.actors import Actor
+from aiops.kernel.ids import parse_reference
+from incidents.choices import ENDED, LIVE, Status
+
+
+class WorkspaceQuerySet(models.QuerySet):
+    """Rows that belong to a workspace."""
+
+    def visible_to(self, actor: Actor) -> Self:
+        """Only what the actor's workspaces hold."""
+        workspaces = actor.workspace_ids
+        return self if workspaces is None else self.filter(workspace_id__in=workspaces)
+
+
+class IncidentQuerySet(WorkspaceQuerySet):
+    def live(self) -> Self:
+        """Open, acknowledged or under investigation."""
+        return self.filter(status__in=LIVE)
+
+    def ended(self) -> Self:
+        """Resolved or closed."""
+        return self.filter(status__in=ENDED)
+
+    def by_reference(self, text: str) -> Self:
+        """The incident of an id (``inc-…``) or a name (``INC-…``); nothing when *text* is neither."""
+        reference = parse_reference(text)
+        if reference is None:
+            return self.none()
+        return self.filter(pk=reference.pk) if reference.pk is not None else self.filter(name=reference.name)
+
+    def snooze_due(self, now: datetime) -> Self:
+        """Snoozes that have ended by *now*."""
+        return self.filter(snoozed_until__isnull=False, snoozed_until__lte=now)
+
+    def close_due(self, resolved_before: datetime) -> Self:
+        """Resolved long enough ago to be closed."""
+        return self.filter(status=Status.RESOLVED, resolved_at__lte=resolved_before)
+
+    def needing_someone(self, now: datetime) -> Self:
+        """Open, not snoozed, not suppressed: nobody has it."""
+        return self.filter(
+            Q(snoozed_until__isnull=True) | Q(snoozed_until__lte=now), status=Status.OPEN, suppressed_by__isnull=True
+        )

@@ -1,0 +1,67 @@
+"""Whether a sender's status word opens, acknowledges or resolves.
+
+The whole word must match: ``upstream_down``, ``backup_failed`` or ``update`` are not "up". A word nobody knows is a trigger,
+since an incident too many is seen and one too few is not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from incidents.choices import SignalAction
+from incidents.sources.reading import WORD, line, plain
+
+TRIGGER = (
+    "trigger", "triggered", "retriggered", "fire", "fired", "firing", "alert", "alerting", "alarm", "active", "activated",
+    "critical", "error", "warning", "warn", "major", "minor", "open", "opened", "reopen", "reopened", "new", "create", "created",
+    "raise", "raised", "problem", "fail", "failed", "failing", "failure", "down", "unhealthy", "degraded", "nodata",
+    "unresolved", "unacknowledged",
+)  # fmt: skip
+ACKNOWLEDGE = ("acknowledge", "acknowledged", "ack", "acked")
+RESOLVE = (
+    "resolve", "resolved", "autoresolved", "ok", "okay", "normal", "close", "closed", "fix", "fixed", "recover", "recovered",
+    "recovery", "up", "clear", "cleared", "healthy", "inactive", "end", "ended", "success", "succeeded", "passed",
+)  # fmt: skip
+
+WORDS: dict[str, SignalAction] = {
+    **dict.fromkeys(TRIGGER, SignalAction.TRIGGER),
+    **dict.fromkeys(ACKNOWLEDGE, SignalAction.ACKNOWLEDGE),
+    **dict.fromkeys(RESOLVE, SignalAction.RESOLVE),
+}
+
+_SEPARATORS = str.maketrans("", "", " -_")
+
+
+class Reading(NamedTuple):
+    """An action; *warning* is empty unless the sender's word was unknown."""
+
+    action: SignalAction
+    warning: str = ""
+
+
+ABSENT = Reading(SignalAction.TRIGGER)
+_KNOWN = {word: Reading(action) for word, action in WORDS.items()}
+
+
+def read(words: Iterable[object]) -> Reading:
+    """What the first known word says; a trigger when none is given, and, with a warning, when none is known."""
+    unknown: object = None
+    for word in words:
+        if word is None or word == "":
+            continue
+        if isinstance(word, str) and len(word) <= WORD:
+            # "no data", "NO_DATA" and "re-triggered" are one word each; joining never makes a known word of an unknown one
+            # that holds more than its parts: "back_up" would, so only words of the table's own length are joined.
+            lower = word.strip().lower()
+            reading = _KNOWN.get(lower) or _COMPOUND.get(lower.translate(_SEPARATORS))
+            if reading is not None:
+                return reading
+        if unknown is None:
+            unknown = word
+    shown = "" if unknown is None else line(plain(unknown), WORD)
+    return Reading(SignalAction.TRIGGER, f"status “{shown}” is not known, read as a trigger") if shown else ABSENT
+
+
+# The words that people write in two parts.
+_COMPOUND = {word: _KNOWN[word] for word in ("nodata", "retriggered", "autoresolved")}

@@ -1,0 +1,300 @@
+"""Reading what strangers send: bytes to JSON, JSON to clean text, instants, numbers and links. Pure; nothing here knows a sender.
+
+Everything that leaves this module can be stored: no NUL, no control characters, no lone surrogates, no naive time, and never
+longer than asked. What is essential and wrong raises :class:`InvalidInput` naming the field's path; the rest becomes a warning.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+from aiops.kernel.errors import InvalidInput, UnparsableBody
+
+# Lengths in characters; those of columns are the columns' own (pinned by a test).
+TITLE = 500
+DESCRIPTION = 10_000
+NAME = 200
+KUBERNETES_NAME = 253
+KIND = 100
+WORD = 64
+LABEL_NAME = 200
+LABEL_VALUE = 1_000
+LABELS = 100
+LINKS = 20
+HREF = 2_000
+WARNING = 300
+WARNINGS = 20
+FORM_FIELDS = 200
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line feed
+_SURROGATES = re.compile(r"[\ud800-\udfff]")
+_TYPES = {dict: "an object", list: "a list", str: "a text", bool: "a boolean", int: "a number", float: "a number"}
+
+
+# --- bytes → JSON ---------------------------------------------------------------------------------------------------
+def load(body: bytes) -> Any:
+    """The JSON value of *body*; raises :class:`UnparsableBody`.
+
+    orjson is fast and strict. What it refuses but a sender may well mean is read by the slower standard library: a byte order
+    mark, bytes that are no UTF-8 (they become U+FFFD), escaped lone surrogates, ``NaN`` and ``Infinity``.
+    """
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        return _load_lenient(body, error)
+
+
+def load_json_or_form(body: bytes) -> Any:
+    """As :func:`load`, but an ``application/x-www-form-urlencoded`` body is read too: an object of texts, or, for the habit of
+    sending ``payload={…}``, the JSON in it. Told by its first byte, since no JSON value with fields starts with a word."""
+    if not body[:1].isalpha():
+        return load(body)
+    try:
+        pairs = parse_qsl(body.decode("utf-8", "replace"), strict_parsing=True, max_num_fields=FORM_FIELDS)
+    except ValueError:
+        return load(body)
+    form = dict(pairs)
+    return load(form["payload"].encode()) if form.keys() == {"payload"} else form
+
+
+def _load_lenient(body: bytes, error: orjson.JSONDecodeError) -> Any:
+    if not body.strip():
+        raise UnparsableBody("The body is empty: expected JSON.") from None
+    if "depth limit" in str(error):
+        raise UnparsableBody("The body is nested too deeply.") from None
+    try:
+        return json.loads(body.decode("utf-8-sig", "replace"))
+    except (ValueError, RecursionError):
+        raise UnparsableBody(f"The body is not valid JSON: {error}.") from None
+
+
+def dump(value: Any, otherwise: bytes) -> bytes:
+    """*value* as JSON bytes (a signal's own piece of a body); *otherwise* when it is nested too deeply to be written."""
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # numbers over 64 bits, lone surrogates, more than 254 levels
+        try:
+            return json.dumps(value).encode()
+        except RecursionError:
+            return otherwise
+
+
+def type_name(value: object) -> str:
+    """What *value* is, for error texts: "a list"."""
+    return "nothing" if value is None else _TYPES.get(type(value), "something else")
+
+
+def require_object(value: object, path: str = "") -> dict[str, Any]:
+    """*value* as a JSON object; raises naming *path*, or :class:`UnparsableBody` when it is the body as a whole."""
+    if isinstance(value, dict):
+        return value
+    if not path:
+        raise UnparsableBody(f"Expected a JSON object, got {type_name(value)}.")
+    raise InvalidInput(f"{path}: expected an object, got {type_name(value)}.", field=path)
+
+
+# --- text -----------------------------------------------------------------------------------------------------------
+def text(value: str, limit: int) -> str:
+    """*value* without control characters (line feeds and tabs stay) and lone surrogates, trimmed, cut with an ellipsis."""
+    value = value.strip() if value.isprintable() else clean(value).strip()
+    return value if len(value) <= limit else value[: limit - 1].rstrip() + "…"
+
+
+def line(value: str, limit: int) -> str:
+    """As :func:`text`, on one line: every run of white space that holds a break is one space."""
+    value = value.strip() if value.isprintable() else " ".join(clean(value).split())
+    return value if len(value) <= limit else value[: limit - 1].rstrip() + "…"
+
+
+def clean(value: str) -> str:
+    """*value* without control characters but line feed and tab; each lone surrogate becomes U+FFFD."""
+    return _SURROGATES.sub("\ufffd", _CONTROLS.sub("", value))
+
+
+def plain(value: object) -> str:
+    """A JSON scalar as text ("" for null); an object or list as compact JSON."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    return dump(value, b"").decode()
+
+
+# --- numbers and instants -------------------------------------------------------------------------------------------
+def number(value: object) -> float | int | None:
+    """A finite number, also when written as text; None for all else. Whole numbers beyond 2^53 come back as floats."""
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        found = float(value)
+    except (ValueError, OverflowError):
+        return None
+    if not math.isfinite(found):
+        return None
+    return value if isinstance(value, int) and abs(value) <= 2**53 else found
+
+
+def instant(value: object) -> datetime | None:
+    """An instant, aware, in UTC; None when absent, unreadable, or not between 1970 and 2200 (Go's zero time is year 1).
+
+    RFC 3339 and its relatives (``Z``, ``+0000``, nanoseconds, a space for the ``T``, no zone at all: UTC), or seconds, milli-,
+    micro- or nanoseconds since 1970, as number or digits, told by their size.
+    """
+    if isinstance(value, str):
+        value = value.strip()
+        if not value.isdecimal() or len(value) < 10:
+            return _from_iso(value)
+    epoch = number(value)
+    if epoch is None:
+        return None
+    # 2001-09-09 … 2096-10-02 in seconds; each finer unit is the same window a thousand times further up.
+    for unit in (1, 1_000, 1_000_000, 1_000_000_000):
+        if 1_000_000_000 <= epoch / unit < 4_000_000_000:
+            return datetime.fromtimestamp(epoch / unit, UTC)
+    return None
+
+
+def _from_iso(value: str) -> datetime | None:
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError:
+        # Some clients append a Z to a time that has its offset already; people write the zone's name.
+        for suffix in ("Z", " UTC", " GMT"):
+            if value.endswith(suffix):
+                return _from_iso(value.removesuffix(suffix))
+        return None
+    if not 1970 <= found.year <= 2200:
+        return None
+    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
+
+
+# --- objects --------------------------------------------------------------------------------------------------------
+class Fields:
+    """A sender's JSON object, read by name and type. *path* is its place in the body ("alerts[2]."), *warnings* what was ignored.
+
+    Each reader takes the first of several *names* that holds something; a value of the wrong type is passed over with a warning.
+    """
+
+    __slots__ = ("data", "path", "warnings")
+
+    def __init__(self, data: Mapping[str, Any], path: str = "", warnings: list[str] | None = None) -> None:
+        self.data = data
+        self.path = path
+        self.warnings: list[str] = [] if warnings is None else warnings
+
+    def child(self, name: str) -> Fields:
+        """The object at *name*, sharing the warnings; an empty one when there is none."""
+        value = self.data.get(name)
+        if not isinstance(value, dict):
+            if value is not None:
+                self.ignored(name, value, "an object")
+            value = {}
+        return Fields(value, f"{self.path}{name}.", self.warnings)
+
+    def line(self, *names: str, limit: int = NAME) -> str:
+        """One line of text (a number counts as text), "" when there is none."""
+        data = self.data
+        for name in names:
+            value = data.get(name)
+            if value is None:
+                continue
+            if isinstance(value, str):
+                if found := line(value, limit):
+                    return found
+            elif isinstance(value, int | float) and not isinstance(value, bool):
+                return line(str(value), limit)
+            else:
+                self.ignored(name, value, "a text")
+        return ""
+
+    def text(self, *names: str, limit: int = DESCRIPTION) -> str:
+        """Text of several lines; objects and lists as JSON, since a description of any shape is worth keeping."""
+        for name in names:
+            value = self.data.get(name)
+            if value is not None and (found := text(plain(value), limit)):
+                return found
+        return ""
+
+    def instant(self, *names: str) -> datetime | None:
+        """An instant; one that is there but can't be read is passed over with a warning."""
+        for name in names:
+            value = self.data.get(name)
+            if value is None or value == "":
+                continue
+            if (found := instant(value)) is not None:
+                return found
+            if not str(value)[:16].startswith("0001-01-01"):  # Go's "no time"
+                self.warn(f"{self.path}{name}: “{line(plain(value), WORD)}” is not a time that can be read, ignored")
+        return None
+
+    def number(self, *names: str) -> float | int | None:
+        """A finite number, also when written as text."""
+        for name in names:
+            if (found := number(self.data.get(name))) is not None:
+                return found
+        return None
+
+    def ignored(self, name: str, value: object, expected: str) -> None:
+        """Note that *name* was passed over for its type."""
+        self.warn(f"{self.path}{name}: expected {expected}, got {type_name(value)}, ignored")
+
+    def warn(self, warning: str) -> None:
+        """Note something that the sender should know; at most as many as anyone reads."""
+        if len(self.warnings) < WARNINGS:
+            self.warnings.append(line(warning, WARNING))
+
+
+def labels(value: Mapping[str, Any], fields: Fields) -> dict[str, str]:
+    """Any object as text → text: scalars as text, nulls dropped, the rest as JSON; what is too much or too long is cut, with a
+    warning in *fields*."""
+    found: dict[str, str] = {}
+    for name, content in value.items():
+        if content is None:
+            continue
+        if len(found) == LABELS:
+            fields.warn(f"{fields.path}labels: only the first {LABELS} of {len(value)} are kept as labels")
+            break
+        if type(content) is not str:
+            content = plain(content)
+        if len(content) > LABEL_VALUE:
+            fields.warn(f"{fields.path}labels: the value of “{line(name, WORD)}” is cut to {LABEL_VALUE} characters")
+        if not name.isprintable() or len(name) > LABEL_NAME:
+            name = line(name, LABEL_NAME)
+        found[name] = text(content, LABEL_VALUE)
+    return found
+
+
+def link(href: object, label: str) -> dict[str, str] | None:
+    """A link that is safe to show: absolute http(s) only, so never ``javascript:``."""
+    if not isinstance(href, str):
+        return None
+    href = href.strip()
+    if not href.isprintable() or len(href) > HREF or not href[:8].lower().startswith(("http://", "https://")):
+        return None
+    return {"href": href, "text": line(label, NAME) or href[:NAME]}
+
+
+def links(candidates: Iterable[tuple[object, str]]) -> tuple[dict[str, str], ...]:
+    """The usable ones of (href, label) pairs, each address once."""
+    found: dict[str, dict[str, str]] = {}
+    for href, label in candidates:
+        if href and (made := link(href, label)) is not None and len(found) < LINKS:
+            found.setdefault(made["href"], made)
+    return tuple(found.values())
+
+
+def objects(value: object) -> Sequence[dict[str, Any]]:
+    """The objects in a list; nothing for anything else."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []

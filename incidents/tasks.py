@@ -1,0 +1,35 @@
+"""Celery entrypoints: ids and the clock in, one service called. Deadlines live in the database; these only look."""
+
+from __future__ import annotations
+
+from celery import shared_task
+from django.conf import settings
+from django.contrib.sessions.backends.db import SessionStore
+from django.core.cache import cache
+
+from aiops.kernel.clock import utcnow
+from incidents.services import partitions, reactions, timers
+
+SWEEP_MARK = "aiops:sweep:ended"  # epoch seconds of the last finished sweep; /metrics tells its age
+
+
+@shared_task
+def sweep() -> dict[str, int]:
+    """Every few seconds: whatever has become due."""
+    now = utcnow()
+    done = {
+        "woken": timers.wake_snoozed(now),
+        "closed": timers.close_resolved(now, settings.AIOPS_AUTO_CLOSE_AFTER),
+        "reactions": reactions.retry_due(now),
+    }
+    cache.set(SWEEP_MARK, now.timestamp(), timeout=None)
+    return done
+
+
+@shared_task
+def housekeeping() -> None:
+    """Every ten minutes: what keeps the house small."""
+    now = utcnow()
+    partitions.maintain(now, settings.AIOPS_ALERT_RETENTION)
+    timers.forget_resolves(now)
+    SessionStore.clear_expired()
