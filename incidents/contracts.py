@@ -79,7 +79,8 @@ def dedup_hash(scope: str, dedup_key: str) -> uuid.UUID:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What became of one arrival. The incident is absent only when it was ignored. *reason* explains an ``ignored``."""
+    """What became of one arrival. The incident is absent only when it was ignored. *reason* explains an ``ignored``; the
+    last three are the incident's, beside its status."""
 
     arrival: Arrival
     result: Result
@@ -87,6 +88,9 @@ class Outcome:
     incident_name: str = ""
     status: str = ""
     reason: str = ""
+    suppressed_by: Mapping[str, Any] | None = None
+    snoozed_until: datetime | None = None
+    escalated_at: datetime | None = None
 
     @property
     def deduplicated(self) -> bool:

@@ -8,7 +8,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from django.core.cache import cache
 
 from aiops.kernel.clock import utcnow
-from incidents.services import partitions, reactions, timers
+from incidents.services import deadletters, partitions, reactions, timers
 
 SWEEP_MARK = "aiops:sweep:ended"  # epoch seconds of the last finished sweep; /metrics tells its age
 
@@ -32,4 +32,5 @@ def housekeeping() -> None:
     now = utcnow()
     partitions.maintain(now, settings.AIOPS_ALERT_RETENTION)
     timers.forget_resolves(now)
+    deadletters.forget_old(now)
     SessionStore.clear_expired()

@@ -1,7 +1,7 @@
 """Who calls, for Django REST framework views. A refusal is a domain error, which the dialect says in its own shape.
 
-After authentication ``request.auth`` and ``request.actor`` are the :class:`~aiops.access.actors.Actor`. A view that lists one of
-these classes is closed: nobody gets in without a credential.
+After authentication ``request.auth`` and ``request.actor`` are the :class:`~aiops.access.actors.Actor`. A view that lists
+one of these classes is closed: nobody gets in without a credential.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from django.http import HttpRequest, HttpResponse
 from django.middleware.csrf import CsrfViewMiddleware
 from rest_framework.authentication import BaseAuthentication
 from rest_framework.exceptions import AuthenticationFailed
-from rest_framework.permissions import SAFE_METHODS
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
 
@@ -33,7 +32,7 @@ Authenticated = tuple[User | AnonymousUser, Actor]
 class ActorAuthentication(BaseAuthentication):
     """Base: settles the actor or refuses."""
 
-    def actor(self, request: HttpRequest) -> tuple[User | AnonymousUser, Actor]:
+    def actor(self, request: HttpRequest) -> Authenticated:
         """The signed-in user (anonymous for a key) and the actor; raises a domain error."""
         raise NotImplementedError
 
@@ -42,7 +41,7 @@ class ActorAuthentication(BaseAuthentication):
         try:
             user, actor = self.actor(request._request)
         except DomainError:
-            # Else whoever asks for request.user while the refusal is rendered would be authenticated, and refused, again.
+            # Else whoever asks for request.user while the refusal is rendered would be refused once more.
             request.user, request.auth = AnonymousUser(), None
             raise
         request._request.actor = actor  # type: ignore[attr-defined]
@@ -52,19 +51,27 @@ class ActorAuthentication(BaseAuthentication):
 class ApiKeyAuthentication(ActorAuthentication):
     """``X-API-Key``, else ``?api_key=``; open in dev mode.
 
-    ``X-Workspace-Id`` or ``X-Workspace-Name`` limit the actor to one workspace; a request that writes makes an unknown one when
-    the key is for all.
+    ``X-Workspace-Id`` or ``X-Workspace-Name`` limit the actor to one workspace.
     """
+
+    makes_workspaces = False
 
     def presented(self, request: HttpRequest) -> list[str]:
         """The keys of a request, in the order in which to try them."""
-        return [request.headers.get("X-API-Key", "").strip() or request.GET.get("api_key", "").strip()]
+        return [request.headers.get("X-API-Key", "").strip(), request.GET.get("api_key", "").strip()]
 
-    def actor(self, request: HttpRequest) -> tuple[User | AnonymousUser, Actor]:
+    def actor(self, request: HttpRequest) -> Authenticated:
         now = utcnow()
         actor = _identify(self.presented(request), request, now)
         note_use(actor.id, now)
-        return AnonymousUser(), _in_chosen_workspace(actor, request, now)
+        return AnonymousUser(), self._in_chosen_workspace(actor, request, now)
+
+    def _in_chosen_workspace(self, actor: Actor, request: HttpRequest, now: datetime) -> Actor:
+        slug, name = (credentials.text(request.headers.get(f"X-Workspace-{part}", "")) for part in ("Id", "Name"))
+        if not slug and not name:
+            return actor
+        workspace = choose_workspace(actor=actor, slug=slug, name=name, may_create=self.makes_workspaces, now=now)
+        return narrowed(actor, workspace.pk)
 
     def authenticate_header(self, request: Request) -> str:
         """What a 401 asks for."""
@@ -72,19 +79,23 @@ class ApiKeyAuthentication(ActorAuthentication):
 
 
 class IngestKeyAuthentication(ApiKeyAuthentication):
-    """Also ``Authorization: Bearer``, ``Api-Key`` or basic (the key as password, or as username), for senders of signals."""
+    """Also ``Authorization: Bearer``, ``Api-Key`` or basic (the key as password or username), for senders of signals.
+
+    What they send first to an unknown workspace makes it, when the key is for all.
+    """
+
+    makes_workspaces = True
 
     def presented(self, request: HttpRequest) -> list[str]:
-        keys = [key for key in super().presented(request) if key]
-        return keys or credentials.in_authorization(request.headers.get("Authorization", ""))
+        return super().presented(request) + credentials.in_authorization(request.headers.get("Authorization", ""))
 
 
 class SessionOrJWTAuthentication(ActorAuthentication):
-    """People: a JWT when one is sent, else the session, with CSRF enforced on writes. API keys never, not even as Bearer."""
+    """People: a JWT when one is sent, else the session, with CSRF enforced on writes. Never an API key, also as Bearer."""
 
     jwt = JWTAuthentication()
 
-    def actor(self, request: HttpRequest) -> tuple[User | AnonymousUser, Actor]:
+    def actor(self, request: HttpRequest) -> Authenticated:
         try:
             found = self.jwt.authenticate(cast(Request, request))
         except AuthenticationFailed:
@@ -96,7 +107,7 @@ class SessionOrJWTAuthentication(ActorAuthentication):
         if not user.is_authenticated:
             raise NotAuthenticated("Unauthorized")
         _enforce_csrf(request)
-        return user, request.actor  # type: ignore[attr-defined]
+        return user, actor_for_user(user)
 
     def authenticate_header(self, request: Request) -> str:
         """What a 401 asks for."""
@@ -114,23 +125,6 @@ def _identify(keys: list[str], request: HttpRequest, now: datetime) -> Actor:
             raise
         keyring.refresh_after_miss()
         return credentials.identify(keys, host=host, origin=origin, now=now)
-
-
-def _in_chosen_workspace(actor: Actor, request: HttpRequest, now: datetime) -> Actor:
-    slug, name = _header(request, "X-Workspace-Id"), _header(request, "X-Workspace-Name")
-    if not slug and not name:
-        return actor
-    writes = request.method not in SAFE_METHODS
-    return narrowed(actor, choose_workspace(actor=actor, slug=slug, name=name, may_create=writes, now=now).pk)
-
-
-def _header(request: HttpRequest, name: str) -> str:
-    """A header's text: most clients send UTF-8, which arrives here read as Latin-1."""
-    value = request.headers.get(name, "").strip()
-    try:
-        return value.encode("latin-1").decode("utf-8")
-    except UnicodeError:
-        return value
 
 
 class _Csrf(CsrfViewMiddleware):

@@ -35,6 +35,14 @@ def in_authorization(header: str) -> list[str]:
             return []
 
 
+def text(header: str) -> str:
+    """What a header says, stripped: most clients send UTF-8, which servers hand on read as Latin-1."""
+    try:
+        return header.encode("latin-1").decode().strip()
+    except UnicodeError:
+        return header.strip()
+
+
 def identify(keys: Iterable[str], *, host: str, origin: str, now: datetime) -> Actor:
     """Who presents *keys* (the first good one counts); in dev mode everybody local is the dev actor. Memory only.
 

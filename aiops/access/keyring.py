@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.db.models import Q
 
 from aiops.access import envkeys
 from aiops.access.actors import Actor, ActorKind, Role
@@ -29,15 +28,29 @@ class KnownKey:
     expires_at: datetime | None
 
 
-def _load() -> dict[str, KnownKey]:
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """The good keys by digest, and whether the database holds any key at all, good or not.
+
+    Before the database has answered we do not know, and nothing opens; nor does it when the last key is revoked or expires.
+    """
+
+    known: dict[str, KnownKey]
+    exist: bool
+
+
+def _load() -> Keys:
     known: dict[str, KnownKey] = {}
+    now = utcnow()
     primary = Workspace.objects.filter(slug=PRIMARY_WORKSPACE).values_list("pk", flat=True).first()
     if primary is not None:
         for key in envkeys.parse(settings.AIOPS_API_KEYS):
             actor = Actor(ActorKind.API_KEY, f"env:{key.name}", key.name, roles=((primary, key.role),))
             known[secrets.digest(key.raw)] = KnownKey(actor, None)
-    rows = ApiKey.objects.filter(Q(expires_at__isnull=True) | Q(expires_at__gt=utcnow()), revoked_at__isnull=True)
-    for row in rows.only("id", "name", "digest", "role", "workspace_id", "expires_at"):
+    rows = list(ApiKey.objects.only("id", "name", "digest", "role", "workspace_id", "expires_at", "revoked_at"))
+    for row in rows:
+        if row.revoked_at is not None or (row.expires_at is not None and row.expires_at <= now):
+            continue
         role = Role(row.role)
         actor = Actor(
             ActorKind.API_KEY,
@@ -47,20 +60,25 @@ def _load() -> dict[str, KnownKey]:
             everywhere=None if row.workspace_id else role,
         )
         known[row.digest] = KnownKey(actor, row.expires_at)
-    return known
+    return Keys(known, exist=bool(rows))
 
 
-_snapshot: Snapshot[dict[str, KnownKey]] = Snapshot("keyring", _load, {})
+_snapshot: Snapshot[Keys] = Snapshot("keyring", _load, Keys({}, exist=True))
 
 refresh = _snapshot.refresh
-keep_fresh = _snapshot.keep_fresh
 refresh_if_old = _snapshot.refresh_if_old
 refresh_after_miss = _snapshot.refresh_after_miss
+forget = _snapshot.forget
+
+
+def age() -> float:
+    """Seconds since the database last answered."""
+    return _snapshot.age
 
 
 def find(raw: str, now: datetime) -> Actor | None:
     """The actor behind a presented key, None when it is unknown, expired or revoked. Memory only; safe on an event loop."""
-    known = _snapshot.value
+    known = _snapshot.value.known
     for digest in secrets.digests(raw):
         key = known.get(digest)
         if key is not None and (key.expires_at is None or key.expires_at > now):
@@ -69,5 +87,5 @@ def find(raw: str, now: datetime) -> Actor | None:
 
 
 def is_empty() -> bool:
-    """Whether there is no key anywhere: neither in the environment nor in the database."""
-    return not settings.AIOPS_API_KEYS and not _snapshot.value
+    """Whether there is no key anywhere, good or not: neither in the environment nor in the database."""
+    return not settings.AIOPS_API_KEYS and not _snapshot.value.exist

@@ -1,7 +1,7 @@
 """How often a key may call, by its role: 100, 500 or 1000 requests in each minute of the clock.
 
-Not limited: people (the dashboard and the console), the dev actor, and everything that takes in signals, so that an
-alert storm is never turned away.
+Not limited: people (the dashboard and the console), and everything that takes in signals, so that an alert storm is never
+turned away. The dev actor is counted and never refused.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from aiops.access.actors import Actor, ActorKind, Role
+from aiops.access.actors import Role
 from aiops.access.counters import Counters
-from aiops.access.devmode import DEV_ACTOR
 from aiops.kernel.errors import RateLimited
 
 PER_MINUTE = {Role.VIEWER: 100, Role.OPERATOR: 500, Role.ADMIN: 1000}
@@ -68,10 +67,3 @@ def check(key_id: str, role: Role, now: datetime) -> Allowance:
         reset_epoch=window.ends_at,
         retry_after=window.left(now) if count > limit else 0,
     )
-
-
-def check_actor(actor: Actor, now: datetime) -> Allowance | None:
-    """:func:`check` for whoever is limited, None for all others."""
-    if actor.kind != ActorKind.API_KEY or actor.id == DEV_ACTOR.id:
-        return None
-    return check(actor.id, actor.highest_role, now)

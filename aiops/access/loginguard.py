@@ -8,6 +8,8 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime
 
+from django.http import HttpRequest
+
 from aiops.access.counters import Counters
 from aiops.kernel.errors import RateLimited
 
@@ -18,7 +20,12 @@ _counters = Counters("sign-in", SECONDS)
 
 
 def attempt(username: str, address: str, now: datetime) -> None:
-    """Count a try; raises :class:`RateLimited` with ``data['retry_after']`` in seconds when there were too many."""
+    """Count a try; raises :class:`RateLimited` with ``data['retry_after']`` in seconds when there were too many.
+
+    A blank username can't be right and does not count.
+    """
+    if not username.strip():
+        return
     count = _counters.add(_key(username, address), now)
     if count is not None and count > TRIES:
         seconds = _counters.window(now).left(now)
@@ -28,6 +35,11 @@ def attempt(username: str, address: str, now: datetime) -> None:
 def succeeded(username: str, address: str, now: datetime) -> None:
     """The password was right: earlier failures no longer count."""
     _counters.forget(_key(username, address), now)
+
+
+def address_of(request: HttpRequest) -> str:
+    """Where a request comes from (behind a proxy, the server has put the client's address there)."""
+    return request.META.get("REMOTE_ADDR", "")
 
 
 def _key(username: str, address: str) -> str:

@@ -1,3 +1,3 @@
-"""What every dialect shares, and each dialect's own envelope: one base view per dialect. Nothing here knows what an incident is."""
+"""What every dialect shares, and each dialect's own envelope: one base view per dialect. It knows nothing of incidents."""
 
 from __future__ import annotations

@@ -5,21 +5,26 @@ from __future__ import annotations
 from typing import Any
 
 from rest_framework import serializers
-from rest_framework.request import Request
-from rest_framework.response import Response
 
 from aiops.access.authentication import ApiKeyAuthentication
 from aiops.api.errors import status_of
-from aiops.api.views import DialectView
-from aiops.kernel.errors import DomainError, NotFound
+from aiops.api.views import DialectView, NothingHere
+from aiops.kernel.errors import DomainError
 
 OWN_STATUS = {"invalid_input": 422}
+
+
+class ClientError(serializers.Serializer):
+    """Every refusal of the client API."""
+
+    detail = serializers.CharField()
 
 
 class ClientView(DialectView):
     """Base of the root paths: API key in the header or the query."""
 
     tag = "client"
+    error_serializer = ClientError
     limited = True
     authentication_classes = (ApiKeyAuthentication,)
 
@@ -28,18 +33,5 @@ class ClientView(DialectView):
         return status_of(error, OWN_STATUS), {"detail": text}
 
 
-class ClientUnknown(ClientView):
+class ClientUnknown(NothingHere, ClientView):
     """Paths below our literals that nothing answers."""
-
-    schema = None
-
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        raise NotFound("Not found")
-
-    post = put = patch = delete = get
-
-
-class ClientError(serializers.Serializer):
-    """Every refusal of the client API."""
-
-    detail = serializers.CharField()

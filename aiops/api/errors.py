@@ -105,11 +105,11 @@ def _from_drf(exc: drf.APIException) -> DomainError:
     }.items():
         if isinstance(exc, theirs):
             return ours(_sentence(exc.detail))
-    return InvalidInput(_sentence(exc.detail)) if exc.status_code < 500 else InternalError("Internal server error")  # noqa: PLR2004
+    return InvalidInput(_sentence(exc.detail)) if exc.status_code < 500 else InternalError("Internal server error")
 
 
 def _invalid(detail: Any) -> InvalidInput:
-    """The first complaint of a serializer, with the path of its field."""
+    """The first complaint of a serializer, with the path of its field unless the complaint names it already."""
     path: list[str] = []
     while isinstance(detail, dict | list) and detail:
         if isinstance(detail, dict):
@@ -118,8 +118,9 @@ def _invalid(detail: Any) -> InvalidInput:
                 path.append(str(key))
         else:
             detail = next((item for item in detail if item), detail[0])
-    field = ".".join(path)
-    return InvalidInput(f"{field}: {detail}" if field else str(detail), field=field)
+    field, complaint = ".".join(path), str(detail).rstrip(".")
+    named = not path or path[-1].lower() in complaint.lower()
+    return InvalidInput(complaint if named else f"{field}: {complaint}", field=field)
 
 
 def _sentence(detail: Any) -> str:

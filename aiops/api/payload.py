@@ -12,7 +12,14 @@ from aiops.kernel.errors import InvalidInput, UnparsableBody
 
 MAX_BYTES = 1024 * 1024  # of a command; alerts come through the front door, which has a limit of its own
 
-TYPE_WORDS = {list: "an array", str: "a string", int: "a number", float: "a number", bool: "a boolean", type(None): "null"}
+TYPE_WORDS = {
+    list: "an array",
+    str: "a string",
+    int: "a number",
+    float: "a number",
+    bool: "a boolean",
+    type(None): "null",
+}
 
 
 def read_object(raw: bytes) -> dict[str, Any]:

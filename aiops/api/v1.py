@@ -8,12 +8,11 @@ from typing import Any
 
 from rest_framework import serializers
 from rest_framework.request import Request
-from rest_framework.response import Response
 
 from aiops.access.authentication import ApiKeyAuthentication
 from aiops.api.errors import status_of
 from aiops.api.params import whole_number
-from aiops.api.views import DialectView
+from aiops.api.views import DialectView, NothingHere
 from aiops.kernel.errors import DomainError, NotFound
 
 API_VERSION = "v1"
@@ -21,10 +20,25 @@ PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
 
 
+class V1ErrorBody(serializers.Serializer):
+    code = serializers.IntegerField(help_text="The HTTP status.")
+    message = serializers.CharField()
+    details = serializers.CharField(allow_blank=True)
+
+
+class V1Error(serializers.Serializer):
+    """Every refusal of v1."""
+
+    apiVersion = serializers.ChoiceField(choices=["v1"])
+    kind = serializers.ChoiceField(choices=["Error"])
+    error = V1ErrorBody()
+
+
 class V1View(DialectView):
     """Base of ``/api/v1/…``: API key, role, limits on every answer."""
 
     tag = "v1"
+    error_serializer = V1Error
     limited = True
     authentication_classes = (ApiKeyAuthentication,)
 
@@ -34,15 +48,11 @@ class V1View(DialectView):
         return status, {"apiVersion": API_VERSION, "kind": "Error", "error": body}
 
 
-class V1Unknown(V1View):
+class V1Unknown(NothingHere, V1View):
     """Paths below ``/api/v1/`` that nothing answers."""
 
-    schema = None
-
-    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
-        raise NotFound("Unknown API path", details=f"Nothing is at {request.path}")
-
-    post = put = patch = delete = get
+    def nothing(self, request: Request, **kwargs: str) -> NotFound:
+        return NotFound("Unknown API path", details=f"Nothing is at {request.path}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +88,3 @@ class ListMetadata(serializers.Serializer):
     totalCount = serializers.IntegerField()
     page = serializers.IntegerField()
     pageSize = serializers.IntegerField()
-
-
-class V1ErrorBody(serializers.Serializer):
-    code = serializers.IntegerField(help_text="The HTTP status.")
-    message = serializers.CharField()
-    details = serializers.CharField(allow_blank=True)
-
-
-class V1Error(serializers.Serializer):
-    """Every refusal of v1."""
-
-    apiVersion = serializers.ChoiceField(choices=["v1"])
-    kind = serializers.ChoiceField(choices=["Error"])
-    error = V1ErrorBody()

@@ -15,14 +15,14 @@ from rest_framework.views import APIView
 
 from aiops.access import limits
 from aiops.access.actors import Actor, Role
-from aiops.access.services.workspaces import choose_workspace, narrowed
+from aiops.access.devmode import DEV_ACTOR
 from aiops.api.errors import InternalError, as_domain_error
 from aiops.api.params import readable
 from aiops.api.payload import read_object
 from aiops.api.renderers import AlwaysFirst, JSONRenderer
 from aiops.api.schema import DialectSchema
 from aiops.kernel.clock import utcnow
-from aiops.kernel.errors import DomainError, NotAuthenticated, NotPermitted, RateLimited
+from aiops.kernel.errors import DomainError, NotFound, NotPermitted
 
 log = logging.getLogger(__name__)
 
@@ -30,14 +30,16 @@ READING = ("GET", "HEAD")
 
 
 class DialectView(APIView):
-    """A dialect sets ``tag``, ``authentication_classes``, ``limited`` and :meth:`refusal`; its views parse, call and render.
+    """A dialect sets ``tag``, ``error_serializer``, ``authentication_classes``, ``limited`` and :meth:`refusal`.
 
-    Before a handler runs, ``self.now`` and ``self.actor`` are set: who asks, narrowed to the workspace that ``X-Workspace-Id`` or
-    ``X-Workspace-Name`` chooses, a viewer turned away from writes, and (``limited``) counted.
+    Its views then parse, call and render. Before a handler runs, ``self.now`` and ``self.actor`` are set, a viewer is turned away
+    from writes, and (``limited``) the request is counted.
     """
 
     tag: ClassVar[str]
     limited: ClassVar[bool] = False
+    error_serializer: ClassVar[type[Serializer]]
+    refusals: ClassVar[tuple[HTTPStatus, ...]] = ()  # for the schema, beyond what it adds by itself
 
     schema = DialectSchema()
     renderer_classes = (JSONRenderer,)
@@ -59,19 +61,21 @@ class DialectView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         self.now = utcnow()
         try:
-            actor = self._identified(request)
-        except NotAuthenticated:
+            self.perform_authentication(request)
+        except DomainError:
             # Guessing keys is limited too, by address, and every answer says so.
             self._count(f"address:{request.META.get('REMOTE_ADDR', '')}", Role.VIEWER)
             raise
-        self._count(actor.id, actor.highest_role)
-        if request.method not in READING and actor.highest_role < Role.OPERATOR:
-            raise NotPermitted("This takes the role operator or admin", details=f"The caller is {actor.highest_role.word}")
-        self.actor = self._in_workspace(request, actor)
+        self.actor = request.actor
+        self._count(self.actor.id, self.actor.highest_role)
+        if request.method not in READING and self.actor.highest_role < Role.OPERATOR:
+            raise NotPermitted(
+                "This takes the role operator or admin", details=f"The caller is {self.actor.highest_role.word}"
+            )
 
     def body(self, serializer: type[Serializer]) -> dict[str, Any]:
-        """The request's body, as *serializer* reads it: keyword arguments for a service."""
-        reader = serializer(data=read_object(self.request.body))
+        """The request's body, as *serializer* (told ``now``) reads it: keyword arguments for a service."""
+        reader = serializer(data=read_object(self.request.body), context={"now": self.now})
         reader.is_valid(raise_exception=True)
         return dict(reader.validated_data)
 
@@ -87,7 +91,7 @@ class DialectView(APIView):
         if "retry_after" in error.data:
             headers["Retry-After"] = str(error.data["retry_after"])
         if status == HTTPStatus.UNAUTHORIZED:
-            headers["WWW-Authenticate"] = self.get_authenticate_header(self.request) or "ApiKey"
+            headers["WWW-Authenticate"] = self.get_authenticate_header(self.request) or ""
         return Response(body, status, headers=headers)
 
     def finalize_response(self, request: Request, response: Response, *args: Any, **kwargs: Any) -> Response:
@@ -97,41 +101,34 @@ class DialectView(APIView):
                 response[name] = value
         return response
 
-    def _identified(self, request: Request) -> Actor:
-        """Who asks; raises ``NotAuthenticated``, also when the framework says it in its own words."""
-        try:
-            self.perform_authentication(request)
-        except Exception as exc:
-            error = as_domain_error(exc)
-            if error is None or error is exc:
-                raise
-            raise error from exc
-        actor: Actor = request.actor
-        if not actor.id:
-            raise NotAuthenticated("Unauthorized")
-        return actor
-
     def _count(self, key_id: str, role: Role) -> None:
-        """One more request of *key_id*; raises ``RateLimited`` when that is one too many."""
+        """One more request of *key_id*; raises ``RateLimited`` when that is one too many (dev mode only counts)."""
         if not self.limited:
             return
-        self.allowance = limits.check(key_id, role, self.now)
-        if not self.allowance.allowed:
-            wait = self.allowance.retry_after
-            raise RateLimited(
-                "Rate limit exceeded",
-                details=f"{self.allowance.limit} requests a minute; try again in {wait} s",
-                data={"retry_after": wait},
-            )
-
-    def _in_workspace(self, request: Request, actor: Actor) -> Actor:
-        slug, name = (request.headers.get(f"X-Workspace-{part}", "").strip() for part in ("Id", "Name"))
-        if not slug and not name:
-            return actor
-        return narrowed(actor, choose_workspace(actor=actor, now=self.now, slug=slug, name=name).pk)
+        allowance = limits.check(key_id, role, self.now)
+        if allowance.exceeded and key_id == DEV_ACTOR.id:
+            return
+        self.allowance = allowance
+        if allowance.exceeded:
+            raise allowance.refusal()
 
     def _crashed(self, exc: Exception) -> DomainError:
         """A bug: logged with its traceback and told to whoever watches for such (Django's test client raises it)."""
         log.error("unhandled error in %s %s", self.request.method, self.request.path, exc_info=exc)
         got_request_exception.send(sender=type(self), request=self.request._request)
         return InternalError("Internal server error")
+
+
+class NothingHere:
+    """Before a dialect's view: whatever is asked for, there is no such thing, and the dialect says so in its own shape."""
+
+    schema = None
+
+    def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
+        raise self.nothing(request, **kwargs)
+
+    post = put = patch = delete = get
+
+    def nothing(self, request: Request, **kwargs: str) -> NotFound:
+        """What to say."""
+        return NotFound("Not found")

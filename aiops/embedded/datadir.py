@@ -9,6 +9,7 @@ import re
 import secrets
 import stat
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from aiops.embedded.failure import StartRefused
@@ -64,18 +65,19 @@ class DataDir:
         return self._secret(self.passwords, lambda: f"*:*:*:{user}:{secrets.token_hex(24)}").rpartition(":")[2]
 
     def socket_folder(self, account: Account | None) -> Path:
-        """A private folder (0700) for PostgreSQL's socket: ours, or one in the runtime folder when our path is too long for one."""
-        own = self.root / "run"
-        if len(os.fsencode(own)) <= MAX_SOCKET_FOLDER and PLAIN_PATH.fullmatch(str(own)):
-            return private_folder(own, account)
-        base = Path(os.environ.get("XDG_RUNTIME_DIR") or tempfile.gettempdir())
-        name = hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()
-        return private_folder(base / f"aiops-{name}", account)
+        """A private folder (0700) for PostgreSQL's socket: here, or in a runtime folder when this path is too long for one."""
+        name = f"aiops-{hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()}"
+        elsewhere = filter(None, (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"))  # noqa: S108 - made 0700
+        for folder in (self.root / "run", *(Path(base) / name for base in elsewhere)):
+            fits = len(os.fsencode(folder)) <= MAX_SOCKET_FOLDER and PLAIN_PATH.fullmatch(str(folder))
+            if fits and os.access(folder.parent, os.W_OK):
+                return private_folder(folder, account)
+        raise StartRefused("There is no folder with a short enough path for PostgreSQL's socket; set XDG_RUNTIME_DIR to one.")
 
-    def _secret(self, path: Path, make: object) -> str:
+    def _secret(self, path: Path, make: Callable[[], str]) -> str:
         if path.exists() and (text := path.read_text().strip()):
             return text
-        text = make()  # type: ignore[operator]
+        text = make()
         fresh = path.with_name(f"{path.name}.new")
         with open(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             file.write(f"{text}\n")

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from django.db import Error as DatabaseFailure
-from django.db import close_old_connections, connection
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -23,14 +22,14 @@ class Snapshot(Generic[T]):
 
     def __init__(self, name: str, load: Callable[[], T], empty: T, max_age: float = 2.0, miss_pause: float = 0.2) -> None:
         self._name, self._load, self._max_age, self._miss_pause = name, load, max_age, miss_pause
-        self._value = empty
+        self._empty = self._value = empty
         self._read_at = 0.0  # time.monotonic() of the last successful read
         self._tried_at = 0.0
         self._lock = threading.Lock()
 
     @property
     def value(self) -> T:
-        """What was last read; an attribute access, fit for the hot path. Whoever serves it keeps it fresh (:meth:`refresh_if_old`)."""
+        """What was last read; an attribute access, fit for the hot path. Whoever serves requests calls :meth:`refresh` in time."""
         return self._value
 
     @property
@@ -61,9 +60,6 @@ class Snapshot(Generic[T]):
                 log.warning("%s: serving what was read %.0f s ago: %s", self._name, self.age, error)
         return self._value
 
-    def keep_fresh(self, stop: threading.Event) -> None:
-        """Refresh every *max_age* seconds until *stop* is set: the body of a thread of its own."""
-        while not stop.wait(self._max_age):
-            close_old_connections()
-            self.refresh()
-        connection.close()
+    def forget(self) -> None:
+        """Know nothing again (tests: another database content)."""
+        self._value, self._read_at, self._tried_at = self._empty, 0.0, 0.0

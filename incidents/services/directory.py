@@ -104,9 +104,14 @@ def _load() -> Directory:
 _snapshot: Snapshot[Directory] = Snapshot("directory", _load, Directory())
 
 refresh = _snapshot.refresh
-keep_fresh = _snapshot.keep_fresh
 refresh_if_old = _snapshot.refresh_if_old
 refresh_after_miss = _snapshot.refresh_after_miss
+forget = _snapshot.forget
+
+
+def age() -> float:
+    """Seconds since the database last answered."""
+    return _snapshot.age
 
 
 def current() -> Directory:

@@ -30,6 +30,8 @@ WORDS: dict[str, SignalAction] = {
     **dict.fromkeys(RESOLVE, SignalAction.RESOLVE),
 }
 
+# The few that people write in two parts ("No Data", "re-triggered"). Joining any word would find "up" in places where it is not.
+_COMPOUNDS = ("nodata", "retriggered", "autoresolved")
 _SEPARATORS = str.maketrans("", "", " -_")
 
 
@@ -42,6 +44,7 @@ class Reading(NamedTuple):
 
 ABSENT = Reading(SignalAction.TRIGGER)
 _KNOWN = {word: Reading(action) for word, action in WORDS.items()}
+_COMPOUND = {word: _KNOWN[word] for word in _COMPOUNDS}
 
 
 def read(words: Iterable[object]) -> Reading:
@@ -51,8 +54,6 @@ def read(words: Iterable[object]) -> Reading:
         if word is None or word == "":
             continue
         if isinstance(word, str) and len(word) <= WORD:
-            # "no data", "NO_DATA" and "re-triggered" are one word each; joining never makes a known word of an unknown one
-            # that holds more than its parts: "back_up" would, so only words of the table's own length are joined.
             lower = word.strip().lower()
             reading = _KNOWN.get(lower) or _COMPOUND.get(lower.translate(_SEPARATORS))
             if reading is not None:
@@ -61,7 +62,3 @@ def read(words: Iterable[object]) -> Reading:
             unknown = word
     shown = "" if unknown is None else line(plain(unknown), WORD)
     return Reading(SignalAction.TRIGGER, f"status “{shown}” is not known, read as a trigger") if shown else ABSENT
-
-
-# The words that people write in two parts.
-_COMPOUND = {word: _KNOWN[word] for word in ("nodata", "retriggered", "autoresolved")}

@@ -153,6 +153,8 @@ def instant(value: object) -> datetime | None:
     micro- or nanoseconds since 1970, as number or digits, told by their size.
     """
     if isinstance(value, str):
+        if len(value) > WORD:
+            return None
         value = value.strip()
         if not value.isdecimal() or len(value) < 10:
             return _from_iso(value)
@@ -272,7 +274,8 @@ def labels(value: Mapping[str, Any], fields: Fields) -> dict[str, str]:
             fields.warn(f"{fields.path}labels: the value of “{line(name, WORD)}” is cut to {LABEL_VALUE} characters")
         if not name.isprintable() or len(name) > LABEL_NAME:
             name = line(name, LABEL_NAME)
-        found[name] = text(content, LABEL_VALUE)
+        if name:
+            found[name] = text(content, LABEL_VALUE)
     return found
 
 

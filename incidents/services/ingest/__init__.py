@@ -139,7 +139,7 @@ class _Wave:
         return rows
 
     def _triggered(
-        self, row: Row, pk: int, name: str, status: str, fresh: bool, raised: bool, severity: int, service_id: int
+        self, row: Row, pk: int, name: str, status: str, fresh: bool, raised: bool, severity: int, service_id: int, *beside: Any
     ) -> None:
         first = row.first
         if fresh:
@@ -154,12 +154,12 @@ class _Wave:
                 data = {"severity": Severity(severity).word}
                 self.entries.append(entry(pk, row.last.received_at, EntryKind.SEVERITY_RAISED, source_actor(row.last), data))
                 self._fact("incident.severity_raised", row, pk, severity, service_id)
-        self.outcomes.append(Outcome(first, result, pk, name, status))
-        self.outcomes += [Outcome(arrival, Result.REPEATED, pk, name, status) for arrival in row.arrivals[1:]]
+        self.outcomes.append(Outcome(first, result, pk, name, status, "", *beside))
+        self.outcomes += [Outcome(arrival, Result.REPEATED, pk, name, status, "", *beside) for arrival in row.arrivals[1:]]
 
     def _moved(
         self, row: Row, pk: int | None, name: str | None, from_status: str | None, stale: bool | None, moved: bool,
-        severity: int | None, service_id: int | None,
+        severity: int | None, service_id: int | None, *beside: Any,
     ) -> None:  # fmt: skip
         action = ACTIONS[row.action]
         target = TRANSITIONS[action][1]
@@ -169,7 +169,7 @@ class _Wave:
             return
         if not moved:
             reason = "about an earlier occurrence" if stale else f"already {from_status}"
-            self.outcomes += [Outcome(a, ignored, pk, name or "", from_status or "", reason) for a in row.arrivals]
+            self.outcomes += [Outcome(a, ignored, pk, name or "", from_status or "", reason, *beside) for a in row.arrivals]
             return
         last = row.last
         result = Result.RESOLVED if action == Action.RESOLVE else Result.ACKNOWLEDGED
@@ -179,7 +179,7 @@ class _Wave:
         )
         self._fact(f"incident.{target}", row, pk, severity or 0, service_id or 0)
         for arrival in row.arrivals:
-            self.outcomes.append(Outcome(arrival, result, pk, name or "", target))
+            self.outcomes.append(Outcome(arrival, result, pk, name or "", target, "", *beside))
 
     def _fact(self, event: str, row: Row, pk: int, severity: int, service_id: int) -> None:
         self.facts.setdefault(event, []).append(

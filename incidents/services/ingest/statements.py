@@ -69,7 +69,8 @@ ON CONFLICT (workspace_id, dedup_hash) WHERE status IN {LIVE} DO UPDATE SET
     last_seen_at = greatest(i.last_seen_at, excluded.last_seen_at),
     updated_at = greatest(i.updated_at, excluded.last_seen_at)
 RETURNING i.workspace_id, i.dedup_hash, i.id, i.name, i.status, (i.xmax = 0) AS fresh,
-    coalesce(i.severity_raised_at = statement_timestamp(), false) AS raised, i.severity, i.service_id
+    coalesce(i.severity_raised_at = statement_timestamp(), false) AS raised, i.severity, i.service_id,
+    i.suppressed_by, i.snoozed_until, i.escalated_at
 """  # noqa: S608 - constants of this module
 
 # Acknowledges and resolves: move the live incident of the problem, unless the signal is about an older occurrence than the live
@@ -82,6 +83,7 @@ WITH incoming AS MATERIALIZED (
         occurred_at timestamptz, at timestamptz, by text)
 ), found AS MATERIALIZED (
     SELECT n.*, i.id, i.name, i.status AS from_status, i.severity, i.service_id,
+        i.suppressed_by, i.snoozed_until, i.escalated_at,
         CASE WHEN n.started_at IS NOT NULL AND i.started_at IS NOT NULL THEN n.started_at < i.started_at
              ELSE coalesce(n.occurred_at < i.last_occurred_at, false) END AND n.action = 'resolve' AS stale
     FROM incoming n
@@ -104,7 +106,8 @@ WITH incoming AS MATERIALIZED (
         started_at = excluded.started_at, occurred_at = excluded.occurred_at, received_at = excluded.received_at
     WHERE coalesce(excluded.started_at >= r.started_at, true) AND coalesce(excluded.occurred_at >= r.occurred_at, true)
 )
-SELECT n.seq, f.id, f.name, f.from_status, f.stale, m.seq IS NOT NULL AS moved, f.severity, f.service_id
+SELECT n.seq, f.id, f.name, f.from_status, f.stale, m.seq IS NOT NULL AS moved, f.severity, f.service_id, f.suppressed_by,
+    f.snoozed_until, f.escalated_at
 FROM incoming n LEFT JOIN found f ON f.seq = n.seq LEFT JOIN moved m ON m.seq = n.seq
 """  # noqa: S608 - constants of this module
 

@@ -1,0 +1,86 @@
+"""Every request comes in here: ingest goes to its own lean door, sockets to Channels, all else to Django."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from channels.auth import AuthMiddlewareStack
+from channels.routing import URLRouter
+from django.core.asgi import get_asgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aiops.settings")
+django_application = get_asgi_application()
+
+# What follows needs loaded apps.
+from django.db import connections  # noqa: E402
+
+from aiops import process  # noqa: E402
+from aiops.kernel import live  # noqa: E402
+from aiops.origins import SameOrigin  # noqa: E402
+from aiops.routing import websocket_urlpatterns  # noqa: E402
+from incidents.front.app import FrontDoor  # noqa: E402
+
+log = logging.getLogger(__name__)
+
+DRAIN_SECONDS = 1.5  # what is still in the collector when no request waits any more
+PARTS_SECONDS = 2.0  # for the tasks that run
+
+
+class Application:
+    """The composition of the three, and the order in which they begin and end."""
+
+    def __init__(self) -> None:
+        self._http = FrontDoor(django_application)
+        self._websocket = SameOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        if scope["type"] == "http":
+            await self._http(scope, receive, send)
+        elif scope["type"] == "websocket":
+            await self._websocket(scope, receive, send)
+        else:
+            await self._lifespan(receive, send)
+
+    async def _lifespan(self, receive: Any, send: Any) -> None:
+        await receive()
+        await self._start()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await self._stop()
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _start(self) -> None:
+        loop = asyncio.get_running_loop()
+        live.bind(loop)
+        await self._http.startup(loop)
+        for part in process.parts:
+            part.start()
+
+    async def _stop(self) -> None:
+        """Refuse new, drain the collector, beat, worker, pools. PostgreSQL, if it is ours, follows when the server is gone."""
+        process.stopping.set()
+        try:
+            await asyncio.wait_for(self._http.shutdown(), DRAIN_SECONDS)
+        except TimeoutError:
+            log.error("the collector could not be drained within %.1f s; its senders got no answer and repeat", DRAIN_SECONDS)
+        # A thread of our own: those of the loop may all be held by requests that hang.
+        with_thread = ThreadPoolExecutor(1, thread_name_prefix="stop")
+        loop = asyncio.get_running_loop()
+        for part in reversed(process.parts):
+            await loop.run_in_executor(with_thread, part.stop, PARTS_SECONDS)
+        live.bind(None)
+        await loop.run_in_executor(with_thread, _close_pools)
+        with_thread.shutdown(wait=False)
+
+
+def _close_pools() -> None:
+    for connection in connections.all():
+        if hasattr(connection, "close_pool"):
+            connection.close_pool()
+
+
+application = Application()

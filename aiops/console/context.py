@@ -1,0 +1,83 @@
+"""What the frame around every page needs to know, worked out only when a template asks."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import cached_property
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.http import HttpRequest
+from django.utils import timezone
+
+from aiops.access import devmode
+from aiops.access.actors import Actor, Role
+from aiops.access.models import User, Workspace
+from aiops.access.people import ANONYMOUS
+from aiops.console.theme import theme_of
+from aiops.kernel.clock import utcnow
+from incidents import selectors
+
+
+class Shell:
+    """The frame's view of a request: who is signed in, where, in which zone and theme, and the figures of the rail."""
+
+    def __init__(self, request: HttpRequest) -> None:
+        self._request = request
+
+    @cached_property
+    def now(self) -> datetime:
+        return utcnow()
+
+    @property
+    def theme(self) -> str:
+        return theme_of(self._request)
+
+    @cached_property
+    def user(self) -> User | None:
+        user = getattr(self._request, "user", None)
+        return user if isinstance(user, User) or getattr(user, "is_authenticated", False) else None
+
+    @property
+    def actor(self) -> Actor:
+        return getattr(self._request, "actor", ANONYMOUS)
+
+    @property
+    def zone(self) -> str:
+        """The name of the zone in which times are shown."""
+        return self.user.time_zone if self.user else settings.TIME_ZONE
+
+    @property
+    def zone_now(self) -> datetime:
+        """The current time there."""
+        return timezone.localtime(self.now, ZoneInfo(self.zone))
+
+    @property
+    def operator(self) -> bool:
+        """Whether the person may change anything anywhere."""
+        return self.actor.highest_role >= Role.OPERATOR
+
+    @cached_property
+    def workspaces(self) -> list[str]:
+        """The names of the workspaces in view, at most three of them."""
+        rows = Workspace.objects.order_by("id")
+        ids = self.actor.workspace_ids
+        return list((rows if ids is None else rows.filter(pk__in=ids)).values_list("name", flat=True)[:3])
+
+    @cached_property
+    def figures(self) -> selectors.Figures:
+        return selectors.figures(self.actor, self.now)
+
+    @property
+    def version(self) -> str:
+        return settings.VERSION
+
+    @property
+    def dev_mode(self) -> bool:
+        """Whether the APIs are open to anything on this machine."""
+        return devmode.dev_mode()
+
+
+def shell(request: HttpRequest) -> dict[str, Shell]:
+    """Context processor: ``shell`` in every template; costs nothing where it is not used."""
+    return {"shell": Shell(request)}

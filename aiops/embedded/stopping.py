@@ -1,0 +1,73 @@
+"""Being asked to stop: the first Ctrl-C or SIGTERM begins it, later ones change nothing, and it ends within ten seconds."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+
+from aiops import process
+
+log = logging.getLogger(__name__)
+
+SECONDS = 9.5  # from the first signal to the end, whatever hangs
+
+
+class Interrupted(BaseException):
+    """We were asked to stop while still setting up."""
+
+
+class Stopping:
+    """Listens for the signals of this process; make it in the main thread.
+
+    *stop_server* is called from the signal handler once there is a server, and must only leave a note for it.
+    """
+
+    def __init__(self) -> None:
+        self.stop_server: Callable[[], None] | None = None
+        self.last_resort: Callable[[], None] | None = None  # called when time is up, just before the process is ended
+        self._began: float | None = None
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup means it
+                signal.signal(number, self._on_signal)
+
+    @property
+    def seconds_left(self) -> float:
+        """How long the rest of the stop may take."""
+        return SECONDS - (time.monotonic() - self._began if self._began else 0.0)
+
+    def begin(self) -> None:
+        """Start the clock; from now on signals change nothing."""
+        if self._began is None:
+            self._began = time.monotonic()
+            process.stopping.set()
+            watchdog = threading.Timer(SECONDS, self._time_is_up)
+            watchdog.daemon = True
+            watchdog.start()
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        if self._began is not None:
+            return
+        self.begin()
+        if self.stop_server is None:
+            raise Interrupted
+        self.stop_server()
+
+    def _time_is_up(self) -> None:
+        log.error("the stop took longer than %.1f s; ending now", SECONDS)
+        if self.last_resort is not None:
+            self.last_resort()
+        leave(1)
+
+
+def leave(status: int) -> None:
+    """End the process now. A request that hangs in a thread would otherwise hold the interpreter's own end."""
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)

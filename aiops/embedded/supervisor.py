@@ -1,0 +1,48 @@
+"""Keeps the private PostgreSQL running: whatever ends it, it is started again, until we stop it ourselves."""
+
+from __future__ import annotations
+
+import logging
+import threading
+
+from aiops.embedded.failure import StartRefused
+from aiops.embedded.postgres import Postgres
+
+log = logging.getLogger(__name__)
+
+PAUSES = (0.0, 0.5, 1.0, 2.0, 5.0)  # seconds before the first, second, … attempt in a row; then always the last
+
+
+class Supervisor(threading.Thread):
+    """Watches a server that is ready; start it after :meth:`Postgres.wait_until_ready`."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        super().__init__(name="postgres-supervisor", daemon=True)
+        self._postgres = postgres
+        self._stopping = threading.Event()
+
+    def run(self) -> None:
+        while not self._stopping.is_set():
+            status = self._postgres.wait()
+            if not self._stopping.is_set():
+                log.error("PostgreSQL ended unexpectedly (status %s); starting it again", status)
+                self._bring_back()
+
+    def _bring_back(self) -> None:
+        attempt = 0
+        while not self._stopping.wait(PAUSES[min(attempt, len(PAUSES) - 1)]):
+            try:
+                self._postgres.launch()
+                self._postgres.wait_until_ready()
+            except (StartRefused, OSError) as error:
+                attempt += 1
+                log.error("%s", error)
+            else:
+                log.warning("PostgreSQL is back")
+                return
+
+    def stop(self, seconds: float) -> None:
+        """Stop watching, and the server with it, within *seconds*."""
+        self._stopping.set()
+        self._postgres.stop(seconds)
+        self.join(1.0)

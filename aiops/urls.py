@@ -1,0 +1,21 @@
+"""All paths. Literals stand before parameters; the front door's come first in the ASGI entry already."""
+
+from __future__ import annotations
+
+from django.contrib import admin
+from django.urls import include, path
+from django.views.generic import RedirectView
+
+urlpatterns = [
+    path("", RedirectView.as_view(url="/console"), name="root"),
+    path("admin/", admin.site.urls),
+    path("", include("aiops.health")),
+    path("", include("aiops.api.urls")),
+    path("", include("aiops.access.urls")),
+    path("", include("incidents.front.urls")),
+    path("", include("incidents.api.v1.urls")),
+    path("", include("incidents.api.dashboard.urls")),
+    path("", include("incidents.api.client.urls")),
+    path("", include("aiops.console.urls")),
+    path("", include("incidents.console.urls")),
+]

@@ -1,0 +1,50 @@
+"""The v1 dialect's words. An acknowledged incident keeps its state (annotations tell); automation decides among the open ones."""
+
+from __future__ import annotations
+
+from incidents.api import states
+from incidents.choices import Automation, EntryKind, Severity, Status
+
+SEVERITIES: dict[Severity, str] = {
+    Severity.CRITICAL: "critical",
+    Severity.HIGH: "high",
+    Severity.MEDIUM: "medium",
+    Severity.LOW: "low",
+    Severity.INFO: "info",
+}
+
+STATES: states.Table = (
+    (states.ENDED_FACT, "Resolved"),
+    (states.ESCALATED, "Escalated"),
+    (states.automation(Automation.CONTAINED), "Contained"),
+    (states.automation(Automation.REMEDIATING), "Remediating"),
+    (states.automation(Automation.ANALYZING), "Analyzing"),
+    (states.ANY, "Detected"),
+)
+
+# A state of the original that nothing reaches here: known to filters, true of no incident.
+NEVER = "Failed"
+
+DEFAULT_NAMESPACE = "default"  # what Kubernetes clients call the absence of one
+
+ENTRY_TYPES: dict[EntryKind, str] = {
+    EntryKind.ALERT_RECEIVED: "Alert",
+    EntryKind.INCIDENT_CREATED: "Detection",
+    EntryKind.SEVERITY_RAISED: "SeverityChange",
+    EntryKind.STATUS_CHANGED: "StatusChange",
+    EntryKind.NOTE_ADDED: "Note",
+    EntryKind.SNOOZED: "Snooze",
+    EntryKind.UNSNOOZED: "Unsnooze",
+    EntryKind.ASSIGNED: "Assignment",
+    EntryKind.PRIORITY_SET: "PriorityChange",
+    EntryKind.ESCALATED: "Escalation",
+}
+
+# A change of status is told by where it led.
+CHANGE_TYPES: dict[Status, str] = {
+    Status.OPEN: "Reopening",
+    Status.ACKNOWLEDGED: "Acknowledgement",
+    Status.INVESTIGATING: "Investigation",
+    Status.RESOLVED: "Resolution",
+    Status.CLOSED: "Closure",
+}

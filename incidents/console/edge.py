@@ -1,0 +1,63 @@
+"""The edge of the console: who may come in, in which time zone pages speak, and refusals of the core as pages."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.contrib.auth.views import redirect_to_login
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.utils.cache import patch_vary_headers
+from django.utils.http import url_has_allowed_host_and_scheme
+from django.views.decorators.cache import never_cache
+
+from aiops.kernel.errors import DomainError, NotFound, NotPermitted
+
+View = Callable[..., HttpResponse]
+
+
+def console_view(view: View) -> View:
+    """For signed-in people only; times in their zone; a refusal of the core becomes a page that says so."""
+
+    @never_cache
+    @wraps(view)
+    def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        if not request.user.is_authenticated:
+            return _sign_in(request)
+        with timezone.override(ZoneInfo(request.user.time_zone)):
+            try:
+                response = view(request, *args, **kwargs)
+            except DomainError as error:
+                response = refusal(request, error)
+        patch_vary_headers(response, ["HX-Request"])
+        return response
+
+    return wrapped
+
+
+def refusal(request: HttpRequest, error: DomainError) -> HttpResponse:
+    """The page of a refusal: 404, 403, or 400 with what was expected."""
+    status, title = {NotFound: (404, "Not found"), NotPermitted: (403, "Not allowed")}.get(
+        type(error), (400, "That can't be read")
+    )
+    context = {"code": status, "title": title, "text": error.message}
+    return render(request, "console/problem.html", context, status=status)
+
+
+def way_back(request: HttpRequest, default: str) -> str:
+    """Where a form sends the browser afterwards: its ``next``, else the page it was on, else *default*; only our own pages."""
+    for url in (request.POST.get("next"), request.headers.get("HX-Current-URL"), request.headers.get("Referer")):
+        if url and url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure()):
+            return url
+    return default
+
+
+def _sign_in(request: HttpRequest) -> HttpResponse:
+    if request.headers.get("HX-Request") == "true":  # a fragment: the page itself has to go there
+        return HttpResponse(status=401, headers={"HX-Redirect": settings.LOGIN_URL})
+    return redirect_to_login(request.get_full_path())

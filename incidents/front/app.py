@@ -1,0 +1,197 @@
+"""The front door over ASGI: read, ask the door, wait for the commit, answer. What is not ingest passes on to Django."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, MutableMapping
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import Error as DatabaseFailure
+from django.db import connection
+
+from aiops.access import keyring
+from aiops.access.services import keys
+from aiops.kernel import metrics
+from aiops.kernel.clock import utcnow
+from aiops.kernel.errors import DomainError, Overloaded
+from incidents.contracts import Arrival, Outcome
+from incidents.front import callers, door
+from incidents.front.callers import LookAgain
+from incidents.front.door import Endpoint, Received, Refused
+from incidents.front.requests import Inbound, Reply, parse_query, wanted_headers
+from incidents.front.writer import Job, Writer
+from incidents.services import directory
+from incidents.services.deadletters import Letter
+
+log = logging.getLogger(__name__)
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+SWITCH_INTERVAL = 0.0005  # seconds; the writer's thread must not wait 5 ms for the event loop's after each answer of PostgreSQL
+REFRESH = 2.0  # seconds
+DRAIN = 5.0  # seconds to commit what waits when we stop
+
+
+class FrontDoor:
+    """ASGI application. :meth:`startup` in the lifespan, :meth:`shutdown` after the server stopped listening."""
+
+    def __init__(self, fallback: App) -> None:
+        self._fallback = fallback
+        self._writer: Writer | None = None
+        self._stop = threading.Event()
+        self._refresher: threading.Thread | None = None
+
+    async def startup(self) -> None:
+        """Learn the keys, start the writer."""
+        sys.setswitchinterval(SWITCH_INTERVAL)
+        self._stop.clear()
+        self._writer = Writer()
+        self._writer.start()
+        await asyncio.to_thread(lambda: (keyring.refresh(), directory.refresh()))
+        self._refresher = threading.Thread(target=self._keep_fresh, name="keyring", daemon=True)
+        self._refresher.start()
+
+    async def shutdown(self) -> None:
+        """Refuse what is new, commit what waits."""
+        self._stop.set()
+        if self._writer is not None:
+            await asyncio.to_thread(self._writer.stop, DRAIN)
+        if self._refresher is not None:
+            await asyncio.to_thread(self._refresher.join, 1.0)
+
+    def _keep_fresh(self) -> None:
+        """What is known at the door is never older than this, so a revocation holds within five seconds."""
+        while not self._stop.wait(REFRESH):
+            keyring.refresh()
+            directory.refresh()
+            try:
+                keys.flush_uses(utcnow())
+            except DatabaseFailure as error:
+                log.warning("when keys were last used is written later: %s", error)
+            connection.close()
+
+    @property
+    def waiting(self) -> int:
+        """Signals on their way to the database."""
+        return self._writer.waiting if self._writer else 0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = door.endpoint_for(scope["method"], scope["path"].rstrip("/")) if scope["type"] == "http" else None
+        if endpoint is None or self._writer is None:
+            await self._fallback(scope, receive, send)
+            return
+        body = await _body(receive, settings.AIOPS_MAX_BODY_BYTES)
+        if body is None:
+            limit = f"The body is larger than {settings.AIOPS_MAX_BODY_BYTES} bytes."
+            await _send(send, Reply(413, {"detail": limit, "message": limit, "errors": [limit]}, {"Connection": "close"}))
+            return
+        inbound = Inbound(
+            scope["method"],
+            scope["path"].rstrip("/"),
+            wanted_headers(scope["headers"]),
+            parse_query(scope["query_string"]),
+            body,
+        )
+        await _send(send, await self._handle(endpoint, inbound))
+
+    async def _handle(self, endpoint: Endpoint, inbound: Inbound) -> Reply:
+        started = time.perf_counter()
+        now = utcnow()
+        try:
+            received = await self._receive(endpoint, inbound, now)
+            outcomes = await self._commit(received.arrivals)
+        except Refused as refusal:
+            await self._keep(refusal, inbound, now)
+            metrics.REFUSED.labels("unreadable").inc()
+            return door.refuse(endpoint, refusal.error)
+        except DomainError as error:
+            if error.code != "overloaded":
+                metrics.REFUSED.labels(error.code).inc()
+            return door.refuse(endpoint, error)
+        metrics.INGEST_SECONDS.observe(time.perf_counter() - started)
+        return door.answer(endpoint, outcomes)
+
+    async def _receive(self, endpoint: Endpoint, inbound: Inbound, now: datetime) -> Received:
+        try:
+            return door.receive(endpoint, inbound, now)
+        except (LookAgain, DomainError) as first:
+            if isinstance(first, DomainError) and first.code != "not_authenticated":
+                raise
+            # Perhaps the key or the workspace was made a moment ago: ask the database, off the loop.
+            try:
+                await asyncio.to_thread(callers.refresh, inbound, now)
+                return door.receive(endpoint, inbound, now)
+            except LookAgain:
+                raise callers.unknown(inbound) from first
+            except DatabaseFailure as error:
+                raise Overloaded("The database is away; send again.", data={"retry_after": 5}) from error
+
+    async def _commit(self, arrivals: list[Arrival]) -> list[Outcome]:
+        if not arrivals:
+            return []
+        return await self._submit(lambda done: Job(done, arrivals))
+
+    async def _keep(self, refusal: Refused, inbound: Inbound, now: datetime) -> None:
+        source, error = refusal.source, refusal.error
+        letter = Letter(
+            source.workspace_id, source.pk, source.kind, now, inbound.headers.get("content-type", ""), error.message,
+            error.field, inbound.body,
+        )  # fmt: skip
+        try:
+            await self._submit(lambda done: Job(done, letter=letter))
+        except Overloaded:
+            log.warning("no room to keep a body that could not be read: %s", error.message)
+
+    async def _submit(self, job: Callable[[Callable[[list[Outcome] | Exception], None]], Job]) -> list[Outcome]:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[Outcome]] = loop.create_future()
+
+        def settle(result: list[Outcome] | Exception) -> None:
+            if future.done():  # the client went away
+                return
+            if isinstance(result, Exception):
+                future.set_exception(result)
+            else:
+                future.set_result(result)
+
+        if self._writer is None:
+            raise Overloaded("The server is starting; send again.", data={"retry_after": 1})
+        self._writer.submit(job(lambda result: loop.call_soon_threadsafe(settle, result)))  # type: ignore[arg-type, return-value]
+        return await future
+
+
+async def _body(receive: Receive, limit: int) -> bytes | None:
+    """The whole body, None when it is larger than *limit* (the rest is read and dropped, so that the answer gets through)."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        return body if len(body) <= limit else None
+    parts, size = [body], len(body)
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            break
+        part = message.get("body", b"")
+        size += len(part)
+        if size <= limit:
+            parts.append(part)
+        elif size > 4 * limit:
+            break
+    return b"".join(parts) if size <= limit else None
+
+
+async def _send(send: Send, reply: Reply) -> None:
+    content = reply.content
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
+    headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
+    await send({"type": "http.response.start", "status": reply.status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})

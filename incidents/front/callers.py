@@ -1,0 +1,107 @@
+"""Who calls, and where that leads: credentials to workspace, source, service. Memory only.
+
+What is not known in memory may be in the database (a key made a moment ago, a workspace to be made on first use): the door then
+raises :class:`LookAgain`, and its carrier reads the database off the event loop and asks once more.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from aiops.access import credentials, keyring
+from aiops.access.actors import Actor, Role
+from aiops.access.services import keys
+from aiops.access.services.workspaces import choose_workspace
+from aiops.kernel.errors import DomainError, InvalidInput, NotFound, NotPermitted, Overloaded
+from incidents.choices import SourceKind
+from incidents.front.requests import Inbound
+from incidents.services import directory
+from incidents.services.directory import KnownService, KnownSource
+
+STALE = 10.0  # seconds without an answer from the database after which "unknown" only means "not known to us now"
+
+
+class LookAgain(Exception):  # noqa: N818 - no error: a request to read the database first
+    """Memory does not know; the database may."""
+
+
+def refresh(inbound: Inbound, now: datetime) -> None:
+    """Read what is known again; make the workspace that a key for all of them names first. Blocks: off the event loop."""
+    keyring.refresh_after_miss()
+    directory.refresh_after_miss()
+    slug, name = inbound.headers.get("x-workspace-id", ""), inbound.headers.get("x-workspace-name", "")
+    if slug or name:
+        actor = identify(inbound, now)
+        choose_workspace(actor=actor, now=now, slug=slug, name=name, may_create=True)
+        directory.refresh()
+
+
+def identify(inbound: Inbound, now: datetime) -> Actor:
+    """The caller, by any of the credentials that an ingest path takes; must be operator or admin somewhere."""
+    headers = inbound.headers
+    presented = [headers.get("x-api-key", ""), inbound.query.get("api_key", "")]
+    presented += credentials.in_authorization(headers.get("authorization", ""))
+    actor = credentials.identify(presented, host=headers.get("host", ""), origin=headers.get("origin", ""), now=now)
+    if actor.highest_role < Role.OPERATOR:
+        raise NotPermitted("Sending signals takes a key with the role operator or admin; this one's is viewer.")
+    keys.note_use(actor.id, now)
+    return actor
+
+
+def workspace_of(actor: Actor, inbound: Inbound) -> int:
+    """The workspace the caller names in a header, else its only one, else the primary one."""
+    known = directory.current()
+    slug, name = inbound.headers.get("x-workspace-id", "").strip(), inbound.headers.get("x-workspace-name", "").strip()
+    if slug or name:
+        workspace = known.workspaces_by_slug.get(slug) if slug else known.workspaces_by_name.get(name.lower())
+        if workspace is None:
+            raise LookAgain
+    elif actor.workspace_ids and known.primary_workspace not in actor.workspace_ids:
+        workspace = actor.workspace_ids[0]
+    else:
+        workspace = known.primary_workspace
+        if workspace is None:
+            raise LookAgain
+    if not actor.may(Role.OPERATOR, workspace):
+        raise NotPermitted(f"This key may not send signals to the workspace {slug or name or workspace!r}.")
+    return workspace
+
+
+def default_source(workspace_id: int, kind: SourceKind) -> KnownSource:
+    """The workspace's own source of a kind."""
+    source = directory.current().default_sources.get((workspace_id, kind))
+    if source is None:
+        raise LookAgain
+    return _enabled(source)
+
+
+def source_by_key(key: str) -> KnownSource:
+    """The source behind ``/in/<key>``: the key in the path is the credential."""
+    source = directory.current().source_by_key(key)
+    if source is None:
+        raise LookAgain
+    return _enabled(source)
+
+
+def service_by_routing_key(key: str) -> KnownService:
+    """The service that an event addresses."""
+    service = directory.current().service_by_routing_key(key)
+    if service is None:
+        raise LookAgain
+    return service
+
+
+def unknown(inbound: Inbound) -> DomainError:
+    """What to answer when looking again did not help: a refusal, or, while the database is away, "try later"."""
+    if max(keyring.age(), directory.age()) > STALE:
+        return Overloaded("The database is away and this credential is not known here yet; send again.", data={"retry_after": 5})
+    if inbound.path.startswith("/in/"):
+        return NotFound("There is no source with this key.")
+    return InvalidInput("routing_key is unknown: no service has it", field="routing_key")
+
+
+def _enabled(source: KnownSource) -> KnownSource:
+    if not source.enabled:
+        raise NotPermitted("This source is disabled.")
+    return source
+

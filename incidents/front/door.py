@@ -1,0 +1,161 @@
+"""What an ingest request means, and how it is answered. No carrier, no database: memory and parsers only.
+
+:func:`receive` turns a request into arrivals, or raises a domain error; :func:`answer` and :func:`refuse` write the reply in
+the words of the endpoint (contracts: client API, events, PagerDuty Events v2, Alertmanager v2).
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from aiops.access.actors import Role
+from aiops.kernel.errors import DomainError, InvalidInput, NotPermitted
+from incidents.choices import SourceKind
+from incidents.contracts import Arrival, Outcome, Route, Signal
+from incidents.front import callers, replies
+from incidents.front.callers import LookAgain
+from incidents.front.limits import allow
+from incidents.front.requests import Inbound, Reply
+from incidents.services import directory
+from incidents.services.directory import KnownSource
+from incidents.sources import SOURCES, events, source_kind
+
+SOURCE_PATH = re.compile(r"^/in/([0-9A-Za-z_-]{16,64})$")
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """How one path finds its source and signals, and the words it answers in."""
+
+    receive: Callable[[Inbound, datetime], Received]
+    words: replies.Words
+
+
+@dataclass(slots=True)
+class Received:
+    """A request that was understood: its source, and its signals on their way."""
+
+    source: KnownSource
+    arrivals: list[Arrival]
+
+
+@dataclass(slots=True)
+class Refused(Exception):  # noqa: N818 - carries the error it is about
+    """The body was not understood, but we know whose it is: it is kept, with the reason."""
+
+    source: KnownSource
+    error: InvalidInput
+
+
+def endpoint_for(method: str, path: str) -> Endpoint | None:
+    """The endpoint of an exact method and path (without trailing slash); None when it is none of the door's."""
+    if method not in ("POST", "PUT"):
+        return None
+    if (endpoint := ENDPOINTS.get((method, path))) is not None:
+        return endpoint
+    return OWN_URL if path.startswith("/in/") and SOURCE_PATH.match(path) else None
+
+
+def receive(endpoint: Endpoint, inbound: Inbound, now: datetime) -> Received:
+    """Read a request. Raises :class:`LookAgain` once more knowledge is needed, :class:`Refused` for a body that can't be
+    understood, and other domain errors for callers who may not."""
+    return endpoint.receive(inbound, now)
+
+
+def answer(endpoint: Endpoint, outcomes: Sequence[Outcome]) -> Reply:
+    """The reply once everything is committed."""
+    return endpoint.words.accepted(outcomes)
+
+
+def refuse(endpoint: Endpoint, error: DomainError) -> Reply:
+    """The reply to what is not taken."""
+    return endpoint.words.refused(error)
+
+
+def _webhook(inbound: Inbound, now: datetime) -> Received:
+    """POST /webhook: the caller's key says the workspace, ``X-Source`` or ``?source=`` whose words the body speaks."""
+    workspace_id = callers.workspace_of(callers.identify(inbound, now), inbound)
+    kind = source_kind(inbound.headers.get("x-source") or inbound.query.get("source") or "")
+    return _from_source(callers.default_source(workspace_id, kind), inbound, now)
+
+
+def _own_url(inbound: Inbound, now: datetime) -> Received:
+    """POST /in/<key>: the path is credential and source at once."""
+    found = SOURCE_PATH.match(inbound.path)
+    return _from_source(callers.source_by_key(found[1] if found else ""), inbound, now)
+
+
+def _alertmanager_api(inbound: Inbound, now: datetime) -> Received:
+    """POST /api/v2/alerts: Prometheus sends to us as to an Alertmanager."""
+    workspace_id = callers.workspace_of(callers.identify(inbound, now), inbound)
+    return _from_source(callers.default_source(workspace_id, SourceKind.PROMETHEUS), inbound, now)
+
+
+def _events(inbound: Inbound, now: datetime) -> Received:
+    """POST /api/events: a key of the workspace, and the routing key of the service."""
+    actor = callers.identify(inbound, now)
+    service = callers.service_by_routing_key(events.routing_key(inbound.body))
+    if not actor.may(Role.OPERATOR, service.workspace_id):
+        raise NotPermitted("This API key may not send events to the service of this routing key.")
+    return _to_service(service, inbound, now)
+
+
+def _enqueue(inbound: Inbound, now: datetime) -> Received:
+    """POST /v2/enqueue: the routing key in the body is the credential."""
+    return _to_service(callers.service_by_routing_key(events.routing_key(inbound.body)), inbound, now)
+
+
+def _from_source(source: KnownSource, inbound: Inbound, now: datetime) -> Received:
+    known = directory.current()
+
+    def route(signal: Signal) -> Route | None:
+        return known.route(source, signal.service)
+
+    return _arrivals(source, route, inbound, now)
+
+
+def _to_service(service: directory.KnownService, inbound: Inbound, now: datetime) -> Received:
+    source = callers.default_source(service.workspace_id, SourceKind.EVENTS)
+    route = directory.current().route_of_service(service, source)
+    return _arrivals(source, lambda _: route, inbound, now)
+
+
+def _arrivals(
+    source: KnownSource, route_of: Callable[[Signal], Route | None], inbound: Inbound, now: datetime
+) -> Received:
+    allow(source, now)
+    try:
+        signals = SOURCES[source.kind](inbound.body, now)
+    except InvalidInput as error:
+        raise Refused(source, error) from error
+    arrivals = []
+    for signal in signals:
+        route = route_of(signal)
+        if route is None:
+            raise LookAgain
+        arrivals.append(Arrival(new_id(now), now, route, signal))
+    return Received(source, arrivals)
+
+
+def new_id(now: datetime) -> uuid.UUID:
+    """A UUID version 7: by time first, so that rows of one moment lie together (RFC 9562)."""
+    milliseconds = int(now.timestamp() * 1000)
+    rand = int.from_bytes(os.urandom(10), "big")
+    return uuid.UUID(
+        int=milliseconds << 80 | 0x7 << 76 | (rand >> 68 & 0xFFF) << 64 | 0b10 << 62 | rand & 0x3FFF_FFFF_FFFF_FFFF
+    )
+
+
+OWN_URL = Endpoint(_own_url, replies.WEBHOOK)
+ENDPOINTS: dict[tuple[str, str], Endpoint] = {
+    ("POST", "/webhook"): Endpoint(_webhook, replies.WEBHOOK),
+    ("PUT", "/webhook"): Endpoint(_webhook, replies.WEBHOOK),  # Grafana may be set to PUT
+    ("POST", "/api/events"): Endpoint(_events, replies.EVENTS),
+    ("POST", "/v2/enqueue"): Endpoint(_enqueue, replies.ENQUEUE),
+    ("POST", "/api/v2/alerts"): Endpoint(_alertmanager_api, replies.ALERTMANAGER),
+}

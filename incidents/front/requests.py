@@ -1,0 +1,49 @@
+"""An ingest request as the door sees it, whoever carried it; and the answer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import parse_qsl
+
+import orjson
+
+WANTED = frozenset(
+    (b"authorization", b"content-type", b"host", b"origin", b"x-api-key", b"x-source", b"x-workspace-id", b"x-workspace-name")
+)
+
+
+@dataclass(slots=True)
+class Inbound:
+    """What arrived: path without its trailing slash, the headers that the door reads (lower case), query and body."""
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(slots=True)
+class Reply:
+    """What goes back: a JSON body (None: none), its status, and headers beside content type and length."""
+
+    status: int
+    body: Any = None
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def content(self) -> bytes:
+        """The body as bytes."""
+        return b"" if self.body is None else orjson.dumps(self.body)
+
+
+def wanted_headers(raw: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Those of an ASGI request's headers that the door reads."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in raw if name in WANTED}
+
+
+def parse_query(raw: bytes) -> dict[str, str]:
+    """A query string's parameters; the first of a repeated one counts."""
+    return dict(reversed(parse_qsl(raw.decode("latin-1"), max_num_fields=100))) if raw else {}

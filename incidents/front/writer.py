@@ -1,0 +1,180 @@
+"""The one thread of a web process that commits signals: takes what waits, in order, as one transaction.
+
+While the database is busy with a batch the next one gathers, so commits are shared without anybody waiting for company.
+What fails on its data is bisected until only the culprit gets the error. What fails on the connection is tried again, with the
+arrivals' own ids, until it is known to be stored or its sender is told to send again.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from django.db import DataError, Error, IntegrityError, connection
+
+from aiops.kernel import metrics
+from aiops.kernel.errors import InvalidInput, Overloaded
+from incidents.contracts import Arrival, Outcome
+from incidents.services.deadletters import Letter, keep
+from incidents.services.ingest import ingest
+
+log = logging.getLogger(__name__)
+
+MAX_BATCH = 512  # signals in one transaction
+MAX_WAITING = 20_000  # signals; beyond, senders are told to come back
+PATIENCE = 10.0  # seconds that a request waits for a database that went away
+PAUSES = (0.05, 0.1, 0.2, 0.4)
+
+Done = Callable[[list[Outcome] | Exception], None]
+
+
+@dataclass(slots=True)
+class Job:
+    """The signals of one request, or a letter to keep; *done* is called once, from the writer's thread."""
+
+    done: Done
+    arrivals: Sequence[Arrival] = ()
+    letter: Letter | None = None
+    give_up_at: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
+
+
+class Writer:
+    """Start it once; :meth:`submit` from any thread; :meth:`stop` finishes what waits."""
+
+    def __init__(self) -> None:
+        self._waiting: deque[Job] = deque()
+        self._signals = 0
+        self._wake = threading.Condition()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="ingest-writer", daemon=True)
+
+    @property
+    def waiting(self) -> int:
+        """Signals that are not committed yet."""
+        return self._signals
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def stop(self, timeout: float) -> None:
+        """Take nothing new, commit what waits for at most *timeout* seconds, and end."""
+        with self._wake:
+            self._stopping = True
+            self._wake.notify()
+        self._thread.join(timeout)
+
+    def submit(self, job: Job) -> None:
+        """Queue *job*; raises :class:`Overloaded` when too much waits already or we are stopping."""
+        with self._wake:
+            if self._stopping:
+                raise Overloaded("The server is stopping; send again.", data={"retry_after": 1})
+            if self._signals >= MAX_WAITING:
+                metrics.REFUSED.labels("queue_full").inc()
+                raise Overloaded("Too many signals are waiting; send again.", data={"retry_after": 5})
+            self._waiting.append(job)
+            self._signals += len(job.arrivals) or 1
+            self._wake.notify()
+
+    def _run(self) -> None:
+        while batch := self._take():
+            try:
+                self._commit(batch)
+            except Exception as error:  # the thread must outlive anything: without it nothing is ever stored again
+                log.exception("the ingest writer failed on a batch")
+                for job in batch:
+                    job.done(error)
+            finally:
+                with self._wake:
+                    self._signals -= sum(len(job.arrivals) or 1 for job in batch)
+        connection.close()
+
+    def _take(self) -> list[Job]:
+        """The next batch, waiting for it; empty when all is done and we are to stop."""
+        with self._wake:
+            while not self._waiting and not self._stopping:
+                self._wake.wait()
+            batch: list[Job] = []
+            size = 0
+            while self._waiting and (not batch or size + len(self._waiting[0].arrivals) <= MAX_BATCH):
+                job = self._waiting.popleft()
+                batch.append(job)
+                size += len(job.arrivals) or 1
+            return batch
+
+    def _commit(self, batch: list[Job]) -> None:
+        letters = [job for job in batch if job.letter is not None]
+        jobs = [job for job in batch if job.letter is None]
+        if jobs:
+            metrics.BATCH_SIZE.observe(sum(len(job.arrivals) for job in jobs))
+            self._store(jobs, seen_before=False)
+        for job in letters:
+            self._keep(job)
+
+    def _store(self, jobs: list[Job], *, seen_before: bool) -> None:
+        arrivals = [arrival for job in jobs for arrival in job.arrivals]
+        attempt = 0
+        while True:
+            try:
+                outcomes = ingest(arrivals, _now_of(arrivals), seen_before=seen_before)
+                break
+            except (DataError, IntegrityError) as error:
+                self._bisect(jobs, error, seen_before=seen_before)
+                return
+            except Error as error:
+                connection.close()
+                jobs = self._still_patient(jobs, error)
+                if not jobs:
+                    return
+                arrivals = [arrival for job in jobs for arrival in job.arrivals]
+                seen_before = True  # the commit may have gone through before the connection went
+                time.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
+                attempt += 1
+        by_id = {outcome.arrival.id: outcome for outcome in outcomes}
+        for job in jobs:
+            job.done([by_id[arrival.id] for arrival in job.arrivals])
+
+    def _bisect(self, jobs: list[Job], error: Exception, *, seen_before: bool) -> None:
+        """One bad signal never fails its neighbours: halve until the culprit is alone."""
+        if len(jobs) == 1:
+            job = jobs[0]
+            log.error("the database refuses a signal: %s", error)
+            job.done(InvalidInput("The database can't store this signal as it is; it was kept for inspection."))
+            if job.arrivals:
+                self._keep(Job(_ignore, letter=Letter.of_arrivals(job.arrivals, str(error))))
+            return
+        middle = len(jobs) // 2
+        self._store(jobs[:middle], seen_before=seen_before)
+        self._store(jobs[middle:], seen_before=seen_before)
+
+    def _still_patient(self, jobs: list[Job], error: Exception) -> list[Job]:
+        log.warning("ingest waits for the database: %s", error)
+        now = time.monotonic()
+        for job in jobs:
+            if job.give_up_at <= now:
+                metrics.REFUSED.labels("database_away").inc()
+                job.done(Overloaded("The database is away; send again.", data={"retry_after": 5}))
+        return [job for job in jobs if job.give_up_at > now]
+
+    def _keep(self, job: Job) -> None:
+        """Store a letter; when the database is away the log has to do."""
+        try:
+            if job.letter is not None:
+                keep(job.letter)
+        except Error as error:
+            connection.close()
+            log.error("could not keep a body that could not be read: %s", error)
+        job.done([])
+
+
+def _now_of(arrivals: Sequence[Arrival]) -> datetime:
+    """The batch's instant: its latest arrival. The clock was read at the door."""
+    return max(arrival.received_at for arrival in arrivals)
+
+
+def _ignore(result: list[Outcome] | Exception) -> None:
+    """Nobody waits for this one."""

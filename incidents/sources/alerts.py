@@ -1,0 +1,151 @@
+"""Alerts as Prometheus defines them: labels, annotations, startsAt, endsAt. They come in Alertmanager's webhook (also Grafana's
+and Mimir's, which copy it) and, straight from Prometheus, through Alertmanager's own API ``POST /api/v2/alerts``."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from aiops.kernel.errors import InvalidInput
+from incidents.choices import SignalAction
+from incidents.contracts import Signal
+from incidents.sources import identity, severity, subject
+from incidents.sources.reading import NAME, TITLE, Fields, dump, line, links, number, require_object
+from incidents.sources.reading import labels as read_labels
+
+SERVICES = ("exported_service", "service", "service_name", "app", "app_kubernetes_io_name", "job")
+GROUP_CONTEXT = ("receiver", "groupKey", "externalURL")  # what is kept of the group with each alert
+
+
+def is_webhook(body: object) -> bool:
+    """Whether *body* is an Alertmanager webhook: a list of alerts with labels, in a group."""
+    if not isinstance(body, Mapping) or not isinstance(alerts := body.get("alerts"), list):
+        return False
+    described = ("groupKey" in body or "version" in body or "receiver" in body) and bool(alerts)
+    return described and all(
+        isinstance(alert, Mapping) and isinstance(alert.get("labels"), Mapping) for alert in alerts
+    )
+
+
+def read_webhook(body: Mapping[str, Any], raw: bytes, now: datetime) -> list[Signal]:
+    """The signals of a webhook body (version 4; Grafana's version 1): firing and resolved alerts may be mixed in one."""
+    alerts = body.get("alerts")
+    if not isinstance(alerts, list) or not alerts:
+        raise InvalidInput("alerts: expected a list of at least one alert.", field="alerts")
+    context = {name: body[name] for name in GROUP_CONTEXT if name in body}
+    source = "grafana" if "orgId" in body else "alertmanager"
+    truncated = number(body.get("truncatedAlerts"))
+    notice = (
+        f"{int(truncated)} more alerts of this group were left out by the sender (truncatedAlerts)" if truncated else ""
+    )
+
+    signals = []
+    for place, item in enumerate(alerts):
+        alert = require_object(item, f"alerts[{place}]")
+        fields = Fields(alert, f"alerts[{place}].", [notice] if notice else None)
+        status = alert.get("status") or body.get("status")
+        signals.append(_read(fields, raw, now, context=context, source=source, said_resolved=status == "resolved"))
+    return signals
+
+
+def read_api(body: Sequence[Any], raw: bytes, now: datetime) -> list[Signal]:
+    """The signals of a post to ``/api/v2/alerts``: an array, which may be empty; there is no status, only ``endsAt``."""
+    return [
+        _read(Fields(require_object(item, f"[{place}]"), f"[{place}]."), raw, now, context={}, source="prometheus")
+        for place, item in enumerate(body)
+    ]
+
+
+def _read(
+    fields: Fields, raw: bytes, now: datetime, *, context: Mapping[str, Any], source: str, said_resolved: bool = False
+) -> Signal:
+    """One alert. Resolved is what ended by *now* (Prometheus puts a future ``endsAt`` on firing alerts), or says it is."""
+    alert = fields.data
+    labels_said, annotations_said = fields.child("labels"), fields.child("annotations")
+    labels = read_labels(labels_said.data, fields)
+    about_labels = Fields(labels, labels_said.path, fields.warnings)
+    annotations = Fields(annotations_said.data, annotations_said.path, fields.warnings)
+    key = _key(fields, labels_said.data)
+
+    ended_at = fields.instant("endsAt")
+    resolved = said_resolved or (ended_at is not None and ended_at <= now)
+    alert_name = labels.get("alertname", "")
+    signal_type = subject.signal_type(alert_name) if alert_name else ""
+    about = subject.of_fields(about_labels, signal_type, service_names=SERVICES)
+    grade = severity.read((labels.get("severity"), labels.get("level"), labels.get("priority")))
+    if grade.warning:
+        fields.warn(grade.warning)
+    title, description = _texts(annotations, alert_name, key)
+    return Signal(
+        action=SignalAction.RESOLVE if resolved else SignalAction.TRIGGER,
+        dedup_key=key,
+        dedup_strategy=identity.FINGERPRINT,
+        title=title,
+        description=description,
+        severity=grade.severity,
+        severity_word=grade.word,
+        source=source,
+        service=about.service,
+        namespace=about.namespace,
+        pod=about.pod,
+        deployment=about.deployment,
+        resource_kind=about.resource_kind,
+        resource_name=about.resource_name,
+        signal_type=signal_type,
+        labels=labels,
+        links=_links(alert, annotations.data),
+        metric=_metric(annotations, alert, alert_name),
+        started_at=fields.instant("startsAt"),
+        occurred_at=ended_at if resolved else None,
+        raw=dump({**alert, **context}, raw),
+        warnings=tuple(fields.warnings),
+    )
+
+
+def _key(fields: Fields, labels: Mapping[str, Any]) -> str:
+    """The fingerprint, or, where the sender gives none, a hash of all labels (in full length): both name the alert, not the
+    episode, which is told by ``startsAt``."""
+    fingerprint = fields.data.get("fingerprint")
+    if isinstance(fingerprint, str) and (key := identity.named(fingerprint)):
+        return key
+    if not (texts := {name: str(value) for name, value in labels.items() if value not in (None, "")}):
+        raise InvalidInput(f"{fields.path}labels: expected at least one label.", field=f"{fields.path}labels")
+    return identity.of_labels(texts)
+
+
+def _texts(annotations: Fields, alert_name: str, key: str) -> tuple[str, str]:
+    """Title and description: the annotations where there are any, else the alert's name."""
+    description = annotations.text("description", "message")
+    title = annotations.line("summary", "title", limit=TITLE)
+    return title or line(description.partition("\n")[0], TITLE) or line(alert_name, TITLE) or line(
+        f"Alert {key}", TITLE
+    ), description
+
+
+def _links(alert: Mapping[str, Any], annotations: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
+    return links(
+        (
+            (annotations.get("runbook_url") or annotations.get("runbook"), "Runbook"),
+            (
+                annotations.get("dashboard_url") or annotations.get("dashboard") or alert.get("dashboardURL"),
+                "Dashboard",
+            ),
+            (alert.get("panelURL"), "Panel"),
+            (alert.get("generatorURL"), "Source"),
+            (alert.get("silenceURL"), "Silence"),
+        )
+    )
+
+
+def _metric(annotations: Fields, alert: Mapping[str, Any], alert_name: str) -> dict[str, Any]:
+    """What was measured: numbers in annotations, and Grafana's ``values``."""
+    found = subject.metric(annotations, rule_name=line(alert_name, NAME))
+    values = alert.get("values")
+    if isinstance(values, Mapping):
+        numbers = {line(name, NAME): value for name, said in values.items() if (value := number(said)) is not None}
+        if numbers:
+            found = {"rule_name": line(alert_name, NAME), **found, "values": numbers}
+            if len(numbers) == 1:
+                found.setdefault("actual_value", next(iter(numbers.values())))
+    return found

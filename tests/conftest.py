@@ -1,0 +1,44 @@
+"""Fixtures that most tests share. The database is a real PostgreSQL (tests/settings.py)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.core.cache import cache
+
+from aiops.access import keyring
+from aiops.access.models import Workspace
+from incidents.models import Service, Source
+from incidents.services import directory
+from incidents.services.bootstrap import ensure_workspace_defaults
+from tests.factories import make_workspace
+
+
+@pytest.fixture(autouse=True)
+def _nothing_remembered() -> Iterator[None]:
+    """Counters, snapshots and cached fragments of one test never reach the next."""
+    cache.clear()
+    keyring.forget()
+    directory.forget()
+    yield
+
+
+@pytest.fixture
+def workspace(db: None) -> Workspace:
+    """A workspace as the product sets it up: default service, one source per kind."""
+    workspace = make_workspace()
+    ensure_workspace_defaults(workspace)
+    return workspace
+
+
+@pytest.fixture
+def service(workspace: Workspace) -> Service:
+    """The workspace's default service."""
+    return Service.objects.get(workspace=workspace, is_default=True)
+
+
+@pytest.fixture
+def source(workspace: Workspace) -> Source:
+    """The workspace's own generic webhook."""
+    return Source.objects.get(workspace=workspace, is_default=True, kind="webhook")
