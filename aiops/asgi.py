@@ -28,6 +28,13 @@ log = logging.getLogger(__name__)
 
 DRAIN_SECONDS = 1.5  # what is still in the collector when no request waits any more
 PARTS_SECONDS = 2.0  # for the tasks that run
+CUT_OFF = b'{"message":"The server is stopping; send again.","detail":"The server is stopping; send again."}'
+CUT_OFF_HEADERS = [
+    (b"content-type", b"application/json"),
+    (b"content-length", str(len(CUT_OFF)).encode()),
+    (b"retry-after", b"5"),
+    (b"connection", b"close"),
+]
 
 
 class Application:
@@ -39,11 +46,30 @@ class Application:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         if scope["type"] == "http":
-            await self._http(scope, receive, send)
+            await self._answer(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         else:
             await self._lifespan(receive, send)
+
+    async def _answer(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """An HTTP request. One that a stop cuts off is told so, if it has heard nothing yet."""
+        begun = False
+
+        async def noting(message: dict[str, Any]) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            await self._http(scope, receive, noting)
+        except asyncio.CancelledError:
+            if not process.stopping.is_set():
+                raise
+            log.warning("the stop cut off %s %s", scope["method"], scope["path"])
+            if not begun:
+                await send({"type": "http.response.start", "status": 503, "headers": CUT_OFF_HEADERS})
+                await send({"type": "http.response.body", "body": CUT_OFF})
 
     async def _lifespan(self, receive: Any, send: Any) -> None:
         await receive()
@@ -56,7 +82,7 @@ class Application:
     async def _start(self) -> None:
         loop = asyncio.get_running_loop()
         live.bind(loop)
-        await self._http.startup(loop)
+        await self._http.startup()
         for part in process.parts:
             part.start()
 
@@ -66,7 +92,9 @@ class Application:
         try:
             await asyncio.wait_for(self._http.shutdown(), DRAIN_SECONDS)
         except TimeoutError:
-            log.error("the collector could not be drained within %.1f s; its senders got no answer and repeat", DRAIN_SECONDS)
+            log.error(
+                "the collector could not be drained within %.1f s; its senders got no answer and repeat", DRAIN_SECONDS
+            )
         # A thread of our own: those of the loop may all be held by requests that hang.
         with_thread = ThreadPoolExecutor(1, thread_name_prefix="stop")
         loop = asyncio.get_running_loop()

@@ -21,10 +21,8 @@ class SameOrigin:
         self._application = application
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        headers = dict(scope["headers"])
-        allowed = is_ours(
-            headers.get(b"origin", b"").decode("latin-1"), headers.get(b"host", b"").decode("latin-1"), settings.CSRF_TRUSTED_ORIGINS
-        )
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"] if name in (b"origin", b"host")}
+        allowed = is_ours(headers.get(b"origin", ""), headers.get(b"host", ""), settings.CSRF_TRUSTED_ORIGINS)
         await (self._application if allowed else WebsocketDenier())(scope, receive, send)
 
 

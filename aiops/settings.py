@@ -106,6 +106,7 @@ DATABASES["default"]["OPTIONS"] = {
     "prepare_threshold": 5,  # only the raw, server-bound cursors of the ingest path are ever prepared
     "application_name": "aiops",
 }
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # the pool hands out no connection that died with a restarted PostgreSQL
 
 # --- Redis when there is one, this process when not ------------------------------------------------------------------
 if REDIS_URL:
@@ -126,7 +127,7 @@ else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 1000}}}
 
 # --- Celery: executes, never keeps time (deadlines are columns) ------------------------------------------------------
-CELERY_BROKER_URL = REDIS_URL or "memory://"
+CELERY_BROKER_URL = REDIS_URL or "memory://localhost"
 CELERY_BROKER_TRANSPORT_OPTIONS = (
     {"socket_timeout": 5, "socket_connect_timeout": 2} if REDIS_URL else {"polling_interval": 0.01}
 )
@@ -175,7 +176,6 @@ X_FRAME_OPTIONS = "DENY"
 
 # --- static files: served by us, from our own disk -------------------------------------------------------------------
 STATIC_URL = "/static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = True
 WHITENOISE_MAX_AGE = 3600 if PRODUCTION else 0

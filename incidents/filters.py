@@ -15,8 +15,10 @@ import django_filters
 from django import forms
 from django.db.models import Q
 from django.http import QueryDict
+from drf_spectacular.utils import OpenApiParameter
 
 from aiops.api.fields import EXPECTED_INSTANT, parse_instant
+from aiops.api.schema import query
 from aiops.kernel.errors import InvalidInput
 from aiops.kernel.ids import parse_reference
 from incidents.choices import Severity, Status
@@ -27,13 +29,6 @@ Words = Mapping[str, Q | Callable[[datetime], Q]]  # a word → the incidents it
 
 STATUS_WORDS: Words = {status.value: Q(status=status) for status in Status}
 SEVERITY_WORDS: Words = {severity.word: Q(severity=severity) for severity in sorted(Severity, reverse=True)}
-
-
-def severity_words(table: Mapping[Severity, str]) -> Words:
-    """A dialect's severity words as filters: each means every severity that is shown by it."""
-    return {word: Q(severity__in=[s for s, shown in table.items() if shown == word]) for word in table.values()}
-
-
 SEARCHED = (
     "title",
     "description",
@@ -182,6 +177,11 @@ class IncidentFilterSet(django_filters.FilterSet):
         return queryset.filter(suppressed_by__isnull=not value)
 
 
+def severity_words(table: Mapping[Severity, str]) -> Words:
+    """A dialect's severity words as filters: each means every severity that is shown by it."""
+    return {word: Q(severity__in=[s for s, shown in table.items() if shown == word]) for word in table.values()}
+
+
 def about_resource(text: str) -> Q:
     """The incidents about a resource, given as ``Kind/name`` or as a bare name (which may hold slashes itself)."""
     kind, _, name = text.partition("/")
@@ -198,3 +198,30 @@ def narrow(
         complaint = complaints[0]
         raise InvalidInput(f"{name} {complaint.messages[0]}", field=name, data={"params": complaint.params or {}})
     return asked.qs
+
+
+DESCRIPTIONS = {
+    "status": "Status; several: repeated or comma-separated.",
+    "state": "State; several: repeated or comma-separated.",
+    "severity": "Severity; several: repeated or comma-separated.",
+    "service": "Name of the owning service, or the one that the signal named.",
+    "namespace": "Exactly this namespace.",
+    "resource": "`Kind/name` or a bare name.",
+    "q": "An id or a name, or words that must all stand in its texts.",
+    "since": "Opened at or after this time (RFC 3339).",
+    "from": "The same as `since`.",
+    "to": "Opened at or before this time (RFC 3339).",
+    "snoozed": "Silenced now: true or false.",
+    "suppressed": "Kept silent by a rule or window: true or false.",
+    "before": "Only what is older than the incident with this id: the next page.",
+    "ruleId": "Opened by this alert rule.",
+    "workspace_id": "Only this workspace.",
+}
+
+
+def described(filters: type[IncidentFilterSet]) -> list[OpenApiParameter]:
+    """The query parameters of a set, for the OpenAPI page."""
+    return [
+        query(name, DESCRIPTIONS[name], enum=list(found.words) if isinstance(found, WordFilter) else None)
+        for name, found in filters.base_filters.items()
+    ]

@@ -71,6 +71,11 @@ refresh_after_miss = _snapshot.refresh_after_miss
 forget = _snapshot.forget
 
 
+def current() -> Keys:
+    """What is known right now: another object after each refresh, the same one in between."""
+    return _snapshot.value
+
+
 def age() -> float:
     """Seconds since the database last answered."""
     return _snapshot.age

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import Any
 
 from rest_framework import serializers
@@ -11,7 +12,7 @@ from aiops.api.errors import status_of
 from aiops.api.views import DialectView, NothingHere
 from aiops.kernel.errors import DomainError
 
-OWN_STATUS = {"invalid_input": 422}
+OWN_STATUS = {"invalid_input": HTTPStatus.UNPROCESSABLE_ENTITY}
 
 
 class ClientError(serializers.Serializer):
@@ -26,6 +27,7 @@ class ClientView(DialectView):
     tag = "client"
     error_serializer = ClientError
     limited = True
+    refusals = (HTTPStatus.UNPROCESSABLE_ENTITY,)
     authentication_classes = (ApiKeyAuthentication,)
 
     def refusal(self, error: DomainError) -> tuple[int, dict[str, Any]]:

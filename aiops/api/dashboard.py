@@ -11,8 +11,6 @@ from aiops.api.errors import status_of
 from aiops.api.views import DialectView, NothingHere
 from aiops.kernel.errors import DomainError
 
-OWN_STATUS = {"transition_refused": 400}  # the contract's "invalid status value"
-
 
 class DashboardError(serializers.Serializer):
     """Every refusal of the dashboard API."""
@@ -28,7 +26,7 @@ class DashboardView(DialectView):
     authentication_classes = (SessionOrJWTAuthentication,)
 
     def refusal(self, error: DomainError) -> tuple[int, dict[str, Any]]:
-        status = status_of(error, OWN_STATUS)
+        status = status_of(error)
         return status, {"error": "Unauthorized" if status == 401 else error.message}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from http import HTTPStatus
 from typing import Any
@@ -27,6 +28,16 @@ class DialectSchema(AutoSchema):
 
     def get_tags(self) -> list[str]:
         return [self.view.tag]
+
+    def get_operation_id(self) -> str:
+        """The dialect and the view: ``v1_acknowledge``."""
+        view = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self.view).__name__).lower()
+        return "_".join([self.view.tag, view, *([] if self.method in ("GET", "POST") else [self.method.lower()])])
+
+    def _get_serializer_name(self, serializer: Any, direction: str, bypass_extensions: bool = False) -> str:
+        """Dialects have shapes of the same name: the page tells them apart by the dialect's."""
+        name, dialect = super()._get_serializer_name(serializer, direction, bypass_extensions), self.view.tag.title()
+        return name if name.startswith(dialect) else f"{dialect}{name}"
 
     def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)

@@ -20,6 +20,17 @@ PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
 
 
+class Constant(serializers.ChoiceField):
+    """Always the same word."""
+
+    def __init__(self, word: str) -> None:
+        self.word = word
+        super().__init__(choices=[word], source="*")
+
+    def to_representation(self, value: Any) -> str:
+        return self.word
+
+
 class V1ErrorBody(serializers.Serializer):
     code = serializers.IntegerField(help_text="The HTTP status.")
     message = serializers.CharField()
@@ -29,8 +40,8 @@ class V1ErrorBody(serializers.Serializer):
 class V1Error(serializers.Serializer):
     """Every refusal of v1."""
 
-    apiVersion = serializers.ChoiceField(choices=["v1"])
-    kind = serializers.ChoiceField(choices=["Error"])
+    apiVersion = Constant(API_VERSION)
+    kind = Constant("Error")
     error = V1ErrorBody()
 
 

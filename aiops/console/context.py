@@ -18,6 +18,12 @@ from aiops.console.theme import theme_of
 from aiops.kernel.clock import utcnow
 from incidents import selectors
 
+# One behaviour each, in order: live updates remember what the server sent before the clock rewrites times.
+SCRIPTS = tuple(
+    f"js/{name}.js"
+    for name in ("patch", "refetch", "live", "pill", "times", "selection", "keys", "menus", "filters", "theme")
+)
+
 
 class Shell:
     """The frame's view of a request: who is signed in, where, in which zone and theme, and the figures of the rail."""
@@ -28,6 +34,10 @@ class Shell:
     @cached_property
     def now(self) -> datetime:
         return utcnow()
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        return SCRIPTS
 
     @property
     def theme(self) -> str:

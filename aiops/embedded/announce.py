@@ -11,12 +11,11 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Welcome:
-    """What a start has to tell. *routing_key* and *admin_password* are empty when they are not to be shown."""
+    """What a start has to tell. *routing_key* is empty when it is not to be shown."""
 
     url: str
     version: str
     routing_key: str = ""
-    admin_password: str = ""
     dev_mode: bool = False  # nobody needs a key
 
 
@@ -50,10 +49,6 @@ def welcome(facts: Welcome) -> None:
     """The last words of every start."""
     say("")
     say(f"aiops {facts.version} is ready: {facts.url}/console")
-    if facts.admin_password:
-        say("")
-        say(f"sign in as: admin   password: {facts.admin_password}")
-        say("            (made just now and shown only this once; change it in the console)")
     if facts.dev_mode:
         say("")
         say("dev mode: there is no API key yet, so the APIs take requests from this machine without one.")
@@ -64,3 +59,9 @@ def welcome(facts: Welcome) -> None:
         say(f"  {try_it(facts.url, facts.routing_key, dev_mode=facts.dev_mode)}")
     say("")
     say("Ctrl-C stops everything.")
+
+
+def announce_password(password: str) -> None:
+    """The password of the administrator that was just made."""
+    say(f"sign in as: admin   password: {password}")
+    say("            (made just now and shown only this once; change it in the console)")

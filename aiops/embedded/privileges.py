@@ -39,7 +39,7 @@ def account_for(folder: Path) -> Account | None:
         try:
             return _account(pwd.getpwuid(owner))
         except KeyError:
-            raise StartRefused(f"{folder} belongs to user id {owner}, which has no name here; chown it to one that has.") from None
+            raise StartRefused(f"{folder} belongs to user id {owner}, which has no name here; chown it.") from None
     for name in CANDIDATES:
         try:
             return _account(pwd.getpwnam(name))
@@ -67,7 +67,9 @@ def command_as(account: Account | None, command: list[str]) -> list[str]:
         return command
     setpriv = shutil.which("setpriv", path=f"{os.environ.get('PATH', '')}:/usr/bin:/bin:/usr/sbin:/sbin")
     if setpriv is None:
-        raise StartRefused("PostgreSQL can't run as root, and setpriv (util-linux) is missing; start as an ordinary user.")
+        raise StartRefused(
+            "PostgreSQL can't run as root, and setpriv (util-linux) is missing; start as an ordinary user."
+        )
     become = [setpriv, f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
     if passage := _passage():
         become += [f"--inh-caps=-all,+{passage}", f"--ambient-caps=-all,+{passage}"]

@@ -41,7 +41,9 @@ class Server(uvicorn.Server):
 def bind(host: str, port: int) -> socket.socket:
     """A socket on our address, bound before anything slow happens. Raises :class:`StartRefused` when it is taken or not ours."""
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
+            0
+        ]
         bound = socket.socket(family, kind)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
@@ -51,7 +53,9 @@ def bind(host: str, port: int) -> socket.socket:
         elif error.errno == errno.EACCES:
             why = f"Port {port} is for privileged users only; set AIOPS_PORT to one above 1023"
         else:
-            why = f"Can't listen on {host}, port {port} ({error.strerror}); set AIOPS_HOST to an address of this machine"
+            why = (
+                f"Can't listen on {host}, port {port} ({error.strerror}); set AIOPS_HOST to an address of this machine"
+            )
         raise StartRefused(f"{why}.") from None
     except OverflowError:
         raise StartRefused(f"AIOPS_PORT must be between 0 and 65535, not {port}.") from None
@@ -80,7 +84,9 @@ def serve(bound: socket.socket, stopping: Stopping, on_ready: Callable[[], None]
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=bool(settings.AIOPS_PUBLIC_URL),  # only then there is a proxy; FORWARDED_ALLOW_IPS says which to believe
+        proxy_headers=bool(
+            settings.AIOPS_PUBLIC_URL
+        ),  # only then there is a proxy; FORWARDED_ALLOW_IPS says which to believe
         timeout_keep_alive=75,  # longer than the minute after which proxies give their idle connections up
         timeout_graceful_shutdown=HANGING_REQUEST_SECONDS,
     )

@@ -1,4 +1,4 @@
-"""State words that dialects derive from an incident: first match wins; filters come from the same table.
+"""State words that dialects derive: first match wins; filters come from the same table.
 
 A table is a tuple of rows ``(fact, word)``. :func:`word_of` says an incident's word, :func:`words_to_q` what a filter by a word
 means to the database; both read the same rows in the same order, so they can't disagree about which row counts.
@@ -10,12 +10,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Any, Protocol
 
 from django.db.models import Q
 
 from incidents.choices import ENDED, Automation, Status
-from incidents.contracts import Outcome
-from incidents.models import Incident
+
+
+class Stateful(Protocol):
+    """What a state follows from: an incident (which alone knows of automation), or the outcome of a signal."""
+
+    status: Any
+    suppressed_by: Any
+    snoozed_until: Any
+    escalated_at: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,7 @@ ESCALATED = Fact(lambda incident, now: incident.escalated_at is not None, lambda
 ANY = Fact(lambda incident, now: True, lambda now: Q())
 
 
-def word_of(table: Table, incident: Incident | Outcome, now: datetime) -> str:
+def word_of(table: Table, incident: Stateful, now: datetime) -> str:
     """The word of the first row that holds. Every table ends with ``ANY``."""
     return next(word for fact, word in table if fact.holds(incident, now))
 

@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -41,12 +42,20 @@ def console_view(view: View) -> View:
 
 
 def refusal(request: HttpRequest, error: DomainError) -> HttpResponse:
-    """The page of a refusal: 404, 403, or 400 with what was expected."""
+    """The page of a refusal: 404, 403, or 400 with what was expected. A fragment gets it as a message."""
     status, title = {NotFound: (404, "Not found"), NotPermitted: (403, "Not allowed")}.get(
         type(error), (400, "That can't be read")
     )
+    if is_fragment(request):
+        messages.error(request, error.message)
+        return render(request, "ui/messages.html", status=status)
     context = {"code": status, "title": title, "text": error.message}
     return render(request, "console/problem.html", context, status=status)
+
+
+def is_fragment(request: HttpRequest) -> bool:
+    """Whether only what changes on a page is asked for; the page includes the same template."""
+    return request.headers.get("HX-Request") == "true"
 
 
 def way_back(request: HttpRequest, default: str) -> str:
@@ -58,6 +67,6 @@ def way_back(request: HttpRequest, default: str) -> str:
 
 
 def _sign_in(request: HttpRequest) -> HttpResponse:
-    if request.headers.get("HX-Request") == "true":  # a fragment: the page itself has to go there
+    if is_fragment(request):  # the page itself has to go there
         return HttpResponse(status=401, headers={"HX-Redirect": settings.LOGIN_URL})
     return redirect_to_login(request.get_full_path())

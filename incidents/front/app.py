@@ -7,7 +7,7 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,7 +25,7 @@ from incidents.front import callers, door
 from incidents.front.callers import LookAgain
 from incidents.front.door import Endpoint, Received, Refused
 from incidents.front.requests import Inbound, Reply, parse_query, wanted_headers
-from incidents.front.writer import Job, Writer
+from incidents.front.writer import Job, Settled, Writer
 from incidents.services import directory
 from incidents.services.deadletters import Letter
 
@@ -54,7 +54,8 @@ class FrontDoor:
         """Learn the keys, start the writer."""
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._stop.clear()
-        self._writer = Writer()
+        loop = asyncio.get_running_loop()
+        self._writer = Writer(lambda results: loop.call_soon_threadsafe(_settle, results))  # type: ignore[arg-type, return-value]
         self._writer.start()
         await asyncio.to_thread(lambda: (keyring.refresh(), directory.refresh()))
         self._refresher = threading.Thread(target=self._keep_fresh, name="keyring", daemon=True)
@@ -138,7 +139,7 @@ class FrontDoor:
     async def _commit(self, arrivals: list[Arrival]) -> list[Outcome]:
         if not arrivals:
             return []
-        return await self._submit(lambda done: Job(done, arrivals))
+        return await self._submit(arrivals)
 
     async def _keep(self, refusal: Refused, inbound: Inbound, now: datetime) -> None:
         source, error = refusal.source, refusal.error
@@ -147,26 +148,27 @@ class FrontDoor:
             error.field, inbound.body,
         )  # fmt: skip
         try:
-            await self._submit(lambda done: Job(done, letter=letter))
+            await self._submit(letter=letter)
         except Overloaded:
             log.warning("no room to keep a body that could not be read: %s", error.message)
 
-    async def _submit(self, job: Callable[[Callable[[list[Outcome] | Exception], None]], Job]) -> list[Outcome]:
-        loop = asyncio.get_running_loop()
-        future: asyncio.Future[list[Outcome]] = loop.create_future()
-
-        def settle(result: list[Outcome] | Exception) -> None:
-            if future.done():  # the client went away
-                return
-            if isinstance(result, Exception):
-                future.set_exception(result)
-            else:
-                future.set_result(result)
-
+    async def _submit(self, arrivals: Sequence[Arrival] = (), letter: Letter | None = None) -> list[Outcome]:
         if self._writer is None:
             raise Overloaded("The server is starting; send again.", data={"retry_after": 1})
-        self._writer.submit(job(lambda result: loop.call_soon_threadsafe(settle, result)))  # type: ignore[arg-type, return-value]
+        future: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
+        self._writer.submit(Job(future, arrivals, letter))
         return await future
+
+
+def _settle(results: list[tuple[Job, Settled]]) -> None:
+    """On the event loop: let every request of a batch answer (but those whose client went away)."""
+    for job, result in results:
+        if job.waiter.done():
+            continue
+        if isinstance(result, Exception):
+            job.waiter.set_exception(result)
+        else:
+            job.waiter.set_result(result)
 
 
 async def _body(receive: Receive, limit: int) -> bytes | None:

@@ -36,14 +36,35 @@ def refresh(inbound: Inbound, now: datetime) -> None:
         directory.refresh()
 
 
+class _Remembered:
+    """Who presented which headers, for as long as the keyring stays what it is: checking a key anew costs 30 µs."""
+
+    def __init__(self) -> None:
+        self.keys: object = None
+        self.actors: dict[tuple[str | None, ...], Actor] = {}
+
+
+_remembered = _Remembered()
+MOST_REMEMBERED = 1000
+
+
 def identify(inbound: Inbound, now: datetime) -> Actor:
     """The caller, by any of the credentials that an ingest path takes; must be operator or admin somewhere."""
     headers = inbound.headers
-    presented = [headers.get("x-api-key", ""), inbound.query.get("api_key", "")]
-    presented += credentials.in_authorization(headers.get("authorization", ""))
-    actor = credentials.identify(presented, host=headers.get("host", ""), origin=headers.get("origin", ""), now=now)
-    if actor.highest_role < Role.OPERATOR:
-        raise NotPermitted("Sending signals takes a key with the role operator or admin; this one's is viewer.")
+    shown = (
+        headers.get("x-api-key"), inbound.query.get("api_key"), headers.get("authorization"), headers.get("host"), headers.get("origin"),
+    )  # fmt: skip
+    keys_now = keyring.current()
+    if _remembered.keys is not keys_now or len(_remembered.actors) > MOST_REMEMBERED:
+        _remembered.keys, _remembered.actors = keys_now, {}
+    actor = _remembered.actors.get(shown)
+    if actor is None:
+        header, query, authorization, host, origin = (value or "" for value in shown)
+        presented = [header, query, *credentials.in_authorization(authorization)]
+        actor = credentials.identify(presented, host=host, origin=origin, now=now)
+        if actor.highest_role < Role.OPERATOR:
+            raise NotPermitted("Sending signals takes a key with the role operator or admin; this one's is viewer.")
+        _remembered.actors[shown] = actor
     keys.note_use(actor.id, now)
     return actor
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from aiops.access.actors import Role
-from aiops.kernel.errors import DomainError, InvalidInput, NotPermitted
+from aiops.kernel.errors import DomainError, InvalidInput, NotPermitted, UnparsableBody
 from incidents.choices import SourceKind
 from incidents.contracts import Arrival, Outcome, Route, Signal
 from incidents.front import callers, replies
@@ -23,7 +23,7 @@ from incidents.front.limits import allow
 from incidents.front.requests import Inbound, Reply
 from incidents.services import directory
 from incidents.services.directory import KnownSource
-from incidents.sources import SOURCES, events, source_kind
+from incidents.sources import SOURCE_WORDS, SOURCES, events
 
 SOURCE_PATH = re.compile(r"^/in/([0-9A-Za-z_-]{16,64})$")
 
@@ -80,7 +80,10 @@ def refuse(endpoint: Endpoint, error: DomainError) -> Reply:
 def _webhook(inbound: Inbound, now: datetime) -> Received:
     """POST /webhook: the caller's key says the workspace, ``X-Source`` or ``?source=`` whose words the body speaks."""
     workspace_id = callers.workspace_of(callers.identify(inbound, now), inbound)
-    kind = source_kind(inbound.headers.get("x-source") or inbound.query.get("source") or "")
+    word = (inbound.headers.get("x-source") or inbound.query.get("source") or "webhook").strip().lower()
+    kind = SOURCE_WORDS.get(word)
+    if kind is None:
+        raise UnparsableBody(f"X-Source must be one of {', '.join(SOURCE_WORDS)}, not {word[:50]!r}", field="X-Source")
     return _from_source(callers.default_source(workspace_id, kind), inbound, now)
 
 

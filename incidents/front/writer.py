@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from django.db import DataError, Error, IntegrityError, connection
 
@@ -30,23 +31,29 @@ MAX_WAITING = 20_000  # signals; beyond, senders are told to come back
 PATIENCE = 10.0  # seconds that a request waits for a database that went away
 PAUSES = (0.05, 0.1, 0.2, 0.4)
 
-Done = Callable[[list[Outcome] | Exception], None]
+Settled = list[Outcome] | Exception
+Deliver = Callable[[list[tuple["Job", Settled]]], None]
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Job:
-    """The signals of one request, or a letter to keep; *done* is called once, from the writer's thread."""
+    """The signals of one request, or a letter to keep. *waiter* is whatever the carrier needs to answer."""
 
-    done: Done
+    waiter: Any
     arrivals: Sequence[Arrival] = ()
     letter: Letter | None = None
     give_up_at: float = field(default_factory=lambda: time.monotonic() + PATIENCE)
 
 
 class Writer:
-    """Start it once; :meth:`submit` from any thread; :meth:`stop` finishes what waits."""
+    """Start it once; :meth:`submit` from any thread; :meth:`stop` finishes what waits.
 
-    def __init__(self) -> None:
+    *deliver* gets the results of a batch in one call, from the writer's thread, each job exactly once.
+    """
+
+    def __init__(self, deliver: Deliver) -> None:
+        self._deliver = deliver
+        self._settled: list[tuple[Job, Settled]] = []
         self._waiting: deque[Job] = deque()
         self._signals = 0
         self._wake = threading.Condition()
@@ -86,9 +93,11 @@ class Writer:
                 self._commit(batch)
             except Exception as error:  # the thread must outlive anything: without it nothing is ever stored again
                 log.exception("the ingest writer failed on a batch")
-                for job in batch:
-                    job.done(error)
+                settled = {job for job, _ in self._settled}
+                self._settled += [(job, error) for job in batch if job not in settled]
             finally:
+                results, self._settled = self._settled, []
+                self._deliver(results)
                 with self._wake:
                     self._signals -= sum(len(job.arrivals) or 1 for job in batch)
         connection.close()
@@ -113,7 +122,9 @@ class Writer:
             metrics.BATCH_SIZE.observe(sum(len(job.arrivals) for job in jobs))
             self._store(jobs, seen_before=False)
         for job in letters:
-            self._keep(job)
+            if job.letter is not None:
+                self._keep(job.letter)
+            self._settled.append((job, []))
 
     def _store(self, jobs: list[Job], *, seen_before: bool) -> None:
         arrivals = [arrival for job in jobs for arrival in job.arrivals]
@@ -135,17 +146,16 @@ class Writer:
                 time.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
                 attempt += 1
         by_id = {outcome.arrival.id: outcome for outcome in outcomes}
-        for job in jobs:
-            job.done([by_id[arrival.id] for arrival in job.arrivals])
+        self._settled += [(job, [by_id[arrival.id] for arrival in job.arrivals]) for job in jobs]
 
     def _bisect(self, jobs: list[Job], error: Exception, *, seen_before: bool) -> None:
         """One bad signal never fails its neighbours: halve until the culprit is alone."""
         if len(jobs) == 1:
             job = jobs[0]
             log.error("the database refuses a signal: %s", error)
-            job.done(InvalidInput("The database can't store this signal as it is; it was kept for inspection."))
-            if job.arrivals:
-                self._keep(Job(_ignore, letter=Letter.of_arrivals(job.arrivals, str(error))))
+            refusal = InvalidInput("The database can't store this signal as it is; it was kept for inspection.")
+            self._settled.append((job, refusal))
+            self._keep(Letter.of_arrivals(job.arrivals, str(error)))
             return
         middle = len(jobs) // 2
         self._store(jobs[:middle], seen_before=seen_before)
@@ -157,24 +167,19 @@ class Writer:
         for job in jobs:
             if job.give_up_at <= now:
                 metrics.REFUSED.labels("database_away").inc()
-                job.done(Overloaded("The database is away; send again.", data={"retry_after": 5}))
+                self._settled.append((job, Overloaded("The database is away; send again.", data={"retry_after": 5})))
         return [job for job in jobs if job.give_up_at > now]
 
-    def _keep(self, job: Job) -> None:
+    def _keep(self, letter: Letter) -> None:
         """Store a letter; when the database is away the log has to do."""
         try:
-            if job.letter is not None:
-                keep(job.letter)
+            keep(letter)
         except Error as error:
             connection.close()
             log.error("could not keep a body that could not be read: %s", error)
-        job.done([])
 
 
 def _now_of(arrivals: Sequence[Arrival]) -> datetime:
     """The batch's instant: its latest arrival. The clock was read at the door."""
     return max(arrival.received_at for arrival in arrivals)
 
-
-def _ignore(result: list[Outcome] | Exception) -> None:
-    """Nobody waits for this one."""

@@ -13,7 +13,7 @@ from aiops.kernel.errors import UnparsableBody
 from incidents.choices import SourceKind
 from incidents.contracts import Signal
 from incidents.sources import alerts, events, generic, pagerduty
-from incidents.sources.reading import dump, load, load_json_or_form, require_object
+from incidents.sources.reading import dump, load, load_json_or_form, require_items, require_object
 
 Parse = Callable[[bytes, datetime], list[Signal]]
 
@@ -24,13 +24,10 @@ def parse_webhook(body: bytes, now: datetime) -> list[Signal]:
     if isinstance(value, list):
         if not value:
             raise UnparsableBody("The array is empty: expected at least one object.")
-        return [
-            generic.read(require_object(item, f"[{place}]"), dump(item, body), f"[{place}].")
-            for place, item in enumerate(value)
-        ]
+        return [generic.read(item, dump(item), f"[{place}].") for place, item in enumerate(require_items(value))]
     value = require_object(value)
     if alerts.is_webhook(value):
-        return alerts.read_webhook(value, body, now)
+        return alerts.read_webhook(value, now)
     return [generic.read(value, body)]
 
 
@@ -39,11 +36,11 @@ def parse_alerts(body: bytes, now: datetime) -> list[Signal]:
     is read as a generic one."""
     value = load(body)
     if isinstance(value, list):
-        return alerts.read_api(value, body, now)
+        return alerts.read_api(value, now)
     value = require_object(value)
     if not isinstance(value.get("alerts"), list) and generic.has_title(value):
         return [generic.read(value, body)]
-    return alerts.read_webhook(value, body, now)
+    return alerts.read_webhook(value, now)
 
 
 def parse_pagerduty(body: bytes, now: datetime) -> list[Signal]:

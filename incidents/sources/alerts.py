@@ -3,7 +3,7 @@ and Mimir's, which copy it) and, straight from Prometheus, through Alertmanager'
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from aiops.kernel.errors import InvalidInput
 from incidents.choices import SignalAction
 from incidents.contracts import Signal
 from incidents.sources import identity, severity, subject
-from incidents.sources.reading import NAME, TITLE, Fields, dump, line, links, number, require_object
+from incidents.sources.reading import LABEL_VALUE, NAME, TITLE, Fields, dump, line, links, number, plain, require_items
 from incidents.sources.reading import labels as read_labels
 
 SERVICES = ("exported_service", "service", "service_name", "app", "app_kubernetes_io_name", "job")
@@ -28,12 +28,12 @@ def is_webhook(body: object) -> bool:
     )
 
 
-def read_webhook(body: Mapping[str, Any], raw: bytes, now: datetime) -> list[Signal]:
+def read_webhook(body: Mapping[str, Any], now: datetime) -> list[Signal]:
     """The signals of a webhook body (version 4; Grafana's version 1): firing and resolved alerts may be mixed in one."""
     alerts = body.get("alerts")
     if not isinstance(alerts, list) or not alerts:
         raise InvalidInput("alerts: expected a list of at least one alert.", field="alerts")
-    context = {name: body[name] for name in GROUP_CONTEXT if name in body}
+    context = {name: plain(body[name])[:LABEL_VALUE] for name in GROUP_CONTEXT if name in body}
     source = "grafana" if "orgId" in body else "alertmanager"
     truncated = number(body.get("truncatedAlerts"))
     notice = (
@@ -41,24 +41,23 @@ def read_webhook(body: Mapping[str, Any], raw: bytes, now: datetime) -> list[Sig
     )
 
     signals = []
-    for place, item in enumerate(alerts):
-        alert = require_object(item, f"alerts[{place}]")
+    for place, alert in enumerate(require_items(alerts, "alerts")):
         fields = Fields(alert, f"alerts[{place}].", [notice] if notice else None)
         status = alert.get("status") or body.get("status")
-        signals.append(_read(fields, raw, now, context=context, source=source, said_resolved=status == "resolved"))
+        signals.append(_read(fields, now, context=context, source=source, said_resolved=status == "resolved"))
     return signals
 
 
-def read_api(body: Sequence[Any], raw: bytes, now: datetime) -> list[Signal]:
+def read_api(body: list[Any], now: datetime) -> list[Signal]:
     """The signals of a post to ``/api/v2/alerts``: an array, which may be empty; there is no status, only ``endsAt``."""
     return [
-        _read(Fields(require_object(item, f"[{place}]"), f"[{place}]."), raw, now, context={}, source="prometheus")
-        for place, item in enumerate(body)
+        _read(Fields(alert, f"[{place}]."), now, context={}, source="prometheus")
+        for place, alert in enumerate(require_items(body))
     ]
 
 
 def _read(
-    fields: Fields, raw: bytes, now: datetime, *, context: Mapping[str, Any], source: str, said_resolved: bool = False
+    fields: Fields, now: datetime, *, context: Mapping[str, Any], source: str, said_resolved: bool = False
 ) -> Signal:
     """One alert. Resolved is what ended by *now* (Prometheus puts a future ``endsAt`` on firing alerts), or says it is."""
     alert = fields.data
@@ -98,7 +97,7 @@ def _read(
         metric=_metric(annotations, alert, alert_name),
         started_at=fields.instant("startsAt"),
         occurred_at=ended_at if resolved else None,
-        raw=dump({**alert, **context}, raw),
+        raw=dump({**alert, **context}),
         warnings=tuple(fields.warnings),
     )
 

@@ -60,7 +60,7 @@ def routing_key_of(event: Mapping[str, Any]) -> str:
 
 
 def validate(event: Mapping[str, Any]) -> list[str]:
-    """Everything that is wrong with *event*, as sentences that name the field; also the routing key, which ``/v2/enqueue`` needs."""
+    """Everything that is wrong with *event*, a sentence each that names the field; ``/v2/enqueue`` needs the routing key, too."""
     missing_key = [] if routing_key_of(event) else [_missing("routing_key", event.get("routing_key")).message]
     return missing_key + [problem.message for problem in _problems(event)]
 
@@ -102,7 +102,7 @@ def read(event: Mapping[str, Any], raw: bytes) -> Signal:
         links=_links(event),
         metric=subject.metric(Fields(described, "payload.custom_details."), rule_name=line(alert_name, NAME)),
         occurred_at=payload.instant("timestamp"),
-        raw=dump({**event, "routing_key": REDACTED}, raw) if "routing_key" in event else raw,
+        raw=dump({**event, "routing_key": REDACTED}) if "routing_key" in event else raw,
         warnings=tuple(fields.warnings),
     )
 

@@ -33,6 +33,7 @@ HREF = 2_000
 WARNING = 300
 WARNINGS = 20
 FORM_FIELDS = 200
+SIGNALS = 10_000  # in one body; real ones hold hundreds
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line feed
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
@@ -76,15 +77,15 @@ def _load_lenient(body: bytes, error: orjson.JSONDecodeError) -> Any:
         raise UnparsableBody(f"The body is not valid JSON: {error}.") from None
 
 
-def dump(value: Any, otherwise: bytes) -> bytes:
-    """*value* as JSON bytes (a signal's own piece of a body); *otherwise* when it is nested too deeply to be written."""
+def dump(value: Any) -> bytes:
+    """*value* as JSON bytes (a signal's own piece of a body); raises :class:`UnparsableBody` when it is nested too deeply."""
     try:
         return orjson.dumps(value)
     except TypeError:  # numbers over 64 bits, lone surrogates, more than 254 levels
         try:
             return json.dumps(value).encode()
         except RecursionError:
-            return otherwise
+            raise UnparsableBody("The body is nested too deeply.") from None
 
 
 def type_name(value: object) -> str:
@@ -99,6 +100,14 @@ def require_object(value: object, path: str = "") -> dict[str, Any]:
     if not path:
         raise UnparsableBody(f"Expected a JSON object, got {type_name(value)}.")
     raise InvalidInput(f"{path}: expected an object, got {type_name(value)}.", field=path)
+
+
+def require_items(value: list[Any], path: str = "") -> list[dict[str, Any]]:
+    """The objects of an array at *path*; raises naming the one that is none, or when there are too many."""
+    if len(value) > SIGNALS:
+        what = f"{path}: expected" if path else "Expected"
+        raise InvalidInput(f"{what} at most {SIGNALS} in one body, got {len(value)}.", field=path)
+    return [require_object(item, f"{path}[{place}]") for place, item in enumerate(value)]
 
 
 # --- text -----------------------------------------------------------------------------------------------------------
@@ -129,7 +138,7 @@ def plain(value: object) -> str:
         return "true" if value else "false"
     if isinstance(value, int | float):
         return str(value)
-    return dump(value, b"").decode()
+    return dump(value).decode()
 
 
 # --- numbers and instants -------------------------------------------------------------------------------------------
@@ -155,7 +164,7 @@ def instant(value: object) -> datetime | None:
     if isinstance(value, str):
         if len(value) > WORD:
             return None
-        value = value.strip()
+        value = value.strip().upper()
         if not value.isdecimal() or len(value) < 10:
             return _from_iso(value)
     epoch = number(value)
@@ -253,9 +262,10 @@ class Fields:
         self.warn(f"{self.path}{name}: expected {expected}, got {type_name(value)}, ignored")
 
     def warn(self, warning: str) -> None:
-        """Note something that the sender should know; at most as many as anyone reads."""
-        if len(self.warnings) < WARNINGS:
-            self.warnings.append(line(warning, WARNING))
+        """Note something that the sender should know, once; at most as many as anyone reads."""
+        warning = line(warning, WARNING)
+        if len(self.warnings) < WARNINGS and warning not in self.warnings:
+            self.warnings.append(warning)
 
 
 def labels(value: Mapping[str, Any], fields: Fields) -> dict[str, str]:
@@ -284,7 +294,12 @@ def link(href: object, label: str) -> dict[str, str] | None:
     if not isinstance(href, str):
         return None
     href = href.strip()
-    if not href.isprintable() or len(href) > HREF or not href[:8].lower().startswith(("http://", "https://")):
+    if (
+        not href.isprintable()
+        or " " in href
+        or len(href) > HREF
+        or not href[:8].lower().startswith(("http://", "https://"))
+    ):
         return None
     return {"href": href, "text": line(label, NAME) or href[:NAME]}
 

@@ -42,6 +42,7 @@ _SIGNAL_TYPES = {
     name: signal_type for signal_type, names in ALERT_NAMES.items() for name in (signal_type.replace("_", ""), *names)
 }
 
+SERVICE_NAMES = ("service", "service_name", "serviceName", "app", "application")
 NODE_SIGNALS = frozenset(
     ("disk_pressure", "node_not_ready", "pid_pressure", "network_unavailable", "pod_capacity_high")
 )
@@ -63,10 +64,10 @@ KINDS: dict[str, str] = {
 
 # Names that say what is affected and of which kind, the controller before its pod before the machine.
 _RESOURCES = (
-    ("deployment", "Deployment"), ("statefulset", "StatefulSet"), ("daemonset", "DaemonSet"), ("cronjob", "CronJob"),
-    ("job_name", "Job"), ("horizontalpodautoscaler", "HorizontalPodAutoscaler"),
-    ("persistentvolumeclaim", "PersistentVolumeClaim"), ("ingress", "Ingress"), ("pod", "Pod"), ("node", "Node"),
-    ("host", "Host"), ("hostname", "Host"), ("instance", "Instance"),
+    ("deployment", "Deployment"), ("deployment_name", "Deployment"), ("statefulset", "StatefulSet"), ("daemonset", "DaemonSet"),
+    ("cronjob", "CronJob"), ("job_name", "Job"), ("horizontalpodautoscaler", "HorizontalPodAutoscaler"),
+    ("persistentvolumeclaim", "PersistentVolumeClaim"), ("ingress", "Ingress"), ("exported_pod", "Pod"), ("pod", "Pod"),
+    ("pod_name", "Pod"), ("node", "Node"), ("host", "Host"), ("hostname", "Host"), ("instance", "Instance"),
 )  # fmt: skip
 _NODE_RESOURCES = (("node", "Node"), ("instance", "Node"), ("host", "Node"), ("hostname", "Node"))
 _JOB_RESOURCES = (("cronjob", "CronJob"), ("job_name", "Job"), ("job", "Job"))
@@ -88,7 +89,7 @@ class Subject(NamedTuple):
 
 @lru_cache(maxsize=4096)
 def signal_type(alert_name: str) -> str:
-    """The signal type of an alert's name (``KubePodCrashLooping`` → ``crashloop_backoff``); an unknown name in lower_snake_case."""
+    """The signal type of an alert's name (``KubePodCrashLooping`` → ``crashloop_backoff``); an unknown one in lower_snake."""
     return known_signal_type(alert_name) or _NO_WORD.sub("_", _HUMP.sub("_", alert_name)).strip("_").lower()[:KIND]
 
 
@@ -99,7 +100,7 @@ def known_signal_type(alert_name: str) -> str:
     return _SIGNAL_TYPES.get(bare) or _SIGNAL_TYPES.get(bare.removeprefix("kube")) or ""
 
 
-def of_fields(fields: Fields, signal: str, *, service_names: tuple[str, ...] = ("service",)) -> Subject:
+def of_fields(fields: Fields, signal: str, *, service_names: tuple[str, ...] = SERVICE_NAMES) -> Subject:
     """Read the subject of a flat object of well-known names (a generic body, labels of an alert)."""
     namespace = fields.line("exported_namespace", "namespace", limit=KUBERNETES_NAME)
     pod = fields.line("exported_pod", "pod", "pod_name", limit=KUBERNETES_NAME)
@@ -107,8 +108,6 @@ def of_fields(fields: Fields, signal: str, *, service_names: tuple[str, ...] = (
     kind, name, resource_namespace = _named_resource(fields)
     if not name:
         kind, name = _inferred_resource(fields, signal)
-    if not name and (pod or deployment):  # under an alias
-        kind, name = ("Deployment", deployment) if deployment else ("Pod", pod)
     return Subject(
         fields.line(*service_names, limit=NAME), namespace or resource_namespace, pod, deployment, kind, name
     )

@@ -109,7 +109,7 @@ class _Wave:
 
     def record(self, cursor: Any) -> None:
         """Write every alert, and what the timeline has to tell."""
-        alerts = [alert_row(number, outcome) for number, outcome in enumerate(self.outcomes, 1)]
+        alerts = [alert_row(outcome) for outcome in self.outcomes]
         raws = [outcome.arrival.signal.raw for outcome in self.outcomes]
         cursor.execute(statements.RECORD, [_json(alerts), raws, _json(self.entries)], prepare=True)
 

@@ -12,11 +12,10 @@ from incidents.contracts import Arrival, Outcome
 from incidents.services.ingest.trace import source_label, trace
 
 
-def alert_row(number: int, outcome: Outcome) -> dict[str, Any]:
-    """The alert of one arrival; *number* is the position of its raw body, from 1."""
+def alert_row(outcome: Outcome) -> dict[str, Any]:
+    """The alert of one arrival, but for its raw body."""
     arrival, signal = outcome.arrival, outcome.arrival.signal
     return {
-        "n": number,
         "id": arrival.id,
         "received_at": arrival.received_at,
         "workspace_id": arrival.route.workspace_id,

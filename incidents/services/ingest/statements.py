@@ -111,18 +111,17 @@ SELECT n.seq, f.id, f.name, f.from_status, f.stale, m.seq IS NOT NULL AS moved, 
 FROM incoming n LEFT JOIN found f ON f.seq = n.seq LEFT JOIN moved m ON m.seq = n.seq
 """  # noqa: S608 - constants of this module
 
-# What came and what it told. Raw bodies travel beside the JSON, as bytes: they may hold anything.
+# What came and what it told. Raw bodies travel beside the JSON, as bytes: they may hold anything; row by row in step with it.
 RECORD = """
 WITH stored AS (
     INSERT INTO incidents_alert (id, received_at, workspace_id, source_id, service_id, incident_id, action, result, dedup_key,
                                  title, severity, started_at, occurred_at, trace, raw)
-    SELECT a.id, a.received_at, a.workspace_id, a.source_id, a.service_id, a.incident_id, a.action, a.result, a.dedup_key,
-           a.title, a.severity, a.started_at, a.occurred_at, a.trace, b.raw
-    FROM jsonb_to_recordset(%s::jsonb) AS a(
-        n int, id uuid, received_at timestamptz, workspace_id bigint, source_id bigint, service_id bigint, incident_id bigint,
-        action text, result text, dedup_key text, title text, severity smallint, started_at timestamptz,
-        occurred_at timestamptz, trace jsonb)
-    JOIN unnest(%s::bytea[]) WITH ORDINALITY AS b(raw, n) ON b.n = a.n
+    SELECT * FROM ROWS FROM (
+        jsonb_to_recordset(%s::jsonb) AS (
+            id uuid, received_at timestamptz, workspace_id bigint, source_id bigint, service_id bigint, incident_id bigint,
+            action text, result text, dedup_key text, title text, severity smallint, started_at timestamptz,
+            occurred_at timestamptz, trace jsonb),
+        unnest(%s::bytea[]))
     ON CONFLICT DO NOTHING
 )
 INSERT INTO incidents_timelineentry (incident_id, at, kind, actor_kind, actor_id, actor_label, from_status, to_status, data)

@@ -1,0 +1,136 @@
+"""The base of our admin pages: who sees and changes what follows from roles in workspaces, not from Django's permissions.
+
+Superusers see and change everything. Other staff see their workspaces, and change what they are admins of.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.contrib.admin.filters import RelatedFieldListFilter
+from django.db.models import ForeignKey, ManyToManyField, Model, QuerySet
+from django.forms import ModelForm
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from aiops.access.actors import Actor, Role
+from aiops.access.models import Workspace
+from aiops.kernel.errors import DomainError
+
+
+def actor_of(request: HttpRequest) -> Actor:
+    """Who uses the admin."""
+    return request.actor  # type: ignore[attr-defined]
+
+
+def within(queryset: QuerySet, actor: Actor, role: Role = Role.VIEWER) -> QuerySet:
+    """The workspaces, or the rows of workspaces, in which *actor* has at least *role*."""
+    if actor.everywhere is not None and actor.everywhere >= role:
+        return queryset
+    path = "pk__in" if queryset.model is Workspace else "workspace_id__in"
+    return queryset.filter(**{path: [workspace for workspace, own in actor.roles if own >= role]})
+
+
+class WholeRowForm(ModelForm):
+    """Checks uniqueness within the workspace also when the workspace itself can't be edited any more."""
+
+    def _get_validation_exclusions(self) -> set[str]:
+        return super()._get_validation_exclusions() - {"workspace"}
+
+
+class ScopedFilter(RelatedFieldListFilter):
+    """A filter that offers only what the person may see, in one query."""
+
+    def field_choices(self, field: Any, request: HttpRequest, model_admin: Any) -> list[tuple[Any, str]]:
+        """Ids and names."""
+        related = within(field.related_model._default_manager.all(), actor_of(request))
+        return [(row.pk, str(row)) for row in related]
+
+
+class ScopedAdmin(admin.ModelAdmin):
+    """Rows of workspaces. Changing takes the role admin in the row's workspace, which stays what it was when the row was made."""
+
+    form = WholeRowForm
+    list_per_page = 50
+    list_max_show_all = 200
+    show_full_result_count = False
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        """The rows of the workspaces that the person is in."""
+        return within(super().get_queryset(request), actor_of(request))
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        """Whether the app shows at all."""
+        return self.has_view_permission(request)
+
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Any role will do."""
+        actor = actor_of(request)
+        workspace_id = self.workspace_id(obj)
+        return bool(actor.everywhere or actor.roles) if workspace_id is None else actor.may(Role.VIEWER, workspace_id)
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Admins of the workspace."""
+        actor = actor_of(request)
+        workspace_id = self.workspace_id(obj)
+        if workspace_id is None:
+            return actor.everywhere == Role.ADMIN if obj is not None else actor.highest_role == Role.ADMIN
+        return actor.may(Role.ADMIN, workspace_id)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Admins of any workspace."""
+        return self.has_change_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """As changing."""
+        return self.has_change_permission(request, obj)
+
+    def workspace_id(self, obj: Model | None) -> int | None:
+        """The workspace of a row; None for none in particular."""
+        return obj.pk if isinstance(obj, Workspace) else getattr(obj, "workspace_id", None)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """A row never changes its workspace."""
+        fixed = ["workspace"] if obj is not None and not isinstance(obj, Workspace) else []
+        return [*super().get_readonly_fields(request, obj), *fixed]
+
+    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest | None, **kwargs: Any) -> Any:
+        """Offer only what the person may use."""
+        if request is not None and _is_scoped(db_field):
+            rows = kwargs.get("queryset", db_field.remote_field.model._default_manager.all())
+            kwargs["queryset"] = within(rows, actor_of(request), Role.ADMIN)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+    def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        """The page; what a service refuses after the form was happy (somebody was faster) is said on top of it."""
+        try:
+            return super().changeform_view(request, *args, **kwargs)
+        except DomainError as refusal:
+            self.message_user(request, refusal.message, messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+
+class ReadOnlyAdmin(ScopedAdmin):
+    """Pages to look at."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+
+def become(obj: Model, made: Model) -> None:
+    """Let the form's unsaved *obj* stand for the row that a service *made*."""
+    obj.__dict__.update(made.__dict__)
+
+
+def _is_scoped(db_field: ForeignKey | ManyToManyField) -> bool:
+    model = db_field.remote_field.model
+    return model is Workspace or any(field.name == "workspace" for field in model._meta.fields)

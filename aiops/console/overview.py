@@ -1,0 +1,77 @@
+"""The first page: what is open, by severity and service, and what needs someone now."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from django.core.cache import cache
+from django.utils import timezone
+
+from aiops.access.actors import Actor
+from incidents import selectors
+from incidents.console.rows import for_rows, rows_of
+from incidents.models import Incident
+
+WAITING = 8  # rows
+ENDED = 5  # rows
+SERVICES = 8  # bars
+HOURS = 24
+LATEST = 20_000  # incidents that are counted by hour, at most: the page costs the same however much happened
+HOURS_AGE = 10  # seconds that these counts may be old
+
+
+@dataclass(frozen=True, slots=True)
+class Hour:
+    """How many incidents began in an hour, and its bar in a drawing of 24 columns, 60 high."""
+
+    begins_at: datetime
+    count: int
+    x: int
+    y: float
+    height: float
+
+
+def overview_context(actor: Actor, now: datetime) -> dict[str, Any]:
+    """What ``_overview.html`` shows; the same for all who see the same workspaces."""
+    figures = selectors.figures(actor, now)
+    listing = for_rows(selectors.listing(actor))
+    waiting = listing.needing_someone(now).order_by("-severity", "pk")[:WAITING]
+    ended = listing.ended().order_by("-pk")[:ENDED]
+    hours = opened_by_hour(actor, now)
+    return {
+        "figures": figures,
+        "live": figures.live - figures.suppressed,
+        "waiting": rows_of(waiting, now),
+        "ended": rows_of(ended, now),
+        "services": figures.by_service[:SERVICES],
+        "most_services": max((count for _, _, count in figures.by_service), default=0),
+        "most_severities": max(figures.by_severity.values(), default=0),
+        "hours": hours,
+        "opened": sum(hour.count for hour in hours),
+        "now": now,
+    }
+
+
+def opened_by_hour(actor: Actor, now: datetime) -> list[Hour]:
+    """The last 24 hours, oldest first, on the hours of the reader's clock."""
+    first = timezone.localtime(now).replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
+    key = f"console:hours:{actor.workspace_ids}:{first.timestamp():.0f}"
+    counts = cache.get_or_set(key, lambda: _count_by_hour(actor, first), HOURS_AGE)
+    most = max(counts) or 1
+    heights = [max(2.0, 60 * count / most) for count in counts]
+    return [
+        Hour(first + timedelta(hours=n), count, n * 10, 60 - height, height)
+        for n, (count, height) in enumerate(zip(counts, heights, strict=True))
+    ]
+
+
+def _count_by_hour(actor: Actor, first: datetime) -> list[int]:
+    newest = Incident.objects.visible_to(actor).order_by("-pk").values_list("created_at", flat=True)[:LATEST]
+    counts = [0] * HOURS
+    for created_at in newest:
+        if created_at < first:
+            break
+        counts[min(HOURS - 1, int((created_at - first) / timedelta(hours=1)))] += 1
+    return counts

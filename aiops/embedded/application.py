@@ -1,0 +1,149 @@
+"""The platform once its environment is set and its apps are loaded: what each of the commands does with it.
+
+Import it after ``django.setup()``.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import time
+from collections.abc import Callable, Sequence
+
+from django.conf import settings
+from django.core import checks
+from django.core.management import call_command
+from django.db import OperationalError, connection, connections
+from django.db.migrations.executor import MigrationExecutor
+
+from aiops import process
+from aiops.access import keyring
+from aiops.access.checks import missing_for_production
+from aiops.access.devmode import dev_mode
+from aiops.celery import app as celery_app
+from aiops.embedded.announce import Welcome, announce_password, progress, welcome
+from aiops.embedded.failure import StartRefused
+from aiops.embedded.serve import serve, url_of
+from aiops.embedded.stopping import Stopping
+from aiops.embedded.workers import Workers
+from aiops.kernel.clock import utcnow
+from incidents.services.bootstrap import Installation, ensure_installation
+
+DATABASE_PATIENCE = 30.0  # seconds that a start waits for a PostgreSQL
+
+
+def check_configuration() -> None:
+    """Raises :class:`StartRefused` with the system checks that failed, each saying how to mend it."""
+    errors = [message for message in checks.run_checks() if message.is_serious() and not message.is_silenced()]
+    if errors:
+        raise StartRefused("\n".join(f"{error.msg} {error.hint or ''} ({error.id})" for error in errors))
+
+
+def wait_for_database(notice: Callable[[str], None] = progress, patience: float = DATABASE_PATIENCE) -> None:
+    """Wait until the database answers. Raises :class:`StartRefused` with its last word after *patience* seconds."""
+    deadline = time.monotonic() + patience
+    told = False
+    while True:
+        try:
+            connection.ensure_connection()
+            return
+        except OperationalError as error:
+            if time.monotonic() > deadline:
+                raise StartRefused(f"The database does not answer: {str(error).strip()} Check DATABASE_URL.") from None
+            if not told:
+                notice(f"waiting for the database: {str(error).strip()}")
+                told = True
+            time.sleep(0.2)
+
+
+def tables_are_current() -> bool:
+    """Whether every migration of this version has run."""
+    executor = MigrationExecutor(connection)
+    return not executor.migration_plan(executor.loader.graph.leaf_nodes())
+
+
+def migrate() -> None:
+    """Bring the tables up to date if they are not. Processes that do this at the same time take turns."""
+    if tables_are_current():
+        return
+    progress("bringing the tables up to date")
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(hashtext('aiops.migrate'))")
+        try:
+            call_command("migrate", interactive=False, verbosity=0)
+        finally:
+            cursor.execute("SELECT pg_advisory_unlock(hashtext('aiops.migrate'))")
+
+
+def refuse_unready() -> None:
+    """Raises :class:`StartRefused` when production lacks something it can't do without, or the tables are of another version."""
+    if missing := missing_for_production():
+        raise StartRefused("\n".join(missing))
+    if not tables_are_current():
+        raise StartRefused("The tables are not those of this version; run: python -m aiops migrate")
+
+
+def make_installation() -> Installation:
+    """Make what a first start needs; a password that had to be made is told at once, since it is never seen again."""
+    installation = ensure_installation(now=utcnow())
+    if installation.admin_password:
+        announce_password(installation.admin_password)
+    return installation
+
+
+def run_migrate() -> int:
+    """The command of that name."""
+    migrate()
+    make_installation()
+    progress("the tables are up to date")
+    return 0
+
+
+def run_web(bound: socket.socket, stopping: Stopping, *, embedded: bool = False) -> int:
+    """Serve until we are asked to stop; *embedded*: with worker and beat in this process. Returns the exit status."""
+    installation = make_installation()
+    keyring.refresh()  # dev mode is a question about keys
+    facts = Welcome(
+        url=url_of(bound),
+        version=settings.VERSION,
+        routing_key="" if settings.PRODUCTION else installation.routing_key,
+        dev_mode=dev_mode(),
+    )
+    connections.close_all()
+    if embedded:
+        process.parts.append(Workers())
+    return 0 if serve(bound, stopping, lambda: welcome(facts)) else 1
+
+
+def run_worker(queues: Sequence[str], concurrency: int) -> int:
+    """A Celery worker over Redis, with processes of its own; returns when it was asked to stop."""
+    _need_redis()
+    _leave_no_connection()
+    name = f"{'-'.join(queues)}-{os.getpid()}@%h"
+    arguments = ["worker", f"--queues={','.join(queues)}", f"--concurrency={concurrency}", f"--hostname={name}"]
+    arguments += ["--loglevel=WARNING", "--without-gossip", "--without-mingle"]
+    progress(f"worker for {' and '.join(queues)}, {concurrency} processes")
+    celery_app.worker_main(arguments)
+    return 0
+
+
+def run_beat() -> int:
+    """The Celery beat over Redis (exactly one of these must run); returns when it was asked to stop."""
+    _need_redis()
+    _leave_no_connection()
+    progress("beat")
+    celery_app.start(["beat", "--loglevel=WARNING", "--pidfile="])
+    return 0
+
+
+def _need_redis() -> None:
+    if not settings.REDIS_URL:
+        raise StartRefused("web, worker and beat reach each other through Redis; set REDIS_URL=redis://host:6379/0.")
+
+
+def _leave_no_connection() -> None:
+    """Close every connection to the database: the processes that a worker forks could not share one."""
+    for opened in connections.all(initialized_only=True):
+        opened.close()
+        if hasattr(opened, "close_pool"):
+            opened.close_pool()

@@ -1,0 +1,66 @@
+"""``python -m aiops run``: from nothing to a working installation, and down again in order."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import aiops
+from aiops import env
+from aiops.embedded.announce import progress
+from aiops.embedded.datadir import DataDir
+from aiops.embedded.postgres import Postgres
+from aiops.embedded.serve import bind
+from aiops.embedded.stopping import Stopping
+from aiops.embedded.supervisor import Supervisor
+
+HOME = Path(aiops.__path__[0]).parent
+
+
+def run(stopping: Stopping, load: Callable[[], ModuleType]) -> int:
+    """Everything in this process, over a private PostgreSQL unless DATABASE_URL names another; returns the exit status.
+
+    *load* loads settings and apps and returns :mod:`aiops.embedded.application`; it is called once the environment is set.
+    """
+    data = DataDir(Path(env.text("AIOPS_DATA_DIR", str(HOME / "data"))).resolve())
+    bound = bind(env.text("AIOPS_HOST", "127.0.0.1"), env.integer("AIOPS_PORT", 8888))
+    os.environ["AIOPS_EMBEDDED"] = "1"
+    if env.text("AIOPS_ENV", "dev") == "production":  # brings its own secret key and PostgreSQL, or is refused
+        return _serve(load(), stopping, bound)
+    if not env.text("AIOPS_SECRET_KEY"):
+        os.environ["AIOPS_SECRET_KEY"] = data.secret_key()
+    if env.text("DATABASE_URL"):
+        return _serve(load(), stopping, bound)
+    return _run_over(Postgres(data), load, stopping, bound)
+
+
+def _run_over(postgres: Postgres, load: Callable[[], ModuleType], stopping: Stopping, bound: socket.socket) -> int:
+    """The same over *postgres*, which is stopped at the end, whatever happens in between."""
+    supervisor = Supervisor(postgres)
+    stopping.last_resort = lambda: supervisor.stop(0.1)
+    try:
+        if postgres.data.is_new:
+            progress(f"making a PostgreSQL database in {postgres.data.postgres}")
+        postgres.prepare()
+        progress("starting PostgreSQL")
+        postgres.launch()
+        os.environ["DATABASE_URL"] = postgres.url
+        application = load()  # takes about as long as PostgreSQL
+        postgres.wait_until_ready(progress)
+        postgres.ensure_database()
+        supervisor.start()
+        return _serve(application, stopping, bound)
+    finally:
+        stopping.begin()
+        supervisor.stop(max(0.1, stopping.seconds_left))
+
+
+def _serve(application: ModuleType, stopping: Stopping, bound: socket.socket) -> int:
+    application.check_configuration()
+    application.wait_for_database()
+    application.migrate()
+    application.refuse_unready()
+    return int(application.run_web(bound, stopping, embedded=True))

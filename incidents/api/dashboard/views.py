@@ -1,0 +1,110 @@
+"""The dashboard: ``/api/alerts/incidents…``."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import django_filters
+from django.db.models import Q
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from aiops.api.dashboard import DashboardView
+from aiops.api.params import whole_number
+from aiops.api.schema import query
+from aiops.api.views import NothingHere
+from aiops.kernel.errors import InvalidInput, NotFound
+from incidents import selectors
+from incidents.api.dashboard import vocab
+from incidents.api.dashboard.serializers import (
+    IncidentListOut,
+    NoteIn,
+    OneIncidentOut,
+    StatusIn,
+    shown,
+)
+from incidents.choices import Status
+from incidents.filters import IncidentFilterSet, WordFilter, described, narrow, severity_words
+from incidents.lifecycle import TRANSITIONS, TransitionRefused
+from incidents.models import Incident
+from incidents.services import incidents
+
+LIMIT = 50
+MAX_LIMIT = 500  # a larger limit is taken as this
+
+PAGING = [
+    query("limit", f"At most so many; default {LIMIT}, more than {MAX_LIMIT} is taken as {MAX_LIMIT}.", int),
+    query("skip", "Leave out so many; default 0.", int),
+]
+
+
+class DashboardFilters(IncidentFilterSet):
+    status = WordFilter({word: Q(status=status) for status, word in vocab.STATUSES.items()})
+    severity = WordFilter(severity_words(vocab.SEVERITIES))
+    ruleId = django_filters.CharFilter(field_name="metric__rule_id")
+
+
+class IncidentView(DashboardView):
+    """Base of the views about one incident."""
+
+    def answer(self, incident: Incident) -> Response:
+        return Response({"incident": shown([incident], self.now)[0]})
+
+
+class Incidents(DashboardView):
+    @extend_schema(
+        summary="List incidents, newest first",
+        parameters=[*described(DashboardFilters), *PAGING],
+        responses=IncidentListOut,
+    )
+    def get(self, request: Request) -> Response:
+        limit = min(whole_number(self.params, "limit", LIMIT, 0), MAX_LIMIT)
+        skip = whole_number(self.params, "skip", 0, 0)
+        everything = selectors.listing(self.actor)
+        found = narrow(DashboardFilters, self.params, everything, self.now)[skip : skip + limit]
+        open_count = selectors.total(everything.filter(status=Status.OPEN))
+        return Response({"incidents": shown(found, self.now), "openCount": open_count})
+
+
+class OneIncident(IncidentView):
+    @extend_schema(summary="One incident", responses=OneIncidentOut)
+    def get(self, request: Request, reference: str) -> Response:
+        return self.answer(selectors.incident_for(self.actor, reference))
+
+    @extend_schema(summary="Change its status", request=StatusIn, responses={HTTPStatus.OK: OneIncidentOut})
+    def patch(self, request: Request, reference: str) -> Response:
+        wanted = self.body(StatusIn)["status"]
+        incident = selectors.incident_for(self.actor, reference)
+        try:
+            changed = incidents.change_status(actor=self.actor, incident_id=incident.pk, wanted=wanted, now=self.now)
+        except TransitionRefused as refused:
+            raise not_from_here(refused, wanted) from refused
+        return self.answer(changed)
+
+
+class Notes(IncidentView):
+    @extend_schema(summary="Add a note", request=NoteIn, responses={HTTPStatus.OK: OneIncidentOut})
+    def post(self, request: Request, reference: str) -> Response:
+        content = self.body(NoteIn)["content"]
+        incident = selectors.incident_for(self.actor, reference)
+        incidents.add_note(actor=self.actor, incident_id=incident.pk, now=self.now, content=content)
+        return self.answer(selectors.incident_for(self.actor, reference))
+
+
+class NoSuchIncident(NothingHere, DashboardView):
+    """What stands where an id stands, but is none."""
+
+    def nothing(self, request: Request, **kwargs: Any) -> NotFound:
+        return NotFound("Incident not found")
+
+
+def not_from_here(refused: TransitionRefused, wanted: Status) -> InvalidInput:
+    """A refused transition: to this dialect a status that is not valid now, told with those that are."""
+    allowed = [vocab.STATUSES[TRANSITIONS[action][1]] for action in refused.allowed]
+    return InvalidInput(
+        f'Cannot transition from "{vocab.STATUSES[refused.status]}" to "{vocab.STATUSES[wanted]}". '
+        f"Allowed: {', '.join(allowed)}",
+        field="status",
+    )

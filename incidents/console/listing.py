@@ -1,0 +1,156 @@
+"""The incident list: its state is its URL. Reads the URL, asks the selectors, prepares what the templates show."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property, partial
+from typing import Any
+
+from django.http import HttpRequest, QueryDict
+from django.urls import reverse
+
+from aiops.api.params import readable
+from aiops.kernel.errors import InvalidInput
+from incidents import selectors
+from incidents.choices import ENDED, LIVE, Severity, Status
+from incidents.console import paging
+from incidents.console.filters import SPANS, ConsoleFilterSet
+from incidents.console.rows import for_rows, rows_of
+from incidents.filters import narrow
+from incidents.models import Service
+
+TABS = (("live", "Live"), ("mine", "Mine"), ("snoozed", "Snoozed"), ("suppressed", "Suppressed"), ("ended", "Ended"))
+NARROWING = ("q", "severity", "status", "service", "last", "since", "from", "to", "namespace", "resource", "snoozed")
+CURSORS = ("after", "before")
+MAX_SERVICES = 500  # in the picker; a name can always be typed into the URL
+MAX_MINE = 99
+
+
+class ListQuery:
+    """The state of a list page, read from its URL. Raises ``InvalidInput`` naming the parameter that can't be read."""
+
+    def __init__(self, params: QueryDict) -> None:
+        self.params = QueryDict(mutable=True)
+        for name, values in sorted(readable(params).lists()):
+            if name != "theme" and (given := [value for value in values if value]):
+                self.params.setlist(name, given)
+        self.view = self.params.get("view", "live")
+        if (word := self.params.get("sort", "newest")) not in paging.SORTS:
+            raise InvalidInput(f"sort must be one of: {', '.join(paging.SORTS)} (not '{word[:40]}')", field="sort")
+        self.sort = paging.SORTS[word]
+
+    @property
+    def text(self) -> str:
+        return self.params.get("q", "")
+
+    @property
+    def is_narrowed(self) -> bool:
+        """Whether anything but the tab and the order was asked for."""
+        return any(name in self.params for name in NARROWING)
+
+    @property
+    def canonical(self) -> str:
+        """The same text for the same list."""
+        return self.params.urlencode()
+
+    def url(self, *drop: str, **changes: str) -> str:
+        """The list with some parameters dropped and others set; cursors never survive a change."""
+        params = self.params.copy()
+        for name in (*CURSORS, *drop):
+            params.pop(name, None)
+        for name, value in changes.items():
+            params[name] = value
+        query = params.urlencode(safe=":,")
+        return reverse("console-incidents") + (f"?{query}" if query else "")
+
+
+@dataclass(frozen=True)
+class Board:
+    """The rows of one page of the list, and its neighbours. The same for everybody who sees the same workspaces."""
+
+    request: HttpRequest
+    query: ListQuery
+    now: datetime
+
+    def context(self) -> dict[str, Any]:
+        """What ``_board.html`` shows."""
+        query = self.query
+        page = paging.page_of(
+            for_rows(self._found), query.sort, after=query.params.get("after", ""), before=query.params.get("before", "")
+        )
+        return {
+            "rows": rows_of(page.incidents, self.now),
+            "query": query,
+            "next_url": query.url(after=page.after) if page.after else "",
+            "previous_url": query.url(before=page.before) if page.before else "",
+            "first_url": query.url() if page.before else "",
+            "size": paging.PAGE,
+            "empty_title": "Nothing here" if query.is_narrowed or query.view != "live" else "All calm",
+            "empty_text": _EMPTY.get(query.view, "") if not query.is_narrowed else "No incident fits these filters.",
+        }
+
+    @cached_property
+    def _found(self) -> Any:
+        user, actor = self.request.user, self.request.actor  # type: ignore[attr-defined]
+        filters = partial(ConsoleFilterSet, user_id=user.pk, user_label=actor.label)
+        return narrow(filters, self.query.params, selectors.listing(actor), self.now)  # type: ignore[arg-type]
+
+
+_EMPTY = {
+    "live": "No incident is live.",
+    "mine": "Nothing is with you.",
+    "waiting": "Everything is with somebody.",
+    "snoozed": "Nothing is snoozed.",
+    "suppressed": "Nothing is suppressed.",
+    "ended": "No incident has ended yet.",
+}
+
+
+def frame_context(request: HttpRequest, query: ListQuery, now: datetime) -> dict[str, Any]:
+    """What stands around the board: tabs with counts, and the filters as they are set."""
+    figures = selectors.figures(request.actor, now)  # type: ignore[attr-defined]
+    counts = {
+        "live": figures.live - figures.suppressed,
+        "snoozed": figures.snoozed,
+        "suppressed": figures.suppressed,
+        "mine": count_mine(request, now),
+    }
+    return {
+        "figures": figures,
+        "live": counts["live"],
+        "tabs": [
+            {"word": word, "label": label, "count": counts.get(word), "url": query.url("status", view=word),
+             "current": word == query.view}
+            for word, label in TABS
+        ],
+        "clear_url": query.url(*NARROWING),
+        "severities": [(level, level.word in query.params.getlist("severity")) for level in sorted(Severity, reverse=True)],
+        "statuses": [(status, status in query.params.getlist("status")) for status in _statuses(query.view)],
+        "services": _services(request, query.params.get("service", "")),
+        "spans": [(word, label, word == query.params.get("last")) for word, (label, _) in SPANS.items()],
+        "sorts": [(sort, sort == query.sort) for sort in paging.SORTS.values()],
+        "section": "mine" if query.view == "mine" else "incidents",
+    }  # fmt: skip
+
+
+def count_mine(request: HttpRequest, now: datetime) -> int:
+    """How many are with the person, counted up to 99."""
+    user, actor = request.user, request.actor  # type: ignore[attr-defined]
+    filters = ConsoleFilterSet(
+        QueryDict("view=mine"), selectors.listing(actor), now=now, user_id=user.pk, user_label=actor.label
+    )
+    return filters.qs.order_by()[:MAX_MINE].count()
+
+
+def _statuses(view: str) -> Iterable[Status]:
+    return {"ended": ENDED, "all": tuple(Status)}.get(view, LIVE)
+
+
+def _services(request: HttpRequest, chosen: str) -> list[tuple[str, bool]]:
+    services = Service.objects.visible_to(request.actor)  # type: ignore[attr-defined]
+    names = list(services.order_by("name").values_list("name", flat=True).distinct()[:MAX_SERVICES])
+    if chosen and chosen not in names:
+        names.insert(0, chosen)
+    return [(name, name == chosen) for name in names]

@@ -1,0 +1,153 @@
+"""The pages of incidents. Each reads the request, asks one selector or service, and renders."""
+
+from __future__ import annotations
+
+from uuid import UUID
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from aiops.access.actors import Role
+from aiops.kernel.clock import utcnow
+from aiops.kernel.errors import DomainError, InvalidInput, NotPermitted
+from incidents import selectors
+from incidents.console import paging
+from incidents.console.actions import IN_BULK, Act, perform
+from incidents.console.detail import alert_context, alert_of, detail_context, payload_of
+from incidents.console.edge import console_view, is_fragment, way_back
+from incidents.console.forms import NewIncidentForm
+from incidents.console.fragments import shared
+from incidents.console.listing import Board, ListQuery, frame_context
+from incidents.models import DeadLetter, Service
+from incidents.services import incidents as services
+
+MAX_BULK = 200
+
+
+
+@require_GET
+@console_view
+def incident_list(request: HttpRequest) -> HttpResponse:
+    """The list. A fragment request gets what changes on it; one for the board alone, only its rows, made once for all."""
+    query, now = ListQuery(request.GET), utcnow()
+    board = Board(request, query, now)
+    if is_fragment(request) and request.headers.get("HX-Target") == "board":
+        return HttpResponse(_board(request, board))
+    context = {**board.context(), **frame_context(request, query, now)}
+    return render(request, "incidents/_list.html" if is_fragment(request) else "incidents/list.html", context)
+
+
+def _board(request: HttpRequest, board: Board) -> str:
+    """The rows: of one state of the database (the page names the change that it heard of), rendered once for all who see it."""
+
+    def make() -> str:
+        return render_to_string("incidents/_board.html", board.context())
+
+    return make() if board.query.view == "mine" else shared(request, board.query.canonical, make)
+
+
+@require_GET
+@console_view
+def incident_page(request: HttpRequest, reference: str) -> HttpResponse:
+    """One incident, by id or name."""
+    actor, now = request.actor, utcnow()  # type: ignore[attr-defined]
+    context = detail_context(actor, request.user, selectors.incident_for(actor, reference), now)  # type: ignore[arg-type]
+    return render(request, "incidents/_detail.html" if is_fragment(request) else "incidents/detail.html", context)
+
+
+@require_POST
+@console_view
+def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
+    """Do something to an incident, say what came of it, and go back to where the person was."""
+    actor, now = request.actor, utcnow()  # type: ignore[attr-defined]
+    incident = selectors.incident_for(actor, reference)
+    try:
+        done = perform(action, Act(actor, request.user, incident, now, request.POST))  # type: ignore[arg-type]
+    except (NotPermitted, InvalidInput) as error:
+        messages.error(request, f"{incident.name}: {error.message}")
+    except DomainError as error:
+        messages.warning(request, " ".join(filter(None, [f"{incident.name}: {error.message}.", error.details])))
+    else:
+        if done:
+            messages.success(request, f"{incident.name} is {done}.")
+    return redirect(way_back(request, reverse("console-incident", args=[incident.public_id])))
+
+
+@require_POST
+@console_view
+def bulk(request: HttpRequest) -> HttpResponse:
+    """Do one thing to several incidents; what came of each is told."""
+    actor, now = request.actor, utcnow()  # type: ignore[attr-defined]
+    action, references = request.POST.get("action", ""), request.POST.getlist("incident")
+    if "preset" in request.POST and not action:
+        action = "snooze"
+    if action not in IN_BULK:
+        raise InvalidInput(f"action must be one of: {', '.join(IN_BULK)}", field="action")
+    if not 0 < len(references) <= MAX_BULK:
+        raise InvalidInput(f"Select 1 to {MAX_BULK} incidents", field="incident")
+    done = []
+    for reference in references:
+        try:
+            incident = selectors.incident_for(actor, reference)
+            perform(action, Act(actor, request.user, incident, now, request.POST))  # type: ignore[arg-type]
+            done.append(incident.name)
+        except DomainError as error:
+            messages.warning(request, f"{reference}: {error.message}.")
+    if done:
+        verb = {"acknowledge": "acknowledged", "resolve": "resolved", "snooze": "snoozed"}[action]
+        messages.success(request, f"{', '.join(done)} {verb}.")
+    return redirect(way_back(request, reverse("console-incidents")))
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@console_view
+def new_incident(request: HttpRequest) -> HttpResponse:
+    """Open an incident by hand."""
+    actor = request.actor  # type: ignore[attr-defined]
+    mine = Service.objects.visible_to(actor).select_related("workspace").order_by("workspace_id", "name")
+    if actor.workspace_ids is not None:
+        mine = mine.filter(workspace_id__in=[pk for pk, role in actor.roles if role >= Role.OPERATOR])
+    if actor.highest_role < Role.OPERATOR:
+        raise NotPermitted("Opening incidents takes the role operator or admin in a workspace.")
+    form = NewIncidentForm(request.POST or None, services=mine)
+    if request.method == "POST" and form.is_valid():
+        filled = form.cleaned_data
+        incident = services.open_incident(
+            actor=actor,
+            workspace_id=filled["service"].workspace_id,
+            now=utcnow(),
+            title=filled["title"],
+            description=filled["description"],
+            severity=filled["severity"],
+            service_id=filled["service"].pk,
+        )
+        return redirect("console-incident", incident.public_id)
+    status = 422 if request.method == "POST" else 200
+    return render(request, "incidents/new.html", {"form": form, "section": "incidents"}, status=status)
+
+
+@require_GET
+@console_view
+def alert_page(request: HttpRequest, reference: str, alert_id: UUID) -> HttpResponse:
+    """One alert: its raw payload, and why it did what it did."""
+    incident = selectors.incident_for(request.actor, reference)  # type: ignore[attr-defined]
+    context = alert_context(incident, alert_of(incident, alert_id))
+    return render(request, "incidents/_alert.html" if is_fragment(request) else "incidents/alert.html", context)
+
+
+@require_GET
+@console_view
+def dead_letters(request: HttpRequest) -> HttpResponse:
+    """The latest bodies that could not be understood, with the reason. Operators only: a body may hold anything."""
+    actor = request.actor  # type: ignore[attr-defined]
+    if actor.highest_role < Role.OPERATOR:
+        raise NotPermitted("Dead letters take the role operator or admin.")
+    letters = DeadLetter.objects.visible_to(actor).select_related("source", "workspace").order_by("-received_at", "-pk")
+    if actor.workspace_ids is not None:
+        letters = letters.filter(workspace_id__in=[pk for pk, role in actor.roles if role >= Role.OPERATOR])
+    shown = [(letter, payload_of(letter.raw)) for letter in letters[: paging.PAGE]]
+    return render(request, "incidents/dead_letters.html", {"letters": shown, "section": "dead-letters"})

@@ -1,0 +1,148 @@
+"""A real ``python -m aiops run`` in a process of its own, as a person at a terminal would start it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import psycopg
+
+ROOT = Path(__file__).resolve().parents[2]
+READY = re.compile(r"is ready: (http://\S+)/console")
+
+
+class Installation:
+    """One data directory, and the process that runs on it; *environment* is all that the process knows."""
+
+    def __init__(self, data: Path, command: tuple[str, ...] = ("run",), prefix: tuple[str, ...] = (), **environment: str) -> None:
+        self.data = data
+        self.command = [*prefix, sys.executable, "-m", "aiops", *command]
+        self.environment = {"PATH": os.environ["PATH"], "AIOPS_DATA_DIR": str(data), "AIOPS_PORT": "0", **environment}
+        self.process: subprocess.Popen[str] | None = None
+        self.lines: list[str] = []
+        self.url = ""
+
+    def start(self) -> None:
+        """Start it and return at once."""
+        self.lines, self.url = [], ""
+        self.process = subprocess.Popen(
+            self.command,
+            cwd=ROOT,
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self) -> None:
+        assert self.process is not None and self.process.stdout is not None
+        for line in self.process.stdout:
+            if match := READY.search(line):
+                self.url = match[1]
+            self.lines.append(line.rstrip("\n"))
+
+    @property
+    def output(self) -> str:
+        return "\n".join(self.lines)
+
+    def wait_until_ready(self, seconds: float = 60.0) -> float:
+        """Wait until it answers; returns how long that took since the call, in seconds."""
+        began = time.monotonic()
+        while time.monotonic() - began < seconds:
+            assert self.process is not None
+            assert self.process.poll() is None, f"it ended with {self.process.returncode}:\n{self.output}"
+            if self.url:
+                with contextlib.suppress(httpx.TransportError):
+                    if self.get("/readyz").status_code == 200:
+                        return time.monotonic() - began
+            time.sleep(0.02)
+        raise AssertionError(f"not ready after {seconds} s:\n{self.output}")
+
+    def wait_until_ended(self, seconds: float = 15.0) -> int:
+        """Wait for its end; returns its exit status."""
+        assert self.process is not None
+        status = self.process.wait(seconds)
+        self._reader.join(5)
+        return status
+
+    def get(self, path: str, **options: object) -> httpx.Response:
+        return httpx.get(self.url + path, timeout=5, **options)  # type: ignore[arg-type]
+
+    def post(self, path: str, **options: object) -> httpx.Response:
+        return httpx.post(self.url + path, timeout=15, **options)  # type: ignore[arg-type]
+
+    def said(self, pattern: str) -> str:
+        """The first group of *pattern* in what it printed; fails when it is not there."""
+        match = re.search(pattern, self.output)
+        assert match is not None, f"no {pattern!r} in:\n{self.output}"
+        return match[1]
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def stop(self) -> tuple[int, float]:
+        """Ask it to stop; returns its exit status and how long it took."""
+        began = time.monotonic()
+        self.signal(signal.SIGTERM)
+        return self.wait_until_ended(), time.monotonic() - began
+
+    def clean_up(self) -> None:
+        """Leave nothing running, whatever the test did."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        if (pid := self.postgres_pid()) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGQUIT)
+
+    def postgres_pid(self) -> int | None:
+        """The process id of its PostgreSQL; None when there is none."""
+        with contextlib.suppress(FileNotFoundError, IndexError, ValueError):
+            pid = int((self.data / "postgres" / "postmaster.pid").read_text().split()[0])
+            if is_alive(pid):
+                return pid
+        return None
+
+    def database(self) -> psycopg.Connection:
+        """A connection to its database, beside its own."""
+        folder = self.data / "run"
+        return psycopg.connect(
+            host=str(folder), user="aiops", dbname="aiops", passfile=str(self.data / "pgpass"), autocommit=True
+        )
+
+    def raw_connection(self) -> socket.socket:
+        """A TCP connection to it, for requests that no client library would send."""
+        host, port = re.fullmatch(r"http://(.*):(\d+)", self.url).groups()  # type: ignore[union-attr]
+        return socket.create_connection((host, int(port)), timeout=10)
+
+
+def is_alive(pid: int) -> bool:
+    """Whether the process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_for(condition, seconds: float = 10.0):  # type: ignore[no-untyped-def]
+    """Ask until *condition* gives something true; returns it. Fails after *seconds*."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := condition():
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"waited {seconds} s in vain")
