@@ -82,7 +82,13 @@ class RecentFigures:
             self._kept[key] = (time.monotonic(), value)
 
 
+    def forget(self) -> None:
+        """Keep nothing (tests)."""
+        self._kept.clear()
+
+
 _recent = RecentFigures()
+forget_figures = _recent.forget
 
 
 def total(queryset: QuerySet) -> int:

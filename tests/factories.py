@@ -76,7 +76,8 @@ def make_signal(**fields: Any) -> Signal:
 
 def make_route(workspace: Workspace, service: Service | None = None, source: Source | None = None) -> Route:
     service = service or Service.objects.filter(workspace=workspace).first() or make_service(workspace)
-    source = source or Source.objects.filter(workspace=workspace).first() or make_source(workspace)
+    webhooks = Source.objects.filter(workspace=workspace, kind=SourceKind.WEBHOOK)
+    source = source or webhooks.first() or make_source(workspace)
     kind = SourceKind(source.kind)
     return Route(workspace.pk, source.pk, kind, service.pk, service.default_priority, f"source:{source.pk}")
 

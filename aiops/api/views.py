@@ -129,6 +129,10 @@ class NothingHere:
 
     post = put = patch = delete = get
 
+    @property
+    def default_response_headers(self) -> dict[str, str]:
+        return {}  # no method is allowed on nothing
+
     def nothing(self, request: Request, **kwargs: str) -> NotFound:
         """What to say."""
         return NotFound("Not found")

@@ -16,6 +16,7 @@ from aiops.kernel.errors import InvalidInput
 from incidents import selectors
 from incidents.choices import ENDED, LIVE, Severity, Status
 from incidents.console import paging
+from incidents.console.forms import PRESETS
 from incidents.console.filters import SPANS, ConsoleFilterSet
 from incidents.console.rows import for_rows, rows_of
 from incidents.filters import narrow
@@ -126,6 +127,8 @@ def frame_context(request: HttpRequest, query: ListQuery, now: datetime) -> dict
             for word, label in TABS
         ],
         "clear_url": query.url(*NARROWING),
+        "clear_text_url": query.url("q"),
+        "presets": PRESETS,
         "severities": [(level, level.word in query.params.getlist("severity")) for level in sorted(Severity, reverse=True)],
         "statuses": [(status, status in query.params.getlist("status")) for status in _statuses(query.view)],
         "services": _services(request, query.params.get("service", "")),

@@ -72,7 +72,7 @@ def _load_lenient(body: bytes, error: orjson.JSONDecodeError) -> Any:
     if "depth limit" in str(error):
         raise UnparsableBody("The body is nested too deeply.") from None
     try:
-        return json.loads(body.decode("utf-8-sig", "replace"))
+        return json.loads(body.decode("utf-8", "replace"))
     except (ValueError, RecursionError):
         raise UnparsableBody(f"The body is not valid JSON: {error}.") from None
 

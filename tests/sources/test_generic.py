@@ -80,7 +80,7 @@ def test_every_alias_of_the_title(name: str) -> None:
 
 
 def test_the_title_is_the_first_alias_that_holds_a_text_and_the_next_describes() -> None:
-    signal = one(title=" ", summary=7, message="Disk full", text="on db-1")
+    signal = one(title=" ", summary=None, message="Disk full", text="on db-1")
     assert (signal.title, signal.description) == ("Disk full", "on db-1")
     assert one(message="on db-1").description == "on db-1"
     assert one(description={"free": "1%"}).description == '{"free":"1%"}'

@@ -59,7 +59,7 @@ def test_action_words(word: str, expected: SignalAction) -> None:
 @pytest.mark.parametrize(
     "word",
     ["upstream_down", "backup_failed", "update", "back_up", "back-up", "u p", "not ok", "not resolved", "ok?", "o-k",
-     "un-resolved", "closed_loop_open", "lookup", "incident.resolved", 0, 200, True, False, ["resolved"], {"status": "ok"}, 
+     "un-resolved", "closed_loop_open", "lookup", "incident.resolved", 0, 200, True, False, ["resolved"], {"status": "ok"},
      "ok" * 100],
 )  # fmt: skip
 def test_only_whole_words_resolve_and_anything_else_is_a_trigger_that_says_so(word: object) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from django import template
-from django.conf import settings
 from django.contrib.staticfiles import finders
 from django.template.loader import render_to_string
 from django.templatetags.static import static
@@ -33,9 +32,6 @@ def asset(path: str) -> str:
 @cache
 def _fingerprint(path: str) -> str:
     found = finders.find(path)
-    if found is None:
-        stored = Path(settings.STATIC_ROOT) / path
-        found = str(stored) if stored.is_file() else None
     return hashlib.sha256(Path(found).read_bytes()).hexdigest()[:10] if found else "missing"
 
 

@@ -11,6 +11,7 @@ from aiops.api.fields import DurationField, InstantField
 from aiops.kernel.clock import rfc3339
 from aiops.kernel.ids import incident_id
 from incidents.api.client import vocab
+from incidents.api.facts import told
 from incidents.api.fields import StateField, WordField
 from incidents.models import Incident, TimelineEntry
 from incidents.services.incidents import MAX_NOTE
@@ -100,7 +101,7 @@ class TimelineEvent(serializers.Serializer):
     def get_payload(self, entry: TimelineEntry) -> dict[str, Any]:
         """The facts of the entry; for a change of status also where from and to, and what a person wrote."""
         moved = {"from": entry.from_status, "to": entry.to_status} if entry.from_status else {}
-        return {**entry.data, **moved, **({"text": entry.text} if entry.text else {})}
+        return {**told(entry.data, vocab.SEVERITIES), **moved, **({"text": entry.text} if entry.text else {})}
 
 
 class TimelineOut(serializers.Serializer):

@@ -1,0 +1,92 @@
+"""Shaped reads."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from aiops.access.actors import Role
+from aiops.access.models import Workspace
+from aiops.kernel.errors import NotFound
+from incidents import selectors
+from incidents.choices import Severity, Status
+from incidents.models import Incident
+from incidents.services import incidents
+from tests.factories import NOW, actor, make_incident, make_workspace
+
+pytestmark = pytest.mark.django_db
+
+
+def test_an_incident_is_found_by_id_and_by_name(workspace: Workspace) -> None:
+    incident = make_incident(workspace)
+    who = actor(workspace, Role.VIEWER)
+    assert selectors.incident_for(who, incident.public_id) == incident
+    assert selectors.incident_for(who, incident.public_id.replace("-", "_")) == incident
+    assert selectors.incident_for(who, incident.name) == incident
+
+
+@pytest.mark.parametrize("reference", ["inc-ffffffff", "INC-20260319-999", "noisy", "inc-", "42", "inc-0000002g"])
+def test_what_does_not_exist_is_not_found(workspace: Workspace, reference: str) -> None:
+    with pytest.raises(NotFound):
+        selectors.incident_for(actor(workspace), reference)
+
+
+def test_another_workspaces_incident_is_not_found_even_by_name(workspace: Workspace) -> None:
+    theirs = make_incident(make_workspace())
+    for reference in (theirs.public_id, theirs.name):
+        with pytest.raises(NotFound):
+            selectors.incident_for(actor(workspace, Role.ADMIN), reference)
+
+
+def test_figures_tell_what_is_going_on(workspace: Workspace) -> None:
+    who = actor(workspace)
+    rows = [make_incident(workspace, severity=severity) for severity in (Severity.CRITICAL, Severity.CRITICAL, Severity.LOW)]
+    ended = make_incident(workspace)
+    make_incident(make_workspace())
+    incidents.acknowledge(actor=who, incident_id=rows[0].pk, now=NOW)
+    incidents.snooze(actor=who, incident_id=rows[1].pk, now=NOW, duration=timedelta(hours=1))
+    incidents.resolve(actor=who, incident_id=ended.pk, now=NOW)
+    figures = selectors.figures(who, NOW)
+    assert (figures.live, figures.need_someone, figures.snoozed, figures.suppressed) == (3, 1, 1, 0)
+    assert figures.by_severity[Severity.CRITICAL] == 2
+    assert figures.by_status == {Status.OPEN: 2, Status.ACKNOWLEDGED: 1, Status.INVESTIGATING: 0}
+    assert [(name, n) for _, name, n in figures.by_service] == [(rows[0].service.name, 3)]
+
+
+def test_counts_are_exact_while_they_are_cheap(workspace: Workspace) -> None:
+    for n in range(3):
+        make_incident(workspace)
+        assert selectors.total(selectors.listing(actor(workspace))) == n + 1
+
+
+def test_a_large_count_is_kept_for_a_moment(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(selectors, "EXACT", 1)
+    selectors.forget_figures()
+    for _ in range(2):
+        make_incident(workspace)
+    queryset = selectors.listing(actor(workspace))
+    assert selectors.total(queryset) == 2
+    make_incident(workspace)
+    assert selectors.total(queryset) == 2
+    monkeypatch.setattr(selectors, "MAX_AGE", 0.0)
+    assert selectors.total(queryset) == 3
+
+
+def test_notes_and_history_come_in_one_query_each(workspace: Workspace, django_assert_num_queries: Any) -> None:
+    who = actor(workspace)
+    rows = [make_incident(workspace) for _ in range(3)]
+    for incident in rows:
+        incidents.add_note(actor=who, incident_id=incident.pk, now=NOW, content=f"note on {incident.name}")
+    with django_assert_num_queries(2):
+        notes, history = selectors.notes(rows), selectors.status_history(rows)
+    assert [note.text for note in notes[rows[1].pk]] == [f"note on {rows[1].name}"]
+    assert [entry.to_status for entry in history[rows[2].pk]] == ["open"]
+
+
+def test_the_timeline_is_oldest_first_and_bounded(workspace: Workspace) -> None:
+    incident = make_incident(workspace)
+    for n in range(5):
+        incidents.add_note(actor=actor(workspace), incident_id=incident.pk, now=NOW, content=str(n))
+    assert [entry.text for entry in selectors.timeline(Incident.objects.get(), limit=3)] == ["2", "3", "4"]
