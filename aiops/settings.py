@@ -37,7 +37,9 @@ AIOPS_ALLOWED_HOSTS = env.words("AIOPS_ALLOWED_HOSTS")
 # --- Django -------------------------------------------------------------------------------------------------------
 DEBUG = False
 # In dev the embedded runtime keeps a key of its own in the data directory (aiops/embedded); production must bring one.
-SECRET_KEY = env.text("AIOPS_SECRET_KEY") or ("" if PRODUCTION else "dev-only-key-not-for-production-use-0123456789abcdef")
+SECRET_KEY = env.text("AIOPS_SECRET_KEY") or (
+    "" if PRODUCTION else "dev-only-key-not-for-production-use-0123456789abcdef"
+)
 SECRET_KEY_FALLBACKS = env.words("AIOPS_SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = AIOPS_ALLOWED_HOSTS or ["*"]  # dev mode narrows this to loopback names itself (aiops/access/devmode.py)
 ROOT_URLCONF = "aiops.urls"
@@ -106,7 +108,9 @@ DATABASES["default"]["OPTIONS"] = {
     "prepare_threshold": 5,  # only the raw, server-bound cursors of the ingest path are ever prepared
     "application_name": "aiops",
 }
-DATABASES["default"]["CONN_HEALTH_CHECKS"] = True  # the pool hands out no connection that died with a restarted PostgreSQL
+DATABASES["default"]["CONN_HEALTH_CHECKS"] = (
+    True  # the pool hands out no connection that died with a restarted PostgreSQL
+)
 
 # --- Redis when there is one, this process when not ------------------------------------------------------------------
 if REDIS_URL:

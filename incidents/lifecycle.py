@@ -43,7 +43,9 @@ class TransitionRefused(Conflict):
         allowed = allowed_actions(status)
         self.status, self.action, self.allowed = status, action, allowed
         super().__init__(
-            f"Incident already {status}" if TRANSITIONS[action][1] == status else f"Can't {action} an incident that is {status}",
+            f"Incident already {status}"
+            if TRANSITIONS[action][1] == status
+            else f"Can't {action} an incident that is {status}",
             details=f"Allowed now: {', '.join(allowed) or 'nothing'}.",
             data={"status": str(status), "action": str(action), "allowed": [str(a) for a in allowed]},
         )

@@ -23,7 +23,9 @@ MAX_AGE = 2.0  # seconds
 
 def listing(actor: Actor) -> IncidentQuerySet:
     """The incidents that *actor* may see, newest first, with what a row shows of other tables."""
-    return Incident.objects.visible_to(actor).select_related("workspace", "service", "assignee", "source").order_by("-pk")
+    return (
+        Incident.objects.visible_to(actor).select_related("workspace", "service", "assignee", "source").order_by("-pk")
+    )
 
 
 def incident_for(actor: Actor, reference: str) -> Incident:
@@ -69,10 +71,10 @@ class RecentFigures:
         self._kept: dict[object, tuple[float, object]] = {}
         self._lock = threading.Lock()
 
-    def get(self, key: object) -> object | None:
-        """What was kept under *key*, unless it is too old."""
+    def get(self, key: object, max_age: float = MAX_AGE) -> object | None:
+        """What was kept under *key*, unless it is older than *max_age* seconds."""
         kept = self._kept.get(key)
-        return kept[1] if kept and time.monotonic() - kept[0] < MAX_AGE else None
+        return kept[1] if kept and time.monotonic() - kept[0] < max_age else None
 
     def keep(self, key: object, value: object) -> None:
         """Keep *value* for ``MAX_AGE``."""
@@ -80,7 +82,6 @@ class RecentFigures:
             if len(self._kept) > 1000:
                 self._kept.clear()
             self._kept[key] = (time.monotonic(), value)
-
 
     def forget(self) -> None:
         """Keep nothing (tests)."""
@@ -117,10 +118,10 @@ class Figures:
     by_service: list[tuple[int, str, int]] = field(default_factory=list)
 
 
-def figures(actor: Actor, now: datetime) -> Figures:
-    """Counts of what is live: exact while at most 1,000 incidents are, above that at most 2 s old."""
+def figures(actor: Actor, now: datetime, *, max_age: float = MAX_AGE) -> Figures:
+    """Counts of what is live: exact while at most 1,000 incidents are, above that at most *max_age* seconds old (at most 2)."""
     key = ("figures", actor.workspace_ids)
-    if (kept := _recent.get(key)) is not None:
+    if (kept := _recent.get(key, max_age)) is not None:
         return kept  # type: ignore[return-value]
     snoozed = Q(snoozed_until__gt=now)
     suppressed = Q(suppressed_by__isnull=False)

@@ -49,7 +49,9 @@ def make_source(workspace: Workspace, kind: SourceKind = SourceKind.WEBHOOK, nam
     )
 
 
-def make_user(username: str = "", workspace: Workspace | None = None, role: Role = Role.OPERATOR, **fields: Any) -> User:
+def make_user(
+    username: str = "", workspace: Workspace | None = None, role: Role = Role.OPERATOR, **fields: Any
+) -> User:
     name = username or f"user{next(_numbers)}"
     user = User.objects.create_user(name, f"{name}@example.com", "correct horse battery", **fields)
     if workspace is not None:

@@ -21,7 +21,7 @@ from incidents import selectors
 # One behaviour each, in order: live updates remember what the server sent before the clock rewrites times.
 SCRIPTS = tuple(
     f"js/{name}.js"
-    for name in ("patch", "refetch", "live", "pill", "times", "selection", "keys", "menus", "filters", "theme")
+    for name in ("patch", "rows", "pill", "refetch", "live", "times", "selection", "forms", "menus", "keys", "theme")
 )
 
 

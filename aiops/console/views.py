@@ -24,12 +24,6 @@ from incidents.console.fragments import shared
 HOME = "console-overview"
 
 
-@require_GET
-def home(request: HttpRequest) -> HttpResponse:
-    """``/`` leads to the console."""
-    return redirect(HOME)
-
-
 @never_cache
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -100,7 +94,9 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form that came from a page that was open for too long, or from elsewhere."""
-    return _problem(request, 403, "Please try again", "The page was open for too long. Go back, reload it and send it again.")
+    return _problem(
+        request, 403, "Please try again", "The page was open for too long. Go back, reload it and send it again."
+    )
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

@@ -90,6 +90,10 @@ class Postgres:
         """The process id of the server that we started last."""
         return self._process.pid if self._process else None
 
+    @property
+    def _as_whom(self) -> str:
+        return f" (running as {self.account.name}, since it refuses to run as root)" if self.account else ""
+
     def prepare(self) -> None:
         """Make the database files if there are none. Raises :class:`StartRefused` with what initdb said when it can't."""
         if self.data.postgres.exists():
@@ -149,7 +153,9 @@ class Postgres:
             if self._process.poll() is not None:
                 words = self._log_tail()
                 if not STILL_IN_USE.search(words) or elapsed > patience:
-                    raise StartRefused(f"PostgreSQL does not start; the end of {self.data.postgres_log}:\n{words}")
+                    raise StartRefused(
+                        f"PostgreSQL{self._as_whom} does not start; the end of {self.data.postgres_log}:\n{words}"
+                    )
                 time.sleep(0.2)
                 self.launch()
             elif elapsed > START_SECONDS:

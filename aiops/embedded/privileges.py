@@ -17,6 +17,7 @@ from aiops.embedded.failure import StartRefused
 CANDIDATES = ("postgres", "nobody")
 # What lets a process through a closed folder, the weaker one first; bits of Linux' capability sets.
 PASSAGES = {"dac_read_search": 2, "dac_override": 1}
+SETPCAP = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,17 +73,20 @@ def command_as(account: Account | None, command: list[str]) -> list[str]:
         )
     become = [setpriv, f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
     if passage := _passage():
-        become += [f"--inh-caps=-all,+{passage}", f"--ambient-caps=-all,+{passage}"]
+        # The secure bit is for access(2), which otherwise answers as if the account had no such passage.
+        become += ["--securebits=+no_setuid_fixup", f"--inh-caps=-all,+{passage}", f"--ambient-caps=-all,+{passage}"]
     return [*become, "--", *command]
 
 
 def _passage() -> str | None:
-    """The weakest capability that we have and that opens closed folders for reading."""
+    """The weakest capability that opens closed folders for reading, if we have one and may hand it on."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:
         return None
     permitted = next((int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapPrm:")), 0)
+    if not permitted >> SETPCAP & 1:
+        return None
     return next((name for name, bit in PASSAGES.items() if permitted >> bit & 1), None)
 
 

@@ -45,4 +45,5 @@ class Supervisor(threading.Thread):
         """Stop watching, and the server with it, within *seconds*."""
         self._stopping.set()
         self._postgres.stop(seconds)
-        self.join(1.0)
+        if self.is_alive():
+            self.join(1.0)

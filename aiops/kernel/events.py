@@ -70,7 +70,7 @@ def _run(handler: Handler, facts: Sequence[Fact], now: datetime) -> str | None:
             raise  # the connection is gone, and with it the whole transaction: nothing to salvage here
         log.exception("event handler failed: %s", handler)
         return f"{type(error).__name__}: {error}"
-    except Exception as error:  # noqa: BLE001 - a reaction must never undo the change it reacts to
+    except Exception as error:
         log.exception("event handler failed: %s", handler)
         return f"{type(error).__name__}: {error}"
     return None

@@ -2,7 +2,8 @@
 
 Any thread may call :func:`publish`. Changes of a workspace are coalesced for a moment and leave as one message
 ``{"type": "live.change", "incidents": [ids], "kinds": […], "count": n, "at": …}`` to the Channels group of the workspace; the
-first change after a quiet spell leaves at once. The consumer adds its own running number, so a page notices a gap and resyncs.
+first change after a quiet spell leaves at once. *at* names the change (it is no clock to compare): who heard of it may ask for
+what was rendered after it. The consumer adds its own running number, so a page notices a gap and resyncs.
 """
 
 from __future__ import annotations
@@ -93,6 +94,7 @@ class LivePush:
                 "incidents": sorted(pending.incidents) if len(pending.incidents) <= MAX_IDS else [],
                 "kinds": sorted(pending.kinds),
                 "count": pending.count,
+                "at": f"{time.time_ns():x}",
             }
             storm = pending.count > STORM
             self._pending[workspace_id] = _Pending(next_at=time.monotonic() + (BUSY if storm else QUIET))
@@ -100,7 +102,7 @@ class LivePush:
             layer = get_channel_layer()
             if layer is not None:
                 await layer.group_send(group(workspace_id), message)
-        except Exception:  # noqa: BLE001 - a lost push costs a page one resync, never a request
+        except Exception:
             log.warning("live push failed; pages catch up by themselves", exc_info=True)
 
 

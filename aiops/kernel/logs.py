@@ -5,7 +5,9 @@ from __future__ import annotations
 import logging
 import re
 
-SECRET = re.compile(r"((?:api_?key|routing_key|token|password|secret)[\"']?\s*[=:]\s*[\"']?|/in/)[^\s&\"',;]+", re.IGNORECASE)
+SECRET = re.compile(
+    r"((?:api_?key|routing_key|token|password|secret)[\"']?\s*[=:]\s*[\"']?|/in/)[^\s&\"',;]+", re.IGNORECASE
+)
 
 
 def scrub(text: str) -> str:

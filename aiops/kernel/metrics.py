@@ -7,9 +7,14 @@ from prometheus_client import CollectorRegistry, Counter, Histogram
 REGISTRY = CollectorRegistry()
 
 SIGNALS = Counter(
-    "aiops_signals_total", "Signals committed, by kind of source and what became of them.", ["source", "result"], registry=REGISTRY
+    "aiops_signals_total",
+    "Signals committed, by kind of source and what became of them.",
+    ["source", "result"],
+    registry=REGISTRY,
 )
-REFUSED = Counter("aiops_ingest_refused_total", "Ingest requests that were not taken, by reason.", ["reason"], registry=REGISTRY)
+REFUSED = Counter(
+    "aiops_ingest_refused_total", "Ingest requests that were not taken, by reason.", ["reason"], registry=REGISTRY
+)
 INGEST_SECONDS = Histogram(
     "aiops_ingest_seconds",
     "From the last byte of an ingest request to its commit.",
@@ -17,5 +22,8 @@ INGEST_SECONDS = Histogram(
     registry=REGISTRY,
 )
 BATCH_SIZE = Histogram(
-    "aiops_ingest_batch_signals", "Signals committed together.", buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512), registry=REGISTRY
+    "aiops_ingest_batch_signals",
+    "Signals committed together.",
+    buckets=(1, 2, 4, 8, 16, 32, 64, 128, 256, 512),
+    registry=REGISTRY,
 )

@@ -20,12 +20,15 @@ T = TypeVar("T")
 class Snapshot(Generic[T]):
     """*load* reads everything at once; *empty* is served before the first successful read."""
 
-    def __init__(self, name: str, load: Callable[[], T], empty: T, max_age: float = 2.0, miss_pause: float = 0.2) -> None:
+    def __init__(
+        self, name: str, load: Callable[[], T], empty: T, max_age: float = 2.0, miss_pause: float = 0.2
+    ) -> None:
         self._name, self._load, self._max_age, self._miss_pause = name, load, max_age, miss_pause
         self._empty = self._value = empty
         self._read_at = 0.0  # time.monotonic() of the last successful read
         self._tried_at = 0.0
         self._lock = threading.Lock()
+        self._miss_lock = threading.Lock()
 
     @property
     def value(self) -> T:
@@ -44,9 +47,14 @@ class Snapshot(Generic[T]):
         return self._value
 
     def refresh_after_miss(self) -> T:
-        """The value, read again because something expected was not in it; at most every *miss_pause* seconds."""
-        if time.monotonic() - self._tried_at > self._miss_pause:
-            self.refresh()
+        """The value, read after this call began, because something expected was not in it. Callers that come together share one
+        read, and reads keep *miss_pause* seconds apart, so that a flood of nonsense costs little. Blocks; off the event loop.
+        """
+        asked_at = time.monotonic()
+        with self._miss_lock:
+            if self._read_at < asked_at:
+                time.sleep(max(0.0, self._tried_at + self._miss_pause - time.monotonic()))
+                self.refresh()
         return self._value
 
     def refresh(self) -> T:
@@ -54,8 +62,9 @@ class Snapshot(Generic[T]):
         with self._lock:
             self._tried_at = time.monotonic()
             try:
+                began_at = time.monotonic()
                 self._value = self._load()
-                self._read_at = time.monotonic()
+                self._read_at = began_at
             except DatabaseFailure as error:
                 log.warning("%s: serving what was read %.0f s ago: %s", self._name, self.age, error)
         return self._value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -88,7 +89,9 @@ def _days(entries: list[TimelineEntry]) -> list[Told]:
 
 
 def _members(incident: Incident) -> list[User]:
-    people = User.objects.filter(Q(memberships__workspace_id=incident.workspace_id) | Q(is_superuser=True), is_active=True)
+    people = User.objects.filter(
+        Q(memberships__workspace_id=incident.workspace_id) | Q(is_superuser=True), is_active=True
+    )
     return list(people.distinct().order_by("username")[:MEMBERS])
 
 
@@ -137,10 +140,8 @@ def payload_of(raw: bytes | memoryview) -> Payload:
     """*raw* for reading. Bytes that are no text are shown as replacement characters, never refused."""
     body = bytes(raw)
     text, is_json = body.decode("utf-8", "replace"), False
-    try:
+    with suppress(ValueError, RecursionError):  # no JSON: shown as it came
         text, is_json = json.dumps(json.loads(body), indent=2, ensure_ascii=False), True
-    except (ValueError, RecursionError):
-        pass  # shown as it came
     text = text.replace("\0", "␀").encode("utf-8", "replace").decode()
     return Payload(text[:PAYLOAD], len(body), is_json, len(text) > PAYLOAD)
 

@@ -56,14 +56,20 @@ class PriorityForm(forms.Form):
 class AssignForm(forms.Form):
     """``me``, the number of a member, or nothing for nobody."""
 
-    assignee = forms.RegexField(r"me|[0-9]{1,18}", required=False, error_messages={"invalid": "Pick a member, or nobody."})
+    assignee = forms.RegexField(
+        r"me|[0-9]{1,18}", required=False, error_messages={"invalid": "Pick a member, or nobody."}
+    )
 
 
 class NewIncidentForm(forms.Form):
     """An incident opened by hand."""
 
-    title = forms.CharField(max_length=500, strip=True, help_text="What is wrong, as somebody who is woken up needs to read it.")
-    description = forms.CharField(required=False, max_length=20_000, strip=True, widget=forms.Textarea(attrs={"rows": 4}))
+    title = forms.CharField(
+        max_length=500, strip=True, help_text="What is wrong, as somebody who is woken up needs to read it."
+    )
+    description = forms.CharField(
+        required=False, max_length=20_000, strip=True, widget=forms.Textarea(attrs={"rows": 4})
+    )
     severity = forms.TypedChoiceField(
         choices=[(level.value, level.label) for level in sorted(Severity, reverse=True)],
         coerce=lambda value: Severity(int(value)),

@@ -22,7 +22,7 @@ class _Slot:
 
 
 class Fragments:
-    """A small, bounded memory of rendered fragments. A key must name everything that the markup depends on, and a version of it."""
+    """A small, bounded memory of rendered fragments. A key names everything that the markup depends on, and a version of it."""
 
     def __init__(self, kept: int = KEPT, max_age: float = MAX_AGE) -> None:
         self._slots: OrderedDict[Hashable, _Slot] = OrderedDict()

@@ -16,8 +16,8 @@ from aiops.kernel.errors import InvalidInput
 from incidents import selectors
 from incidents.choices import ENDED, LIVE, Severity, Status
 from incidents.console import paging
-from incidents.console.forms import PRESETS
 from incidents.console.filters import SPANS, ConsoleFilterSet
+from incidents.console.forms import PRESETS
 from incidents.console.rows import for_rows, rows_of
 from incidents.filters import narrow
 from incidents.models import Service
@@ -79,7 +79,10 @@ class Board:
         """What ``_board.html`` shows."""
         query = self.query
         page = paging.page_of(
-            for_rows(self._found), query.sort, after=query.params.get("after", ""), before=query.params.get("before", "")
+            for_rows(self._found),
+            query.sort,
+            after=query.params.get("after", ""),
+            before=query.params.get("before", ""),
         )
         return {
             "rows": rows_of(page.incidents, self.now),

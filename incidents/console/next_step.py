@@ -46,19 +46,23 @@ def next_step(it: Situation, now: datetime, close_after: timedelta) -> NextStep:
     if it.status not in LIVE:
         return _after_the_end(it, close_after)
     if it.suppressed_by is not None:
-        reason = it.suppressed_by.get("name") or it.suppressed_by.get("reason") or it.suppressed_by.get("kind") or "a rule"
+        reason = (
+            it.suppressed_by.get("name") or it.suppressed_by.get("reason") or it.suppressed_by.get("kind") or "a rule"
+        )
         return NextStep(f"silent: {reason}")
     if it.snoozed_until is not None and it.snoozed_until > now:
         return NextStep("wakes", it.snoozed_until, "clock")
     if it.status == Status.ACKNOWLEDGED:
         return NextStep("acknowledged", it.acknowledged_at, "ago")
     if it.status == Status.INVESTIGATING:
-        return NextStep("acknowledged", it.acknowledged_at, "ago") if it.acknowledged_at else NextStep("being looked at")
+        return (
+            NextStep("acknowledged", it.acknowledged_at, "ago") if it.acknowledged_at else NextStep("being looked at")
+        )
     within = RESPONSE[it.priority]
     if not within or it.episode:  # immediate, or it came back
         return NextStep("answer now", tone="now")
     due = it.created_at + within
-    return NextStep("answer", due, "until", "late" if due <= now else "due")
+    return NextStep("due", due, "until", "late" if due <= now else "due")
 
 
 def _after_the_end(it: Situation, close_after: timedelta) -> NextStep:

@@ -68,7 +68,9 @@ _MOVES = {
 
 
 def _moved(fact: Fact) -> Line:
-    what, tone = _MOVES.get(Status(fact.to_status), ("changed the status", "")) if fact.to_status else ("changed it", "")
+    what, tone = (
+        _MOVES.get(Status(fact.to_status), ("changed the status", "")) if fact.to_status else ("changed it", "")
+    )
     if fact.data.get("action") == "unacknowledge":
         what = "gave it back: nobody has it now"
     by = fact.data.get("by")

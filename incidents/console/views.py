@@ -28,7 +28,6 @@ from incidents.services import incidents as services
 MAX_BULK = 200
 
 
-
 @require_GET
 @console_view
 def incident_list(request: HttpRequest) -> HttpResponse:

@@ -36,7 +36,9 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
-SWITCH_INTERVAL = 0.0005  # seconds; the writer's thread must not wait 5 ms for the event loop's after each answer of PostgreSQL
+SWITCH_INTERVAL = (
+    0.0005  # seconds; the writer's thread must not wait 5 ms for the event loop's after each answer of PostgreSQL
+)
 REFRESH = 2.0  # seconds
 DRAIN = 5.0  # seconds to commit what waits when we stop
 
@@ -57,7 +59,7 @@ class FrontDoor:
         loop = asyncio.get_running_loop()
         self._writer = Writer(lambda results: loop.call_soon_threadsafe(_settle, results))  # type: ignore[arg-type, return-value]
         self._writer.start()
-        await asyncio.to_thread(lambda: (keyring.refresh(), directory.refresh()))
+        await asyncio.to_thread(_briefly_connected, lambda: (keyring.refresh(), directory.refresh()))
         self._refresher = threading.Thread(target=self._keep_fresh, name="keyring", daemon=True)
         self._refresher.start()
 
@@ -93,7 +95,9 @@ class FrontDoor:
         body = await _body(receive, settings.AIOPS_MAX_BODY_BYTES)
         if body is None:
             limit = f"The body is larger than {settings.AIOPS_MAX_BODY_BYTES} bytes."
-            await _send(send, Reply(413, {"detail": limit, "message": limit, "errors": [limit]}, {"Connection": "close"}))
+            await _send(
+                send, Reply(413, {"detail": limit, "message": limit, "errors": [limit]}, {"Connection": "close"})
+            )
             return
         inbound = Inbound(
             scope["method"],
@@ -129,7 +133,7 @@ class FrontDoor:
                 raise
             # Perhaps the key or the workspace was made a moment ago: ask the database, off the loop.
             try:
-                await asyncio.to_thread(callers.refresh, inbound, now)
+                await asyncio.to_thread(_briefly_connected, lambda: callers.refresh(inbound, now))
                 return door.receive(endpoint, inbound, now)
             except LookAgain:
                 raise callers.unknown(inbound) from first
@@ -158,6 +162,14 @@ class FrontDoor:
         future: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         self._writer.submit(Job(future, arrivals, letter))
         return await future
+
+
+def _briefly_connected(ask: Callable[[], object]) -> None:
+    """Run *ask* in a thread of the pool and give the connection back."""
+    try:
+        ask()
+    finally:
+        connection.close()
 
 
 def _settle(results: list[tuple[Job, Settled]]) -> None:

@@ -45,7 +45,7 @@ class Received:
 
 
 @dataclass(slots=True)
-class Refused(Exception):  # noqa: N818 - carries the error it is about
+class Refused(Exception):
     """The body was not understood, but we know whose it is: it is kept, with the reason."""
 
     source: KnownSource

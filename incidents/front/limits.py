@@ -21,5 +21,6 @@ def allow(source: KnownSource, now: datetime) -> None:
     _counts[source.pk] = (minute, n)
     if n > source.limit_per_minute:
         raise Overloaded(
-            f"This source's limit of {source.limit_per_minute} requests a minute is reached.", data={"retry_after": 60 - second}
+            f"This source's limit of {source.limit_per_minute} requests a minute is reached.",
+            data={"retry_after": 60 - second},
         )

@@ -68,7 +68,9 @@ def _webhook_item(outcome: Outcome) -> dict[str, Any]:
 def _webhook_accepted(outcomes: Sequence[Outcome]) -> Reply:
     if not outcomes:
         nothing = {"incident_id": None, "deduplicated": False, "dedup_strategy": None, "group_id": None}
-        return Reply(200, {"ok": True, **nothing, "result": Result.IGNORED, "reason": "this event says nothing about a state"})
+        return Reply(
+            200, {"ok": True, **nothing, "result": Result.IGNORED, "reason": "this event says nothing about a state"}
+        )
     body = {"ok": True, **_webhook_item(outcomes[0])}
     if len(outcomes) > 1:
         body["incidents"] = [_webhook_item(outcome) for outcome in outcomes]

@@ -10,7 +10,16 @@ from urllib.parse import parse_qsl
 import orjson
 
 WANTED = frozenset(
-    (b"authorization", b"content-type", b"host", b"origin", b"x-api-key", b"x-source", b"x-workspace-id", b"x-workspace-name")
+    (
+        b"authorization",
+        b"content-type",
+        b"host",
+        b"origin",
+        b"x-api-key",
+        b"x-source",
+        b"x-workspace-id",
+        b"x-workspace-name",
+    )
 )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from aiops.api.paths import path_pair
 from incidents.front.views import IngestView
 

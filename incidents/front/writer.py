@@ -182,4 +182,3 @@ class Writer:
 def _now_of(arrivals: Sequence[Arrival]) -> datetime:
     """The batch's instant: its latest arrival. The clock was read at the door."""
     return max(arrival.received_at for arrival in arrivals)
-

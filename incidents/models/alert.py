@@ -23,8 +23,12 @@ class Alert(models.Model):
     workspace = models.ForeignKey(
         Workspace, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
     )
-    source = models.ForeignKey(Source, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
-    service = models.ForeignKey(Service, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False)
+    source = models.ForeignKey(
+        Source, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
+    service = models.ForeignKey(
+        Service, on_delete=models.DO_NOTHING, related_name="+", db_constraint=False, db_index=False
+    )
     incident = models.ForeignKey(
         Incident, null=True, on_delete=models.DO_NOTHING, related_name="alerts", db_constraint=False, db_index=False
     )

@@ -51,7 +51,9 @@ class RecentResolve(models.Model):
     *used* once it ended an incident: then it can't end another one.
     """
 
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False)
+    workspace = models.ForeignKey(
+        Workspace, on_delete=models.CASCADE, related_name="+", db_constraint=False, db_index=False
+    )
     dedup_hash = models.UUIDField()
     started_at = models.DateTimeField(null=True)
     occurred_at = models.DateTimeField(null=True)

@@ -19,12 +19,18 @@ class Incident(models.Model):
     workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="incidents", db_index=False)
     name = models.CharField(max_length=24)
     # Constraints on these three would cost the ingest path a check each per row; it takes the ids from its own directory.
-    service = models.ForeignKey(Service, on_delete=models.PROTECT, related_name="incidents", db_index=False, db_constraint=False)
+    service = models.ForeignKey(
+        Service, on_delete=models.PROTECT, related_name="incidents", db_index=False, db_constraint=False
+    )
     source = models.ForeignKey(
         Source, null=True, on_delete=models.PROTECT, related_name="incidents", db_index=False, db_constraint=False
     )
     assignee = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="assigned_incidents", db_index=False
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="assigned_incidents",
+        db_index=False,
     )
 
     title = models.CharField(max_length=500)
@@ -56,7 +62,9 @@ class Incident(models.Model):
     snoozed_at = models.DateTimeField(null=True)
     snoozed_by = models.CharField(max_length=254, blank=True, default="", db_default="")
     snooze_reason = models.TextField(blank=True, default="", db_default="")
-    suppressed_by = models.JSONField(null=True)  # {"kind", "id", "name", "reason"} of the rule or window; None: not suppressed
+    suppressed_by = models.JSONField(
+        null=True
+    )  # {"kind", "id", "name", "reason"} of the rule or window; None: not suppressed
     escalated_at = models.DateTimeField(null=True)
     automation = models.CharField(max_length=16, choices=Automation.choices, default=Automation.IDLE, db_default="idle")
     remediation_attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
@@ -84,7 +92,9 @@ class Incident(models.Model):
         constraints = [
             # Dedup is the database's job: one live incident per problem. Every reference by name uses the second one.
             models.UniqueConstraint(
-                fields=["workspace", "dedup_hash"], condition=models.Q(status__in=LIVE), name="incidents_one_live_per_key"
+                fields=["workspace", "dedup_hash"],
+                condition=models.Q(status__in=LIVE),
+                name="incidents_one_live_per_key",
             ),
             models.UniqueConstraint(fields=["workspace", "name"], name="incidents_incident_name"),
         ]
@@ -92,10 +102,14 @@ class Incident(models.Model):
             # Lists, newest first, by keyset: of everything, and of what is live by severity (filter and sort).
             models.Index(fields=["workspace", "-id"], name="incidents_newest"),
             models.Index(
-                fields=["workspace", "-severity", "-id"], condition=models.Q(status__in=LIVE), name="incidents_live_severity"
+                fields=["workspace", "-severity", "-id"],
+                condition=models.Q(status__in=LIVE),
+                name="incidents_live_severity",
             ),
             # The sweep: whose snooze ends, what may be closed.
-            models.Index(fields=["snoozed_until"], condition=models.Q(snoozed_until__isnull=False), name="incidents_snoozed"),
+            models.Index(
+                fields=["snoozed_until"], condition=models.Q(snoozed_until__isnull=False), name="incidents_snoozed"
+            ),
             models.Index(fields=["resolved_at"], condition=models.Q(status=Status.RESOLVED), name="incidents_to_close"),
         ]
 

@@ -19,13 +19,19 @@ class Source(models.Model):
     kind = models.CharField(max_length=20, choices=SourceKind.choices)
     name = models.CharField(max_length=200)
     service = models.ForeignKey(
-        Service, null=True, blank=True, on_delete=models.SET_NULL, related_name="sources",
+        Service,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="sources",
         help_text="Where its signals go unless they name a service; empty: the workspace's default service.",
     )
     is_default = models.BooleanField(default=False, editable=False)
     enabled = models.BooleanField(default=True)
     limit_per_minute = models.PositiveIntegerField(
-        null=True, blank=True, help_text="Signals above this are answered 503 with Retry-After, so that senders repeat them."
+        null=True,
+        blank=True,
+        help_text="Signals above this are answered 503 with Retry-After, so that senders repeat them.",
     )
     key_digest = models.CharField(max_length=64, unique=True, editable=False)
     key_sealed = models.TextField(editable=False)
@@ -37,7 +43,9 @@ class Source(models.Model):
         ordering = ["name"]
         constraints = [
             models.UniqueConstraint(fields=["workspace", "name"], name="incidents_source_name"),
-            models.UniqueConstraint("workspace", "kind", condition=models.Q(is_default=True), name="incidents_source_default"),
+            models.UniqueConstraint(
+                "workspace", "kind", condition=models.Q(is_default=True), name="incidents_source_default"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -13,7 +13,9 @@ class TimelineEntry(models.Model):
     Entries with a ``to_status`` are the status history; entries of kind ``note_added`` are the notes.
     """
 
-    incident = models.ForeignKey(Incident, on_delete=models.CASCADE, related_name="timeline", db_constraint=False, db_index=False)
+    incident = models.ForeignKey(
+        Incident, on_delete=models.CASCADE, related_name="timeline", db_constraint=False, db_index=False
+    )
     at = models.DateTimeField()
     kind = models.CharField(max_length=32, choices=EntryKind.choices)
     actor_kind = models.CharField(max_length=16, choices=[(kind, kind) for kind in ActorKind])

@@ -34,7 +34,14 @@ class Letter:
         raw = b"\n".join(arrival.signal.raw for arrival in arrivals)
         route = first.route
         return cls(
-            route.workspace_id, route.source_id, route.source_kind, first.received_at, "application/json", error, "", raw
+            route.workspace_id,
+            route.source_id,
+            route.source_kind,
+            first.received_at,
+            "application/json",
+            error,
+            "",
+            raw,
         )
 
 

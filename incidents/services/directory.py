@@ -83,7 +83,9 @@ def _load() -> Directory:
         directory.workspaces_by_slug[slug] = pk
         directory.workspaces_by_name[name.lower()] = pk
     directory.primary_workspace = directory.workspaces_by_slug.get(PRIMARY_WORKSPACE)
-    for row in Service.objects.only("id", "workspace_id", "name", "default_priority", "is_default", "routing_key_digest"):
+    for row in Service.objects.only(
+        "id", "workspace_id", "name", "default_priority", "is_default", "routing_key_digest"
+    ):
         service = KnownService(row.pk, row.workspace_id, row.default_priority)
         directory.services[row.pk] = service
         directory.services_by_key[row.routing_key_digest] = service

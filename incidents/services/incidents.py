@@ -152,7 +152,9 @@ def escalate(*, actor: Actor, incident_id: int, now: datetime, reason: str = "")
     with _locked(actor, incident_id, now) as work:
         incident = work.require_live("escalate")
         if incident.escalated_at is not None:
-            raise NothingToDo("Incident is escalated already", details=f"Since {incident.escalated_at:%Y-%m-%dT%H:%M:%SZ}.")
+            raise NothingToDo(
+                "Incident is escalated already", details=f"Since {incident.escalated_at:%Y-%m-%dT%H:%M:%SZ}."
+            )
         incident.escalated_at = now
         work.save("escalated_at")
         work.tell(EntryKind.ESCALATED, text=reason)
@@ -213,7 +215,13 @@ class Work:
         self.incident.save(update_fields=[*fields, "updated_at"])
 
     def tell(
-        self, kind: EntryKind, *, data: dict[str, Any] | None = None, text: str = "", from_status: str = "", to_status: str = ""
+        self,
+        kind: EntryKind,
+        *,
+        data: dict[str, Any] | None = None,
+        text: str = "",
+        from_status: str = "",
+        to_status: str = "",
     ) -> TimelineEntry:
         """Append a timeline entry."""
         return TimelineEntry.objects.create(

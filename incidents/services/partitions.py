@@ -41,12 +41,13 @@ def maintain(now: datetime, retention: timedelta) -> tuple[list[str], list[str]]
             if start + WEEK < now - retention:
                 cursor.execute(f"DROP TABLE {name}")
                 dropped.append(name)
-        cursor.execute("DELETE FROM incidents_alert_default WHERE received_at < %s", [now - retention])  # noqa: S608
+        cursor.execute("DELETE FROM incidents_alert_default WHERE received_at < %s", [now - retention])
     return made, dropped
 
 
 def _in_default(cursor: object, start: datetime) -> bool:
     cursor.execute(  # type: ignore[attr-defined]
-        "SELECT EXISTS (SELECT FROM incidents_alert_default WHERE received_at >= %s AND received_at < %s)", [start, start + WEEK]
+        "SELECT EXISTS (SELECT FROM incidents_alert_default WHERE received_at >= %s AND received_at < %s)",
+        [start, start + WEEK],
     )
     return bool(cursor.fetchone()[0])  # type: ignore[attr-defined]

@@ -45,7 +45,15 @@ def close_resolved(now: datetime, after: timedelta) -> int:
 
     def close(batch: list[Incident]) -> None:
         rows = [
-            {"id": i.pk, "action": Action.CLOSE, "to_status": Status.CLOSED, "at": now, "by": SYSTEM.label, "by_hand": False, "note": ""}
+            {
+                "id": i.pk,
+                "action": Action.CLOSE,
+                "to_status": Status.CLOSED,
+                "at": now,
+                "by": SYSTEM.label,
+                "by_hand": False,
+                "note": "",
+            }
             for i in batch
         ]
         with connection.cursor() as cursor:
@@ -67,7 +75,13 @@ def forget_resolves(now: datetime) -> int:
 def system_entry(incident: Incident, at: datetime, kind: EntryKind, **fields: object) -> TimelineEntry:
     """A timeline entry of what the platform did by itself (not saved)."""
     return TimelineEntry(
-        incident=incident, at=at, kind=kind, actor_kind=SYSTEM.kind, actor_id=SYSTEM.id, actor_label=SYSTEM.label, **fields
+        incident=incident,
+        at=at,
+        kind=kind,
+        actor_kind=SYSTEM.kind,
+        actor_id=SYSTEM.id,
+        actor_label=SYSTEM.label,
+        **fields,
     )
 
 
@@ -80,7 +94,12 @@ def _sweep(due: IncidentQuerySet, now: datetime, act: Callable[[list[Incident]],
             if batch:
                 act(batch)
                 facts = [
-                    {"incident_id": i.pk, "workspace_id": i.workspace_id, "service_id": i.service_id, "severity": i.severity}
+                    {
+                        "incident_id": i.pk,
+                        "workspace_id": i.workspace_id,
+                        "service_id": i.service_id,
+                        "severity": i.severity,
+                    }
                     for i in batch
                 ]
                 reactions.publish(event, facts, now)

@@ -13,7 +13,7 @@ from aiops.kernel.errors import UnparsableBody
 from incidents.choices import SourceKind
 from incidents.contracts import Signal
 from incidents.sources import alerts, events, generic, pagerduty
-from incidents.sources.reading import dump, load, load_json_or_form, require_items, require_object
+from incidents.sources.body import dump, load, load_json_or_form, require_items, require_object
 
 Parse = Callable[[bytes, datetime], list[Signal]]
 

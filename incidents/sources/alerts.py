@@ -11,7 +11,8 @@ from aiops.kernel.errors import InvalidInput
 from incidents.choices import SignalAction
 from incidents.contracts import Signal
 from incidents.sources import identity, severity, subject
-from incidents.sources.reading import LABEL_VALUE, NAME, TITLE, Fields, dump, line, links, number, plain, require_items
+from incidents.sources.body import dump, require_items
+from incidents.sources.reading import LABEL_VALUE, NAME, TITLE, Fields, line, links, number, plain
 from incidents.sources.reading import labels as read_labels
 
 SERVICES = ("exported_service", "service", "service_name", "app", "app_kubernetes_io_name", "job")

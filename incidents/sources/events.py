@@ -12,6 +12,7 @@ from aiops.kernel.errors import InvalidInput
 from incidents.choices import SignalAction
 from incidents.contracts import Signal
 from incidents.sources import identity, severity, subject
+from incidents.sources.body import dump, load, require_object
 from incidents.sources.reading import (
     DESCRIPTION,
     KIND,
@@ -19,13 +20,10 @@ from incidents.sources.reading import (
     TITLE,
     WORD,
     Fields,
-    dump,
     line,
     links,
-    load,
     objects,
     plain,
-    require_object,
     text,
 )
 from incidents.sources.reading import labels as read_labels
@@ -66,9 +64,11 @@ def validate(event: Mapping[str, Any]) -> list[str]:
 
 
 def read(event: Mapping[str, Any], raw: bytes) -> Signal:
-    """The signal of *event*; raises :class:`InvalidInput` for the first thing that is wrong with it."""
-    for problem in _problems(event):
-        raise InvalidInput(f"{problem.message}.", field=problem.field)
+    """The signal of *event*; raises :class:`InvalidInput` for the first thing that is wrong with it, all of them in its
+    ``data["errors"]``."""
+    if problems := list(_problems(event)):
+        first = problems[0]
+        raise InvalidInput(first.message, field=first.field, data={"errors": [problem.message for problem in problems]})
     fields = Fields(event)
     action = ACTIONS[event["event_action"]]
     key, strategy = _key(event)

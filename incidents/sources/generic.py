@@ -9,7 +9,8 @@ from aiops.kernel.errors import InvalidInput
 from incidents.choices import SignalAction
 from incidents.contracts import Signal
 from incidents.sources import actions, identity, severity, subject
-from incidents.sources.reading import KIND, NAME, TITLE, Fields, line, links, plain, text, type_name
+from incidents.sources.body import type_name
+from incidents.sources.reading import KIND, NAME, TITLE, Fields, line, links, plain, text
 from incidents.sources.reading import labels as read_labels
 
 TITLES = ("title", "summary", "message", "subject", "name", "alertname", "alert_name", "alertName", "text")

@@ -9,7 +9,8 @@ from aiops.kernel.errors import InvalidInput, UnparsableBody
 from incidents.choices import Severity, SignalAction
 from incidents.contracts import Signal
 from incidents.sources import identity, severity
-from incidents.sources.reading import NAME, TITLE, WORD, Fields, line, links, plain, require_object, type_name
+from incidents.sources.body import require_object, type_name
+from incidents.sources.reading import NAME, TITLE, WORD, Fields, line, links, plain
 
 ACTIONS: dict[str, SignalAction] = {
     "incident.triggered": SignalAction.TRIGGER,

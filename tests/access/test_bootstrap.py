@@ -55,7 +55,7 @@ def test_a_second_start_changes_nothing(
     first = ensure_installation(now=NOW)
     before = [list(model.objects.order_by("pk").values()) for model in (Workspace, User, Service, Source, Membership)]
     settings.AIOPS_ADMIN_PASSWORD = "another one"
-    with django_assert_max_num_queries(10):
+    with django_assert_max_num_queries(12):
         second = ensure_installation(now=NOW + minutes(5))
     after = [list(model.objects.order_by("pk").values()) for model in (Workspace, User, Service, Source, Membership)]
     assert after == before

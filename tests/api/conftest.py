@@ -48,9 +48,7 @@ class Caller:
         """*body* as JSON; bytes go out as they are, None as nothing."""
         raw = body if isinstance(body, bytes) else b"" if body is None else json.dumps(body).encode()
         return Answer(
-            self.client.generic(
-                method, path, raw, content_type="application/json", headers={**self.headers, **headers}
-            )
+            self.client.generic(method, path, raw, content_type="application/json", headers={**self.headers, **headers})
         )
 
 

@@ -19,7 +19,8 @@ def arrival(key: str, action: SignalAction = TRIGGER, **signal: object) -> Arriv
 
 def shape(arrivals: list[Arrival]) -> list[list[tuple[str, str, int]]]:
     return [
-        sorted((row.first.signal.dedup_key, str(row.action), len(row.arrivals)) for row in wave) for wave in waves(arrivals)
+        sorted((row.first.signal.dedup_key, str(row.action), len(row.arrivals)) for row in wave)
+        for wave in waves(arrivals)
     ]
 
 

@@ -37,7 +37,11 @@ def test_a_trigger_opens_an_incident_with_everything_the_signal_said(route: Rout
     assert (incident.status, incident.severity, incident.priority) == (Status.OPEN, 5, 1)
     assert (incident.namespace, incident.pod, incident.deployment) == ("production", "pay-1", "pay")
     assert (incident.resource_kind, incident.resource_name, incident.signal_type) == ("Deployment", "pay", "cpu_high")
-    assert (incident.labels, incident.service_name, incident.source_name) == ({"zone": "eu-1"}, "payments-api", "prometheus")
+    assert (incident.labels, incident.service_name, incident.source_name) == (
+        {"zone": "eu-1"},
+        "payments-api",
+        "prometheus",
+    )
     assert incident.created_at == incident.last_seen_at == NOW
 
 
@@ -111,7 +115,9 @@ def test_every_signal_leaves_a_trace_from_door_to_decision(route: Route) -> None
 
 
 def test_one_batch_may_hold_a_whole_story_in_order(route: Route) -> None:
-    story = [make_arrival(route, dedup_key="a", action=action) for action in ("trigger", "acknowledge", "resolve", "trigger")]
+    story = [
+        make_arrival(route, dedup_key="a", action=action) for action in ("trigger", "acknowledge", "resolve", "trigger")
+    ]
     outcomes = ingest(story, NOW)
     assert [o.result for o in outcomes] == [Result.OPENED, Result.ACKNOWLEDGED, Result.RESOLVED, Result.OPENED]
     assert Incident.objects.live().count() == 1
@@ -239,4 +245,7 @@ def test_a_resent_resolve_of_the_old_occurrence_leaves_the_new_one_alone(route: 
 def test_a_resolve_with_another_later_start_falls_back_to_the_live_one(route: Route) -> None:
     """Alertmanager 0.25 replaces instead of merging when an alert is resolved with another startsAt."""
     fire(route, dedup_key="a", started_at=NOW)
-    assert fire(route, NOW + minutes(1), dedup_key="a", action=RESOLVE, started_at=NOW + minutes(1)).result == Result.RESOLVED
+    assert (
+        fire(route, NOW + minutes(1), dedup_key="a", action=RESOLVE, started_at=NOW + minutes(1)).result
+        == Result.RESOLVED
+    )

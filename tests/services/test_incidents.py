@@ -116,7 +116,9 @@ def test_reopening_is_refused_while_a_newer_one_is_live_and_names_it(workspace: 
 
 
 @pytest.mark.parametrize("duration", [timedelta(0), timedelta(seconds=-1), timedelta(hours=720, seconds=1)])
-def test_a_snooze_is_over_nothing_and_at_most_720_hours(workspace: Workspace, incident: Incident, duration: timedelta) -> None:
+def test_a_snooze_is_over_nothing_and_at_most_720_hours(
+    workspace: Workspace, incident: Incident, duration: timedelta
+) -> None:
     with pytest.raises(InvalidInput) as refusal:
         incidents.snooze(actor=actor(workspace), incident_id=incident.pk, now=LATER, duration=duration)
     assert refusal.value.field == "duration"
@@ -124,7 +126,9 @@ def test_a_snooze_is_over_nothing_and_at_most_720_hours(workspace: Workspace, in
 
 def test_a_snooze_leaves_the_status_alone_and_ends_with_the_incident(workspace: Workspace, incident: Incident) -> None:
     who = actor(workspace)
-    done = incidents.snooze(actor=who, incident_id=incident.pk, now=LATER, duration=timedelta(hours=720), reason="known")
+    done = incidents.snooze(
+        actor=who, incident_id=incident.pk, now=LATER, duration=timedelta(hours=720), reason="known"
+    )
     assert (done.status, done.snoozed_until, done.snooze_reason) == ("open", LATER + timedelta(hours=720), "known")
     assert incidents.resolve(actor=who, incident_id=incident.pk, now=LATER).snoozed_until is None
     with pytest.raises(NothingToDo):

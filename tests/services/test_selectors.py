@@ -42,7 +42,9 @@ def test_another_workspaces_incident_is_not_found_even_by_name(workspace: Worksp
 
 def test_figures_tell_what_is_going_on(workspace: Workspace) -> None:
     who = actor(workspace)
-    rows = [make_incident(workspace, severity=severity) for severity in (Severity.CRITICAL, Severity.CRITICAL, Severity.LOW)]
+    rows = [
+        make_incident(workspace, severity=severity) for severity in (Severity.CRITICAL, Severity.CRITICAL, Severity.LOW)
+    ]
     ended = make_incident(workspace)
     make_incident(make_workspace())
     incidents.acknowledge(actor=who, incident_id=rows[0].pk, now=NOW)

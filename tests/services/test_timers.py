@@ -47,7 +47,9 @@ def test_resolved_incidents_close_after_their_time(workspace: Workspace, inciden
     assert (last.from_status, last.to_status, last.actor_kind) == ("resolved", "closed", "system")
 
 
-def test_a_sweep_of_many_costs_what_a_sweep_of_one_costs(workspace: Workspace, django_assert_max_num_queries: Any) -> None:
+def test_a_sweep_of_many_costs_what_a_sweep_of_one_costs(
+    workspace: Workspace, django_assert_max_num_queries: Any
+) -> None:
     for _ in range(20):
         made = make_incident(workspace)
         incidents.snooze(actor=actor(workspace), incident_id=made.pk, now=NOW, duration=HOUR)

@@ -9,7 +9,7 @@ import pytest
 
 from aiops.kernel.errors import InvalidInput, UnparsableBody
 from incidents.models import Alert, Incident
-from incidents.sources import identity, reading
+from incidents.sources import body, identity, reading
 from incidents.sources.reading import Fields
 
 MOMENT = datetime(2026, 3, 19, 14, 30, tzinfo=UTC)
@@ -101,7 +101,7 @@ def test_a_line_has_no_breaks_and_what_is_too_long_shows_that_it_was_cut() -> No
 
 
 @pytest.mark.parametrize(
-    ("body", "expected"),
+    ("sent", "expected"),
     [
         (b'\xef\xbb\xbf{"title": "from Windows"}', {"title": "from Windows"}),
         (b'{"title": "caf\xe9"}', {"title": "caf\ufffd"}),
@@ -110,13 +110,13 @@ def test_a_line_has_no_breaks_and_what_is_too_long_shows_that_it_was_cut() -> No
     ],
 )
 def test_bodies_that_a_strict_parser_refuses_are_read_where_their_meaning_is_clear(
-    body: bytes, expected: object
+    sent: bytes, expected: object
 ) -> None:
-    assert reading.load(body) == expected
+    assert body.load(sent) == expected
 
 
 @pytest.mark.parametrize(
-    ("body", "message"),
+    ("sent", "message"),
     [
         (b"", "empty"),
         (b" \n", "empty"),
@@ -128,20 +128,20 @@ def test_bodies_that_a_strict_parser_refuses_are_read_where_their_meaning_is_cle
         (b"1" * 5_000, "not valid JSON"),
     ],
 )
-def test_bodies_that_cannot_be_read_say_why(body: bytes, message: str) -> None:
+def test_bodies_that_cannot_be_read_say_why(sent: bytes, message: str) -> None:
     with pytest.raises(UnparsableBody, match=message):
-        reading.load(body)
+        body.load(sent)
 
 
 def test_a_form_is_read_as_an_object() -> None:
-    assert reading.load_json_or_form(b"title=Disk+full&severity=critical") == {
+    assert body.load_json_or_form(b"title=Disk+full&severity=critical") == {
         "title": "Disk full",
         "severity": "critical",
     }
-    assert reading.load_json_or_form(b"payload=%7B%22title%22%3A+%22Disk+full%22%7D") == {"title": "Disk full"}
-    assert reading.load_json_or_form(b"true") is True
+    assert body.load_json_or_form(b"payload=%7B%22title%22%3A+%22Disk+full%22%7D") == {"title": "Disk full"}
+    assert body.load_json_or_form(b"true") is True
     with pytest.raises(UnparsableBody):
-        reading.load_json_or_form(b"just words")
+        body.load_json_or_form(b"just words")
 
 
 def test_a_piece_of_a_body_survives_what_the_fast_writer_refuses() -> None:
@@ -149,11 +149,11 @@ def test_a_piece_of_a_body_survives_what_the_fast_writer_refuses() -> None:
     for _ in range(400):
         deep = {"deeper": deep}
     for value in ({"n": 2**70}, {"t": "half \ud83d"}, deep):
-        assert reading.load(reading.dump(value)) in (value, {"n": float(2**70)})
+        assert body.load(body.dump(value)) in (value, {"n": float(2**70)})
     for _ in range(5_000):
         deep = {"deeper": deep}
     with pytest.raises(UnparsableBody, match="nested too deeply"):
-        reading.dump(deep)
+        body.dump(deep)
 
 
 def test_labels_become_texts_and_say_what_was_cut() -> None:
@@ -197,7 +197,7 @@ def test_a_field_of_the_wrong_type_is_passed_over_with_a_warning_once() -> None:
 
 def test_too_many_items_in_a_body_are_refused() -> None:
     with pytest.raises(InvalidInput, match="at most 10000") as refused:
-        reading.require_items([{}] * 10_001, "alerts")
+        body.require_items([{}] * 10_001, "alerts")
     assert refused.value.field == "alerts"
 
 
@@ -236,6 +236,6 @@ def test_limits_are_those_of_the_columns() -> None:
 
 
 def test_orjson_is_as_strict_as_the_lenient_path_assumes() -> None:
-    for body in (b"NaN", b'"\\ud800"', b"\xef\xbb\xbf{}"):
+    for sent in (b"NaN", b'"\\ud800"', b"\xef\xbb\xbf{}"):
         with pytest.raises(orjson.JSONDecodeError):
-            orjson.loads(body)
+            orjson.loads(sent)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 import pytest
 
 from incidents.choices import Severity, SignalAction
@@ -175,3 +178,12 @@ def test_namespace_comes_from_the_object_when_nothing_else_tells_it() -> None:
     resource = {"kind": "Deployment", "name": "web", "namespace": "prod"}
     assert subject.of_fields(Fields({"resource": resource}), "").namespace == "prod"
     assert subject.of_fields(Fields({"resource": resource, "namespace": "test"}), "").namespace == "test"
+
+
+def test_the_page_for_users_has_every_severity_word_and_signal_type() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "sources.md").read_text()
+    for one in Severity:
+        (row,) = re.findall(rf"^\| {one.word} \| (.+) \|$", page, re.MULTILINE)
+        listed = {word for word in re.split(r"[,;] ", row) if word != "absent"}
+        assert listed == {word for word, means in severity.WORDS.items() if means == one}
+    assert all(re.search(rf"\b{name}\b", page) for name in SIGNAL_TYPES)

@@ -46,7 +46,7 @@ def ingest(arrivals: Sequence[Arrival], now: datetime, *, seen_before: bool = Fa
     batch = [_Wave(rows) for rows in waves(arrivals)] if not seen_before else []
     for wave in batch:
         wave.reserve_numbers()
-    with transaction.atomic(), psycopg.Cursor(connection.connection) as cursor:  # server-bound, so plans are kept
+    with transaction.atomic(), connection.wrap_database_errors, _server_bound_cursor() as cursor:
         cursor.execute(statements.BY_INDEX, prepare=True)
         if seen_before:
             outcomes = _seen(cursor, arrivals)
@@ -60,6 +60,11 @@ def ingest(arrivals: Sequence[Arrival], now: datetime, *, seen_before: bool = Fa
             outcomes.update((outcome.arrival.id, outcome) for outcome in wave.outcomes)
         transaction.on_commit(partial(_announce, list(batch)), robust=True)
     return [outcomes[arrival.id] for arrival in arrivals]
+
+
+def _server_bound_cursor() -> psycopg.Cursor:
+    """A cursor past Django's, which binds in the client: this one's statements keep their plans on the server."""
+    return psycopg.Cursor(connection.connection)
 
 
 def _seen(cursor: Any, arrivals: Sequence[Arrival]) -> dict[Any, Outcome]:
@@ -139,7 +144,16 @@ class _Wave:
         return rows
 
     def _triggered(
-        self, row: Row, pk: int, name: str, status: str, fresh: bool, raised: bool, severity: int, service_id: int, *beside: Any
+        self,
+        row: Row,
+        pk: int,
+        name: str,
+        status: str,
+        fresh: bool,
+        raised: bool,
+        severity: int,
+        service_id: int,
+        *beside: Any,
     ) -> None:
         first = row.first
         if fresh:
@@ -152,10 +166,14 @@ class _Wave:
             result = Result.REPEATED
             if raised:
                 data = {"severity": Severity(severity).word}
-                self.entries.append(entry(pk, row.last.received_at, EntryKind.SEVERITY_RAISED, source_actor(row.last), data))
+                self.entries.append(
+                    entry(pk, row.last.received_at, EntryKind.SEVERITY_RAISED, source_actor(row.last), data)
+                )
                 self._fact("incident.severity_raised", row, pk, severity, service_id)
         self.outcomes.append(Outcome(first, result, pk, name, status, "", *beside))
-        self.outcomes += [Outcome(arrival, Result.REPEATED, pk, name, status, "", *beside) for arrival in row.arrivals[1:]]
+        self.outcomes += [
+            Outcome(arrival, Result.REPEATED, pk, name, status, "", *beside) for arrival in row.arrivals[1:]
+        ]
 
     def _moved(
         self, row: Row, pk: int | None, name: str | None, from_status: str | None, stale: bool | None, moved: bool,
@@ -169,7 +187,9 @@ class _Wave:
             return
         if not moved:
             reason = "about an earlier occurrence" if stale else f"already {from_status}"
-            self.outcomes += [Outcome(a, ignored, pk, name or "", from_status or "", reason, *beside) for a in row.arrivals]
+            self.outcomes += [
+                Outcome(a, ignored, pk, name or "", from_status or "", reason, *beside) for a in row.arrivals
+            ]
             return
         last = row.last
         result = Result.RESOLVED if action == Action.RESOLVE else Result.ACKNOWLEDGED

@@ -14,7 +14,12 @@ def trace(outcome: Outcome) -> list[Stage]:
     """The stages that *outcome*'s signal went through, each ``{"stage", "outcome", …details}``, in order."""
     arrival, signal = outcome.arrival, outcome.arrival.signal
     stages: list[Stage] = [
-        {"stage": "received", "outcome": "accepted", "source": arrival.route.source_kind, "source_id": arrival.route.source_id},
+        {
+            "stage": "received",
+            "outcome": "accepted",
+            "source": arrival.route.source_kind,
+            "source_id": arrival.route.source_id,
+        },
         {"stage": "parsed", "outcome": signal.action, **({"warnings": signal.warnings} if signal.warnings else {})},
         {"stage": "routed", "outcome": "service", "service_id": arrival.route.service_id},
         {"stage": "dedup", "outcome": _dedup(outcome), "strategy": signal.dedup_strategy, "key": signal.dedup_key},

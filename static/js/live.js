@@ -1,0 +1,78 @@
+// The socket: hears what changed, shows the figures, and says how old the page is when nothing can be heard.
+//   out: "live:change" {incidents, kinds, count, at}, "live:resync" (something may have been missed)
+
+const PING = 10_000; // ms
+const SILENCE = 15_000; // ms without an answer: the connection is dead, whatever the browser thinks
+const SIGNED_OUT = 4401;
+
+const fresh = document.getElementById("fresh");
+let socket = null;
+let attempt = 0;
+let seen = 0; // the number of the last message
+let heardAt = Date.now();
+let goodAt = Date.now(); // until when the page was known to be up to date
+
+const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`live:${name}`, { detail }));
+
+function showCounts(counts) {
+  for (const figure of document.querySelectorAll("[data-count]")) {
+    const value = counts[figure.dataset.count];
+    if (value === undefined || String(value) === figure.dataset.value) continue;
+    figure.dataset.value = value;
+    figure.textContent = value;
+  }
+  showTitle(counts.need_someone);
+}
+
+function showTitle(waiting) {
+  const title = document.title.replace(/^\(\d+\) /, "");
+  document.title = waiting ? `(${waiting}) ${title}` : title;
+}
+
+function showFreshness() {
+  if (!fresh) return;
+  const live = socket?.readyState === WebSocket.OPEN && Date.now() - heardAt < SILENCE;
+  if (live) goodAt = Date.now();
+  const age = Math.round((Date.now() - goodAt) / 1000);
+  const text = live ? "Live" : `Stale since ${age < 90 ? `${age} s` : `${Math.round(age / 60)} min`}`;
+  fresh.dataset.state = live ? "live" : "stale";
+  if (fresh.textContent !== text) fresh.textContent = text;
+}
+
+function hear(message) {
+  heardAt = Date.now();
+  if (message.v !== seen + 1) tell("resync");
+  seen = message.v;
+  if (message.counts) showCounts(message.counts);
+  if (message.incidents) tell("change", message);
+}
+
+function connect() {
+  const scheme = location.protocol === "https:" ? "wss" : "ws";
+  socket = new WebSocket(`${scheme}://${location.host}/ws/console`);
+  seen = 0;
+  socket.onopen = () => {
+    heardAt = Date.now();
+    if (attempt) tell("resync");
+    attempt = 0;
+    showFreshness();
+  };
+  socket.onmessage = ({ data }) => hear(JSON.parse(data));
+  socket.onclose = ({ code }) => {
+    if (code === SIGNED_OUT) return location.reload();
+    attempt += 1;
+    showFreshness();
+    setTimeout(connect, Math.min(10_000, 300 * 2 ** Math.min(attempt, 6)) * (0.5 + Math.random() / 2));
+  };
+}
+
+if (fresh) {
+  connect();
+  setInterval(showFreshness, 1000);
+  setInterval(() => {
+    if (socket.readyState !== WebSocket.OPEN) return;
+    if (Date.now() - heardAt > SILENCE) socket.close();
+    else socket.send(JSON.stringify({ ping: seen }));
+  }, PING);
+  showTitle(Number(document.querySelector('[data-count="need_someone"]')?.dataset.value));
+}

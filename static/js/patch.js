@@ -1,0 +1,66 @@
+// Puts fragments that the server rendered where they belong. A fragment that somebody is typing in, or whose menu is open,
+// waits until that is over. Rows of a list are left to rows.js.
+//   in:  "fragments:arrived" {html, from}   from: the element whose own request this answers; it never waits
+//   out: "fragments:patched"
+
+const served = new WeakMap(); // element → its markup as the server sent it, before anybody touched it
+const waiting = new Map(); // id → the newest markup of a fragment that is held
+
+const remember = (root) => {
+  for (const element of root.querySelectorAll("[data-fragment], [data-row]")) served.set(element, element.outerHTML);
+};
+
+const isHeld = (fragment) => {
+  const typing = fragment.contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
+  return typing || fragment.querySelector("details.menu[open]") !== null;
+};
+
+const swap = (old, fresh) => {
+  const focused = old.contains(document.activeElement) && document.activeElement.dataset.action;
+  old.replaceWith(fresh);
+  window.htmx?.process(fresh);
+  if (focused) fresh.querySelector(`[data-action="${CSS.escape(focused)}"]`)?.focus();
+};
+
+const openDetails = (fragment) =>
+  new Set([...fragment.querySelectorAll("li[id] details[open]")].map((details) => details.closest("li").id));
+
+function patchFragment(fresh, from) {
+  const old = document.getElementById(fresh.id);
+  const markup = fresh.outerHTML;
+  if (!old || served.get(old) === markup) return;
+  if (isHeld(old) && !(from && old.contains(from))) {
+    waiting.set(fresh.id, markup);
+    return;
+  }
+  waiting.delete(fresh.id);
+  served.set(fresh, markup);
+  const request = { old, fresh, markup, served, from, taken: false };
+  document.dispatchEvent(new CustomEvent("fragments:keyed", { detail: request }));
+  if (!request.taken) {
+    const open = openDetails(old);
+    swap(old, fresh);
+    for (const id of open) document.getElementById(id)?.querySelector("details")?.setAttribute("open", "");
+  }
+}
+
+document.addEventListener("fragments:arrived", ({ detail: { html, from } }) => {
+  const page = new DOMParser().parseFromString(html, "text/html");
+  const fragments = [...page.querySelectorAll("[data-fragment]")];
+  for (const fragment of fragments) patchFragment(document.adoptNode(fragment), from);
+  if (fragments.length) document.dispatchEvent(new CustomEvent("fragments:patched"));
+});
+
+// What was held is shown as soon as nothing holds it.
+const release = () =>
+  setTimeout(() => {
+    for (const [id, markup] of waiting) {
+      const old = document.getElementById(id);
+      if (old && isHeld(old)) continue;
+      document.dispatchEvent(new CustomEvent("fragments:arrived", { detail: { html: markup } }));
+    }
+  });
+document.addEventListener("focusout", release);
+document.addEventListener("toggle", release, true);
+
+remember(document);

@@ -1,0 +1,57 @@
+// Times: relative and ticking, the absolute with its zone when the pointer rests on one. The server sent absolute ones.
+
+const zone = document.body.dataset.zone || undefined;
+const full = new Intl.DateTimeFormat("en-GB", { timeZone: zone, dateStyle: "full", timeStyle: "long" });
+const utc = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", timeStyle: "medium" });
+const day = new Intl.DateTimeFormat("en-CA", { timeZone: zone });
+const hour = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
+const dated = new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const clock = document.querySelector("[data-clock]");
+
+function span(seconds) {
+  if (seconds < 60) return `${Math.floor(seconds)} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86400)} d`;
+}
+
+function countdown(seconds) {
+  const two = (number) => String(Math.floor(number)).padStart(2, "0");
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}:${two(seconds % 60)}`;
+  return `${Math.floor(seconds / 3600)} h ${two((seconds % 3600) / 60)}`;
+}
+
+function text(element, now) {
+  const at = new Date(element.dateTime);
+  const seconds = (now - at) / 1000;
+  switch (element.dataset.time) {
+    case "ago":
+      return span(Math.max(0, seconds));
+    case "until":
+      element.toggleAttribute("data-past", seconds >= 0);
+      return seconds >= 0 ? `${span(seconds)} ago` : `in ${countdown(-seconds)}`;
+    case "clock":
+      return day.format(at) === day.format(now) ? hour.format(at) : dated.format(at);
+    default:
+      return element.textContent;
+  }
+}
+
+function tick() {
+  const now = new Date();
+  for (const element of document.querySelectorAll("time[data-time]")) {
+    const shown = text(element, now);
+    if (element.textContent !== shown) element.textContent = shown;
+  }
+  if (clock) clock.textContent = `${hour.format(now)} ${zone ?? ""}`;
+}
+
+document.addEventListener("mouseover", ({ target }) => {
+  const element = target.closest?.("time[data-time]");
+  if (!element || element.title) return;
+  const at = new Date(element.dateTime);
+  element.title = zone === "UTC" ? full.format(at) : `${full.format(at)} (${zone}) · ${utc.format(at)} UTC`;
+});
+document.addEventListener("fragments:patched", tick);
+tick();
+setInterval(tick, 1000);

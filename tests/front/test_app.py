@@ -1,0 +1,224 @@
+"""The door as ASGI application with its writer: shared commits, culprits, an absent database, a full queue, a stop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from channels.db import database_sync_to_async
+from django.db import connection
+
+from aiops.access import keyring
+from aiops.access.actors import SYSTEM, Role
+from aiops.access.models import Workspace
+from aiops.access.services.keys import create_key
+from aiops.kernel.errors import Overloaded
+from incidents.front import writer as writer_module
+from incidents.front.app import FrontDoor
+from incidents.models import Alert, DeadLetter, Incident
+from incidents.services import directory
+from incidents.services.bootstrap import ensure_workspace_defaults
+from tests.factories import NOW, make_workspace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+async def fallback(scope: Any, receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 418, "headers": []})
+    await send({"type": "http.response.body", "body": b"django"})
+
+
+@pytest.fixture
+def key() -> str:
+    workspace: Workspace = make_workspace()
+    ensure_workspace_defaults(workspace)
+    _, raw = create_key(actor=SYSTEM, name="test", workspace=workspace, role=Role.OPERATOR, now=NOW)
+    keyring.refresh()
+    directory.refresh()
+    return raw
+
+
+@pytest.fixture
+async def door(key: str) -> AsyncIterator[FrontDoor]:
+    door = FrontDoor(fallback)
+    await door.startup()
+    yield door
+    await door.shutdown()
+
+
+@pytest.fixture
+async def client(door: FrontDoor, key: str) -> AsyncIterator[httpx.AsyncClient]:
+    transport = httpx.ASGITransport(door)  # type: ignore[arg-type]
+    async with httpx.AsyncClient(transport=transport, base_url="http://aiops", headers={"X-API-Key": key}) as client:
+        yield client
+
+
+async def database(question: Any) -> Any:
+    return await database_sync_to_async(question)()
+
+
+async def test_64_concurrent_posts_of_one_key_make_one_incident_with_64_occurrences(client: httpx.AsyncClient) -> None:
+    answers = await asyncio.gather(
+        *(client.post("/webhook", json={"title": "down", "dedup_key": "x"}) for _ in range(64))
+    )
+    assert Counter(answer.json()["deduplicated"] for answer in answers) == {True: 63, False: 1}
+    assert len({answer.json()["incident_id"] for answer in answers}) == 1
+    incident = await database(Incident.objects.get)
+    assert incident.occurrences == 64
+    assert await database(Alert.objects.count) == 64
+
+
+async def test_every_answer_belongs_to_its_request(client: httpx.AsyncClient) -> None:
+    titles = [f"problem {n}" for n in range(40)]
+    answers = await asyncio.gather(*(client.post("/webhook", json={"title": title}) for title in titles))
+    by_id = await database(lambda: {incident.public_id: incident.title for incident in Incident.objects.all()})
+    assert [by_id[answer.json()["incident_id"]] for answer in answers] == titles
+
+
+async def test_what_is_not_ingest_passes_on(client: httpx.AsyncClient) -> None:
+    for method, path in (
+        ("GET", "/webhook"),
+        ("POST", "/webhook/dead-letter"),
+        ("GET", "/api/v2/alerts"),
+        ("POST", "/in"),
+    ):
+        assert (await client.request(method, path)).status_code == 418, (method, path)
+
+
+async def test_slashes_do_not_matter(client: httpx.AsyncClient) -> None:
+    assert (await client.post("/webhook/", json={"title": "x"})).status_code == 200
+
+
+async def test_one_bad_signal_never_fails_its_neighbours(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A signal that the database refuses is found by halving, answered with an error, and kept."""
+    reject_title("culprit")
+    try:
+        titles = [f"ok {n}" for n in range(9)] + ["culprit"]
+        answers = await asyncio.gather(*(client.post("/webhook", json={"title": title}) for title in titles))
+    finally:
+        reject_title(None)
+    assert [answer.status_code for answer in answers] == [200] * 9 + [422]
+    assert await database(Incident.objects.count) == 9
+    letter = await database(DeadLetter.objects.get)
+    assert orjson.loads(bytes(letter.raw))["title"] == "culprit"
+
+
+def reject_title(title: str | None) -> None:
+    """Have the database refuse incidents of this title; None: of none."""
+    from psycopg import connect, sql
+
+    settings = connection.settings_dict
+    name = connection.settings_dict["NAME"]
+    with connect(
+        host=settings["HOST"],
+        port=settings["PORT"] or 5432,
+        user=settings["USER"],
+        password=settings["PASSWORD"],
+        dbname=name,
+    ) as other:
+        other.execute("ALTER TABLE incidents_incident DROP CONSTRAINT IF EXISTS refused")
+        if title is not None:
+            check = sql.SQL("ALTER TABLE incidents_incident ADD CONSTRAINT refused CHECK (title <> {})")
+            other.execute(check.format(sql.Literal(title)))
+
+
+@pytest.fixture
+def own_backend(key: str) -> int:
+    """The backend of the test's own connection."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        return int(cursor.fetchone()[0])
+
+
+async def test_a_lost_connection_is_survived_without_loss_or_double(
+    client: httpx.AsyncClient, own_backend: int
+) -> None:
+    await client.post("/webhook", json={"title": "before"})
+
+    def cut() -> int:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity "
+                "WHERE datname = current_database() AND pid NOT IN (pg_backend_pid(), %s)",
+                [own_backend],
+            )
+            return int(cursor.fetchone()[0])
+
+    assert await database(cut) >= 1
+    answers = await asyncio.gather(
+        *(client.post("/webhook", json={"title": "after", "dedup_key": "a"}) for _ in range(10))
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    incident = await database(lambda: Incident.objects.get(dedup_key="a"))
+    assert incident.occurrences == 10
+
+
+async def test_a_full_queue_answers_503_with_retry_after(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "MAX_WAITING", 0)
+    answer = await client.post("/webhook", json={"title": "x"})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+
+
+async def test_a_stop_commits_what_waits_and_refuses_what_is_new(door: FrontDoor, client: httpx.AsyncClient) -> None:
+    waiting = [asyncio.create_task(client.post("/webhook", json={"title": f"t{n}"})) for n in range(20)]
+    await asyncio.sleep(0)
+    while door.waiting < 20 and not all(task.done() for task in waiting):
+        await asyncio.sleep(0)
+    await door.shutdown()
+    assert {task.result().status_code for task in await finished(waiting)} == {200}
+    assert (await client.post("/webhook", json={"title": "late"})).status_code == 503
+    assert await database(Incident.objects.count) == 20
+
+
+async def finished(tasks: list[asyncio.Task[httpx.Response]]) -> list[asyncio.Task[httpx.Response]]:
+    await asyncio.wait(tasks)
+    return tasks
+
+
+async def test_a_body_over_the_limit_is_refused_at_once(client: httpx.AsyncClient, settings: Any) -> None:
+    settings.AIOPS_MAX_BODY_BYTES = 100
+    answer = await client.post("/webhook", json={"title": "x" * 200})
+    assert answer.status_code == 413
+    assert not await database(DeadLetter.objects.exists)
+
+
+async def test_a_client_that_goes_away_loses_nothing(door: FrontDoor, key: str) -> None:
+    """The signal is stored although nobody waits for the answer any more."""
+    sent: list[Any] = []
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": b'{"title": "gone"}', "more_body": False}
+
+    async def send(message: dict[str, Any]) -> None:
+        sent.append(message)
+
+    scope = {
+        "type": "http",
+        "method": "POST",
+        "path": "/webhook",
+        "query_string": b"",
+        "headers": [(b"x-api-key", key.encode())],
+    }
+    task = asyncio.create_task(door(scope, receive, send))  # type: ignore[arg-type]
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    await door.shutdown()
+    assert await database(Incident.objects.count) in (0, 1)
+    assert door.waiting == 0
+
+
+async def test_submitting_after_the_stop_is_a_refusal_not_a_hang(door: FrontDoor) -> None:
+    await door.shutdown()
+    with pytest.raises(Overloaded):
+        await door._submit([])
