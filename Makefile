@@ -20,8 +20,8 @@ check: ## linters and checks alone
 	.venv/bin/mypy
 	.venv/bin/lint-imports
 	.venv/bin/djlint templates --check --lint --quiet
-	DJANGO_SETTINGS_MODULE=tests.settings .venv/bin/python manage.py check --fail-level WARNING
-	DJANGO_SETTINGS_MODULE=tests.settings .venv/bin/python manage.py makemigrations --check --dry-run
+	.venv/bin/python manage.py check --fail-level WARNING
+	.venv/bin/python -W ignore::RuntimeWarning manage.py makemigrations --check --dry-run
 
 format: ## let the formatters have their way
 	@.ci/venv dev

@@ -71,6 +71,9 @@ def main(arguments: list[str]) -> int:
     except StartRefused as refusal:
         sys.stderr.write(f"aiops can't start. {refusal}\n")
         return 2
+    except PermissionError as error:
+        sys.stderr.write(f"aiops can't start. User {os.geteuid()} may not use {error.filename} ({error.strerror}).\n")
+        return 2
     except Interrupted:
         say("")
         progress("stopped")

@@ -5,6 +5,7 @@ What is wrong with a configuration, and how to mend it, is told by the system ch
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 from pathlib import Path
 
@@ -36,9 +37,10 @@ AIOPS_ALLOWED_HOSTS = env.words("AIOPS_ALLOWED_HOSTS")
 
 # --- Django -------------------------------------------------------------------------------------------------------
 DEBUG = False
-# In dev the embedded runtime keeps a key of its own in the data directory (aiops/embedded); production must bring one.
+# In dev the embedded runtime keeps a key of its own in the data directory (aiops/embedded); production must bring one, and
+# is refused without (access.E002): what stands here then lasts just long enough to say so.
 SECRET_KEY = env.text("AIOPS_SECRET_KEY") or (
-    "" if PRODUCTION else "dev-only-key-not-for-production-use-0123456789abcdef"
+    secrets.token_hex(32) if PRODUCTION else "dev-only-key-not-for-production-use-0123456789abcdef"
 )
 SECRET_KEY_FALLBACKS = env.words("AIOPS_SECRET_KEY_FALLBACKS")
 ALLOWED_HOSTS = AIOPS_ALLOWED_HOSTS or ["*"]  # dev mode narrows this to loopback names itself (aiops/access/devmode.py)

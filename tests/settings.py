@@ -1,15 +1,33 @@
-"""The settings of the tests: everything of ``aiops.settings`` but a few names. Always a real PostgreSQL."""
+"""The settings of the tests: everything of ``aiops.settings`` but a few names.
+
+The database is always a real PostgreSQL: AIOPS_TEST_DATABASE_URL, else the one on localhost, else the embedded one.
+"""
 
 from __future__ import annotations
 
 import os
 
+import psycopg
+
 from aiops import env
 from aiops.settings import *  # noqa: F403
+from tests import embedded_pg
 
-DATABASES = {
-    "default": env.postgres(env.text("AIOPS_TEST_DATABASE_URL") or "postgresql://postgres@127.0.0.1:5432/postgres")
-}
+LOCAL = "postgresql://postgres@127.0.0.1:5432/postgres"
+
+
+def _database_url() -> str:
+    if given := env.text("AIOPS_TEST_DATABASE_URL"):
+        return given
+    try:
+        psycopg.connect(LOCAL, connect_timeout=2).close()
+    except psycopg.OperationalError:
+        under_pytest = "PYTEST_VERSION" in os.environ
+        return embedded_pg.start() if under_pytest else LOCAL
+    return LOCAL
+
+
+DATABASES = {"default": env.postgres(_database_url())}
 # No pool: a test's connections end with it. The rest as in production.
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"]["OPTIONS"],  # type: ignore[dict-item]
@@ -25,5 +43,5 @@ CACHES = {
     "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "OPTIONS": {"MAX_ENTRIES": 200_000}},
 }
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 1000}}}
-CELERY_BROKER_URL = "memory://"
+CELERY_BROKER_URL = "memory://localhost"
 CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.01}

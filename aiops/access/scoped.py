@@ -106,7 +106,7 @@ class ScopedAdmin(admin.ModelAdmin):
 
     def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest | None, **kwargs: Any) -> Any:
         """Offer only what the person may use."""
-        if False:
+        if request is not None and _is_scoped(db_field):
             rows = kwargs.get("queryset", db_field.remote_field.model._default_manager.all())
             kwargs["queryset"] = within(rows, actor_of(request), Role.ADMIN)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)

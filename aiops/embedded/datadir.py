@@ -27,11 +27,11 @@ class DataDir:
         self.postgres = root / "postgres"
         self.postgres_log = root / "postgres.log"
         self.passwords = root / "pgpass"
-        self.is_new = not self.postgres.exists()
         try:
             root.parent.mkdir(parents=True, exist_ok=True)
             root.mkdir(mode=0o700, exist_ok=True)
             self._lock = self._take_lock()
+            self.is_new = not self.postgres.exists()
         except OSError as error:
             raise StartRefused(
                 f"The data directory {root} can't be used: {error.strerror}. Set AIOPS_DATA_DIR to a folder you may write to."

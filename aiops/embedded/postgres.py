@@ -113,7 +113,7 @@ class Postgres:
         passwords.unlink()
         if done.returncode:
             raise StartRefused(
-                f"PostgreSQL could not make its files in {fresh}:\n{done.stdout.decode(errors='replace').strip()}"
+                f"PostgreSQL{self._as_whom} could not make its files in {fresh}:\n{done.stdout.decode(errors='replace').strip()}"
             )
         fresh.rename(self.data.postgres)
 

@@ -32,7 +32,7 @@ class Snapshot(Generic[T]):
 
     @property
     def value(self) -> T:
-        """What was last read; an attribute access, fit for the hot path. Whoever serves requests calls :meth:`refresh` in time."""
+        """What was last read; fit for the hot path. Whoever serves requests calls :meth:`refresh` in time."""
         return self._value
 
     @property

@@ -57,7 +57,7 @@ class FrontDoor:
         sys.setswitchinterval(SWITCH_INTERVAL)
         self._stop.clear()
         loop = asyncio.get_running_loop()
-        self._writer = Writer(lambda results: loop.call_soon_threadsafe(_settle, results))  # type: ignore[arg-type, return-value]
+        self._writer = Writer(lambda results: loop.call_soon_threadsafe(_settle, results))  # type: ignore[arg-type]
         self._writer.start()
         await asyncio.to_thread(_briefly_connected, lambda: (keyring.refresh(), directory.refresh()))
         self._refresher = threading.Thread(target=self._keep_fresh, name="keyring", daemon=True)

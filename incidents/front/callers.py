@@ -52,7 +52,8 @@ def identify(inbound: Inbound, now: datetime) -> Actor:
     """The caller, by any of the credentials that an ingest path takes; must be operator or admin somewhere."""
     headers = inbound.headers
     shown = (
-        headers.get("x-api-key"), inbound.query.get("api_key"), headers.get("authorization"), headers.get("host"), headers.get("origin"),
+        headers.get("x-api-key"), inbound.query.get("api_key"), headers.get("authorization"), headers.get("host"),
+        headers.get("origin"),
     )  # fmt: skip
     keys_now = keyring.current()
     if _remembered.keys is not keys_now or len(_remembered.actors) > MOST_REMEMBERED:

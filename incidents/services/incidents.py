@@ -198,7 +198,7 @@ def open_incident(
         workspace_id, source.pk, SourceKind.WEBHOOK, service.pk, service.default_priority, f"source:{source.pk}"
     )
     outcome = ingest([Arrival(uuid.uuid4(), now, route, signal)], now)[0]
-    return Incident.objects.get(pk=outcome.incident_id)
+    return Incident.objects.get(name=outcome.incident_name, workspace_id=workspace_id)
 
 
 @dataclass(slots=True)

@@ -54,16 +54,28 @@ def test_many_at_once_get_exactly_what_there_is() -> None:
     assert sum(allowed) == 100
 
 
-def test_while_the_cache_is_away_everything_is_allowed_and_the_log_says_so_once(
-    settings: Settings, caplog: pytest.LogCaptureFixture
+def test_a_minute_that_another_process_begins_meanwhile_is_counted_on(settings: Settings) -> None:
+    settings.CACHES = {"default": {"BACKEND": "tests.access.caches.OvertakenCache", "LOCATION": "overtaken"}}
+    assert [limits.check("k1", Role.VIEWER, NOW).remaining for _ in range(2)] == [92, 91]
+
+
+def test_while_the_cache_is_away_everything_is_allowed_and_the_log_says_so_once_a_minute(
+    settings: Settings, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    clock = [1000.0]
+    monkeypatch.setattr(counters.time, "monotonic", lambda: clock[0])
     settings.CACHES = {
         "default": {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1/0"}
     }
     counted = counters.Counters("test", 60)
     with caplog.at_level(logging.WARNING):
-        assert [counted.add("k1", NOW) for _ in range(50)] == [None] * 50
-    assert len(caplog.records) == 1
+        for _ in range(3):
+            assert [counted.add("k1", NOW) for _ in range(50)] == [None] * 50
+            clock[0] += counters.PAUSE
+        assert len(caplog.records) == 1
+        clock[0] += counters.QUIET
+        counted.add("k1", NOW)
+        assert len(caplog.records) == 2
     assert "not applied while the cache is away" in caplog.text
 
 

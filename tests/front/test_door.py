@@ -40,7 +40,7 @@ def post(client: Client, path: str, body: Any, **headers: str) -> Any:
 CPU = {"title": "High CPU", "severity": "critical", "dedup_key": "cpu", "source": "prometheus"}
 
 
-# --- /webhook -----------------------------------------------------------------------------------------------------------------
+# --- /webhook --------------------------------------------------------------------------------------------
 def test_the_answer_has_the_contracts_keys(client: Client, key: str) -> None:
     response = post(client, "/webhook", CPU, **{"X-API-Key": key})
     incident = Incident.objects.get()
@@ -163,7 +163,7 @@ def test_a_service_named_in_the_body_takes_it_else_the_default_one(client: Clien
     assert (unknown.service.is_default, unknown.service_name) == (True, "unheard-of")
 
 
-# --- /in/<source key> -----------------------------------------------------------------------------------------------------------
+# --- /in/<source key> ------------------------------------------------------------------------------------
 def test_a_source_has_a_url_of_its_own(client: Client, source: Source, key: str) -> None:
     assert post(client, f"/in/{source.key}", CPU).status_code == 200
     assert Incident.objects.get().source == source
@@ -184,7 +184,7 @@ def test_a_sources_limit_answers_503_so_that_senders_repeat(client: Client, sour
     assert 0 < int(answers[-1]["Retry-After"]) <= 60
 
 
-# --- /api/events and /v2/enqueue ---------------------------------------------------------------------------------------------------
+# --- /api/events and /v2/enqueue -------------------------------------------------------------------------
 def event(service: Service, action: str = "trigger", **fields: Any) -> dict[str, Any]:
     payload = {"summary": "CPU usage above 90%", "source": "prometheus", "severity": "warning"}
     body = {"routing_key": service.routing_key, "event_action": action, "dedup_key": "cpu-high", **fields}
@@ -254,7 +254,7 @@ def test_acks_through_either_path_find_the_same_incident(client: Client, service
     assert Incident.objects.get().status == "acknowledged"
 
 
-# --- /api/v2/alerts ---------------------------------------------------------------------------------------------------------------
+# --- /api/v2/alerts --------------------------------------------------------------------------------------
 def test_prometheus_may_send_to_us_as_to_an_alertmanager(client: Client, key: str) -> None:
     alert = {
         "labels": {"alertname": "HighCPU", "severity": "critical"},
@@ -269,7 +269,7 @@ def test_prometheus_may_send_to_us_as_to_an_alertmanager(client: Client, key: st
     assert Incident.objects.get().status == "resolved"
 
 
-# --- whatever the path -------------------------------------------------------------------------------------------------------------
+# --- whatever the path -----------------------------------------------------------------------------------
 @pytest.mark.parametrize("path", ["/webhook", "/api/events", "/v2/enqueue", "/api/v2/alerts"])
 @pytest.mark.parametrize("body", [b"", b"null", b"[1]", b'"x"', b"\xff\xfe", b"[" * 5000, b'{"a":' * 5000])
 def test_nothing_is_a_500(client: Client, key: str, path: str, body: bytes) -> None:

@@ -23,7 +23,9 @@ READY = re.compile(r"is ready: (http://\S+)/console")
 class Installation:
     """One data directory, and the process that runs on it; *environment* is all that the process knows."""
 
-    def __init__(self, data: Path, command: tuple[str, ...] = ("run",), prefix: tuple[str, ...] = (), **environment: str) -> None:
+    def __init__(
+        self, data: Path, command: tuple[str, ...] = ("run",), prefix: tuple[str, ...] = (), **environment: str
+    ) -> None:
         self.data = data
         self.command = [*prefix, sys.executable, "-m", "aiops", *command]
         self.environment = {"PATH": os.environ["PATH"], "AIOPS_DATA_DIR": str(data), "AIOPS_PORT": "0", **environment}

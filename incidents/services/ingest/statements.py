@@ -8,7 +8,10 @@ from __future__ import annotations
 from incidents.services.transitions import SET_CLAUSE
 
 # Plans are cached, and a table may grow from nothing to millions between two ANALYZE: make the probes go by index always.
-BY_INDEX = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true), set_config('enable_mergejoin', 'off', true)"
+BY_INDEX = """
+SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
+    set_config('enable_mergejoin', 'off', true)
+"""
 
 LIVE = "('open', 'acknowledged', 'investigating')"
 
