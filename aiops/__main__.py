@@ -51,7 +51,7 @@ def start(options: argparse.Namespace, stopping: Stopping) -> int:
     )
     application = load()
     application.check_configuration()
-    application.wait_for_database()
+    application.wait_for_database(stopping.check)
     if options.command == "migrate":
         return int(application.run_migrate())
     application.refuse_unready()

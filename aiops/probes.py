@@ -53,6 +53,10 @@ class Probe:
                 self._found_at = time.monotonic()
             return self._found
 
+    def forget(self) -> None:
+        """Ask anew the next time (tests)."""
+        self._found_at = None
+
     def _find(self, before: Finding) -> Finding:
         began = time.perf_counter()
         cause = ""

@@ -295,7 +295,7 @@ def _copyable(secret: str, hint: str) -> SafeString | str:
     if not secret:
         return LOST
     return format_html(
-        '<input type="text" readonly size="{}" value="{}"><div class="help">{}</div>',
+        '<input type="text" readonly size="{}" value="{}"><br><small>{}</small>',
         max(len(secret), 20),
         secret,
         hint,

@@ -51,7 +51,7 @@ def identify(keys: Iterable[str], *, host: str, origin: str, now: datetime) -> A
     if devmode.dev_mode():
         if devmode.foreign_origin(host, origin):
             raise NotPermitted(
-                "In dev mode (no API key anywhere) only local callers are answered, not foreign hosts and web pages.",
+                "In dev mode (no API key anywhere) only local callers are answered, not foreign hosts and web pages",
                 details=devmode.HOW_TO_LEAVE,
             )
         return devmode.DEV_ACTOR

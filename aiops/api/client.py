@@ -31,8 +31,10 @@ class ClientView(DialectView):
     authentication_classes = (ApiKeyAuthentication,)
 
     def refusal(self, error: DomainError) -> tuple[int, dict[str, Any]]:
-        text = f"{error.message}: {error.details}" if error.details else error.message
-        return status_of(error, OWN_STATUS), {"detail": text}
+        status = status_of(error, OWN_STATUS)
+        # "Incident not found" says it all; a conflict has more to tell.
+        more = f". {error.details}" if error.details and status != HTTPStatus.NOT_FOUND else ""
+        return status, {"detail": f"{error.message.rstrip('.')}{more}"}
 
 
 class ClientUnknown(NothingHere, ClientView):

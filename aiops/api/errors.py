@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
@@ -58,7 +59,7 @@ STATUS: dict[str, int] = {
 }
 
 
-def status_of(error: DomainError, own: dict[str, int] | None = None) -> int:
+def status_of(error: DomainError, own: Mapping[str, int] | None = None) -> int:
     """The HTTP status of *error*: by its code or the nearest ancestor's, in the dialect's *own* table before the common one."""
     for ancestor in type(error).__mro__:
         code = ancestor.__dict__.get("code", "")

@@ -122,7 +122,7 @@ class DialectView(APIView):
 class NothingHere:
     """Before a dialect's view: whatever is asked for, there is no such thing, and the dialect says so in its own shape."""
 
-    schema = None
+    schema: Any = None
 
     def get(self, request: Request, *args: Any, **kwargs: Any) -> Response:
         raise self.nothing(request, **kwargs)

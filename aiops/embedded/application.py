@@ -39,9 +39,9 @@ def check_configuration() -> None:
         raise StartRefused("\n".join(f"{error.msg} {error.hint or ''} ({error.id})" for error in errors))
 
 
-def wait_for_database(notice: Callable[[str], None] = progress, patience: float = DATABASE_PATIENCE) -> None:
-    """Wait until the database answers. Raises :class:`StartRefused` with its last word after *patience* seconds."""
-    deadline = time.monotonic() + patience
+def wait_for_database(check: Callable[[], None]) -> None:
+    """Wait until the database answers; *check* may raise to give up. Raises :class:`StartRefused` with its last word."""
+    deadline = time.monotonic() + DATABASE_PATIENCE
     told = False
     while True:
         try:
@@ -51,8 +51,9 @@ def wait_for_database(notice: Callable[[str], None] = progress, patience: float 
             if time.monotonic() > deadline:
                 raise StartRefused(f"The database does not answer: {str(error).strip()} Check DATABASE_URL.") from None
             if not told:
-                notice(f"waiting for the database: {str(error).strip()}")
+                progress(f"waiting for the database: {str(error).strip()}")
                 told = True
+            check()
             time.sleep(0.2)
 
 
@@ -110,6 +111,7 @@ def run_web(bound: socket.socket, stopping: Stopping, *, embedded: bool = False)
         dev_mode=dev_mode(),
     )
     connections.close_all()
+    stopping.check()
     if embedded:
         process.parts.append(Workers())
     return 0 if serve(bound, stopping, lambda: welcome(facts)) else 1

@@ -140,15 +140,21 @@ class Postgres:
             )
 
     def wait_until_ready(
-        self, notice: Callable[[str], None] = log.warning, patience: float = SHARED_MEMORY_SECONDS
+        self,
+        check: Callable[[], None],
+        notice: Callable[[str], None] = log.warning,
+        patience: float = SHARED_MEMORY_SECONDS,
     ) -> None:
-        """Wait until the launched server takes connections; start it again while leftovers of a killed one are in the way.
+        """Wait until the launched server takes connections.
 
-        *notice* hears of a long recovery. Raises :class:`StartRefused` with the end of its log when it gives up.
+        *check* is asked all the time and may raise to give up; *notice* hears of a long recovery. While leftovers of a killed
+        server are in the way it is launched again, for *patience* seconds. Raises :class:`StartRefused` with the end of its
+        log when it does not start.
         """
         assert self._process is not None
         began = told = time.monotonic()
         while not self._says_ready():
+            check()
             elapsed = time.monotonic() - began
             if self._process.poll() is not None:
                 words = self._log_tail()

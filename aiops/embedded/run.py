@@ -45,11 +45,12 @@ def _run_over(postgres: Postgres, load: Callable[[], ModuleType], stopping: Stop
         if postgres.data.is_new:
             progress(f"making a PostgreSQL database in {postgres.data.postgres}")
         postgres.prepare()
+        stopping.check()
         progress("starting PostgreSQL")
         postgres.launch()
         os.environ["DATABASE_URL"] = postgres.url
         application = load()  # takes about as long as PostgreSQL
-        postgres.wait_until_ready(progress)
+        postgres.wait_until_ready(stopping.check, progress)
         postgres.ensure_database()
         supervisor.start()
         return _serve(application, stopping, bound)
@@ -60,7 +61,7 @@ def _run_over(postgres: Postgres, load: Callable[[], ModuleType], stopping: Stop
 
 def _serve(application: ModuleType, stopping: Stopping, bound: socket.socket) -> int:
     application.check_configuration()
-    application.wait_for_database()
+    application.wait_for_database(stopping.check)
     application.migrate()
     application.refuse_unready()
     return int(application.run_web(bound, stopping, embedded=True))

@@ -92,6 +92,7 @@ def serve(bound: socket.socket, stopping: Stopping, on_ready: Callable[[], None]
     )
     server = Server(config, on_ready)
     stopping.stop_server = server.ask_to_stop
+    stopping.check()  # a signal that came just before found no server to tell
     loop_factory = config.get_loop_factory()
     assert loop_factory is not None
     loop = loop_factory()

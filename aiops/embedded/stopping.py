@@ -19,15 +19,16 @@ SECONDS = 8.5  # from the first signal to the end, if all goes well
 LAST_SECONDS = 9.0  # when the process is ended whatever hangs; ending PostgreSQL by force takes less than one more
 
 
-class Interrupted(BaseException):
+class Interrupted(Exception):
     """We were asked to stop while still setting up."""
 
 
 class Stopping:
     """Listens for the signals of this process; make it in the main thread.
 
-    *stop_server* is called from the signal handler once there is a server, and must only leave a note for it. *last_resort*
-    is called when time is up, just before the process is ended.
+    A signal only leaves a note: for the server through *stop_server* once there is one, before that for :meth:`check`, which
+    every step of the set-up asks. (An exception out of a signal handler could lose a process that was just started.)
+    *last_resort* is called when time is up, just before the process is ended.
     """
 
     def __init__(self) -> None:
@@ -43,6 +44,11 @@ class Stopping:
         """How long the rest of the stop may take."""
         return SECONDS - (time.monotonic() - self._began if self._began else 0.0)
 
+    def check(self) -> None:
+        """Raises :class:`Interrupted` when we were asked to stop."""
+        if self._began is not None:
+            raise Interrupted
+
     def begin(self) -> None:
         """Start the clock; from now on signals change nothing."""
         if self._began is None:
@@ -53,12 +59,10 @@ class Stopping:
             watchdog.start()
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
-        if self._began is not None:
-            return
-        self.begin()
-        if self.stop_server is None:
-            raise Interrupted
-        self.stop_server()
+        if self._began is None:
+            self.begin()
+            if self.stop_server is not None:
+                self.stop_server()
 
     def _time_is_up(self) -> None:
         log.error("the stop took longer than %.0f s; ending now", LAST_SECONDS)

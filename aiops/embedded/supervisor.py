@@ -13,6 +13,10 @@ log = logging.getLogger(__name__)
 PAUSES = (0.0, 0.5, 1.0, 2.0, 5.0)  # seconds before the first, second, … attempt in a row; then always the last
 
 
+class _StopAsked(Exception):
+    """We are stopping; no need to go on."""
+
+
 class Supervisor(threading.Thread):
     """Watches a server that is ready; start it after :meth:`Postgres.wait_until_ready`."""
 
@@ -20,6 +24,7 @@ class Supervisor(threading.Thread):
         super().__init__(name="postgres-supervisor", daemon=True)
         self._postgres = postgres
         self._stopping = threading.Event()
+        self._launching = threading.Lock()  # a stop must not miss a server that is just being launched
 
     def run(self) -> None:
         while not self._stopping.is_set():
@@ -32,8 +37,12 @@ class Supervisor(threading.Thread):
         attempt = 0
         while not self._stopping.wait(PAUSES[min(attempt, len(PAUSES) - 1)]):
             try:
-                self._postgres.launch()
-                self._postgres.wait_until_ready()
+                with self._launching:
+                    self._check()
+                    self._postgres.launch()
+                self._postgres.wait_until_ready(self._check, patience=0)
+            except _StopAsked:
+                return
             except (StartRefused, OSError) as error:
                 attempt += 1
                 log.error("%s", error)
@@ -41,9 +50,14 @@ class Supervisor(threading.Thread):
                 log.warning("PostgreSQL is back")
                 return
 
+    def _check(self) -> None:
+        if self._stopping.is_set():
+            raise _StopAsked
+
     def stop(self, seconds: float) -> None:
         """Stop watching, and the server with it, within *seconds*."""
         self._stopping.set()
-        self._postgres.stop(seconds)
+        with self._launching:
+            self._postgres.stop(seconds)
         if self.is_alive():
             self.join(1.0)

@@ -23,7 +23,7 @@ from incidents.console.rows import look_of, next_of, who_has
 from incidents.console.story import Fact, Line, Step, line_of, steps_of
 from incidents.models import Alert, Incident, TimelineEntry
 
-ALERTS = 20  # on the page; the latest
+ALERTS = 10  # on the page; the latest
 ENTRIES = 300  # on the page; the latest
 MEMBERS = 200  # in the picker
 PAYLOAD = 64 * 1024  # characters of a payload that are shown

@@ -53,10 +53,10 @@ def next_step(it: Situation, now: datetime, close_after: timedelta) -> NextStep:
     if it.snoozed_until is not None and it.snoozed_until > now:
         return NextStep("wakes", it.snoozed_until, "clock")
     if it.status == Status.ACKNOWLEDGED:
-        return NextStep("acknowledged", it.acknowledged_at, "ago")
+        return NextStep("taken", it.acknowledged_at, "past")
     if it.status == Status.INVESTIGATING:
         return (
-            NextStep("acknowledged", it.acknowledged_at, "ago") if it.acknowledged_at else NextStep("being looked at")
+            NextStep("taken", it.acknowledged_at, "past") if it.acknowledged_at else NextStep("being looked at")
         )
     within = RESPONSE[it.priority]
     if not within or it.episode:  # immediate, or it came back
@@ -67,7 +67,7 @@ def next_step(it: Situation, now: datetime, close_after: timedelta) -> NextStep:
 
 def _after_the_end(it: Situation, close_after: timedelta) -> NextStep:
     if it.status == Status.CLOSED:
-        return NextStep("closed", it.closed_at, "ago")
+        return NextStep("closed", it.closed_at, "past")
     if close_after and it.resolved_at is not None:
         return NextStep("closes", it.resolved_at + close_after, "clock")
-    return NextStep("resolved", it.resolved_at, "ago")
+    return NextStep("resolved", it.resolved_at, "past")

@@ -73,7 +73,7 @@ def where(incident: Incident) -> list[str]:
     """From the service down to the thing itself; empty texts where the signal said nothing."""
     resource = incident.pod or incident.deployment
     named = f"{incident.resource_kind} {incident.resource_name}".strip()
-    return [incident.service_name or incident.service.name, incident.namespace, resource or named, incident.source_name]
+    return [incident.service_name or incident.service.name, incident.namespace, resource or named]
 
 
 def look_of(incident: Incident, now: datetime) -> Look:

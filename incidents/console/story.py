@@ -141,24 +141,19 @@ class Step:
 
 STAGES = {
     "received": "Received",
-    "parsed": "Read as",
-    "routed": "Goes to",
-    "dedup": "Known already?",
-    "grouped": "Grouped?",
-    "suppressed": "Suppressed?",
-    "maintenance": "Under maintenance?",
+    "parsed": "Read",
+    "routed": "Routed",
+    "dedup": "Deduplicated",
+    "grouped": "Grouped",
+    "suppressed": "Suppression",
+    "maintenance": "Maintenance",
     "decided": "Decided",
 }
 WORDS: dict[str, str] = {
-    **{str(value): str(label) for value, label in [*Result.choices, *SignalAction.choices]},
-    "acknowledge": "An acknowledgement",
-    "resolve": "A resolve",
-    "trigger": "A trigger",
-    "accepted": "The key is good",
-    "no live incident with this key": "No live incident has this key",
-    "matched a live incident": "A live incident has this key",
-    "service": "A service",
+    "service": "to its service",
+    **{str(action): f"as {label.lower()}" for action, label in SignalAction.choices},
 }
+PARTICULARS = {"source": "kind", "source_id": "source", "service_id": "service"}
 
 
 def steps_of(trace: Any, names: Mapping[str, str]) -> list[Step]:
@@ -170,13 +165,18 @@ def steps_of(trace: Any, names: Mapping[str, str]) -> list[Step]:
 
 def _step(stage: Mapping[str, Any], names: Mapping[str, str]) -> Step:
     word, outcome = str(stage.get("stage", "")), str(stage.get("outcome", ""))
-    particulars = []
-    for key, value in stage.items():
-        if key in ("stage", "outcome") or value in (None, "", [], {}):
-            continue
-        said = names.get(f"{key}:{value}")
-        if key == "source" and value in SourceKind:
-            said = SourceKind(value).label
-        text = "; ".join(map(str, value)) if isinstance(value, list) else str(value)
-        particulars.append((key.removesuffix("_id").replace("_", " "), said or text))
-    return Step(STAGES.get(word, word.replace("_", " ").capitalize()), WORDS.get(outcome, outcome), particulars)
+    particulars = [
+        (PARTICULARS.get(key, key.replace("_", " ")), _said(key, value, names))
+        for key, value in stage.items()
+        if key not in ("stage", "outcome") and value not in (None, "", [], {})
+    ]
+    words = Result(outcome).label if word == "decided" and outcome in Result else WORDS.get(outcome, outcome)
+    return Step(STAGES.get(word, word.replace("_", " ").capitalize()), words, particulars)
+
+
+def _said(key: str, value: Any, names: Mapping[str, str]) -> str:
+    if key == "source" and value in SourceKind:
+        return str(SourceKind(value).label)
+    if known := names.get(f"{key}:{value}"):
+        return known
+    return "; ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import logging
 import sys
 import threading
@@ -39,6 +40,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 SWITCH_INTERVAL = (
     0.0005  # seconds; the writer's thread must not wait 5 ms for the event loop's after each answer of PostgreSQL
 )
+GC_THRESHOLD = (20_000, 50, 50)  # the default of 700 new objects is reached 30 times by one batch
 REFRESH = 2.0  # seconds
 DRAIN = 5.0  # seconds to commit what waits when we stop
 
@@ -55,6 +57,9 @@ class FrontDoor:
     async def startup(self) -> None:
         """Learn the keys, start the writer."""
         sys.setswitchinterval(SWITCH_INTERVAL)
+        gc.collect()
+        gc.freeze()  # what the start loaded stays; walking it again and again would stop every request for 50 ms
+        gc.set_threshold(*GC_THRESHOLD)
         self._stop.clear()
         loop = asyncio.get_running_loop()
         self._writer = Writer(lambda results: loop.call_soon_threadsafe(_settle, results))  # type: ignore[arg-type]

@@ -22,9 +22,6 @@ const swap = (old, fresh) => {
   if (focused) fresh.querySelector(`[data-action="${CSS.escape(focused)}"]`)?.focus();
 };
 
-const openDetails = (fragment) =>
-  new Set([...fragment.querySelectorAll("li[id] details[open]")].map((details) => details.closest("li").id));
-
 function patchFragment(fresh, from) {
   const old = document.getElementById(fresh.id);
   const markup = fresh.outerHTML;
@@ -34,14 +31,12 @@ function patchFragment(fresh, from) {
     return;
   }
   waiting.delete(fresh.id);
-  served.set(fresh, markup);
   const request = { old, fresh, markup, served, from, taken: false };
   document.dispatchEvent(new CustomEvent("fragments:keyed", { detail: request }));
-  if (!request.taken) {
-    const open = openDetails(old);
-    swap(old, fresh);
-    for (const id of open) document.getElementById(id)?.querySelector("details")?.setAttribute("open", "");
-  }
+  if (request.taken) return;
+  swap(old, fresh);
+  served.set(fresh, markup);
+  remember(fresh);
 }
 
 document.addEventListener("fragments:arrived", ({ detail: { html, from } }) => {

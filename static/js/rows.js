@@ -1,10 +1,11 @@
-// Rows never jump under the pointer. While the pointer or the focus is in the list, or it is scrolled, rows change in place,
-// rows that left the view fade, and new ones wait behind a pill; else rows come, go and move at once.
+// Lists change row by row: what stayed the same is not touched. A list that is kept "still" never jumps under the pointer:
+// while the pointer or the focus is in it, or it is scrolled, rows change in place, those that left the view fade, and new ones
+// wait behind a pill.
 //   in:  "fragments:keyed" {old, fresh, markup, served, from}, "rows:release"   out: "rows:held" {fresh: n}
 
 let latest = null; // the newest request for a held list
 
-const rowsOf = (fragment) => fragment.querySelector("[data-rows]");
+const rowsOf = (fragment) => (fragment.matches("[data-rows]") ? fragment : fragment.querySelector("[data-rows]"));
 const isHeld = (fragment) => {
   const rows = rowsOf(fragment);
   return rows.matches(":hover") || rows.contains(document.activeElement) || window.scrollY > 120;
@@ -40,6 +41,7 @@ function inPlace({ old, fresh, served }) {
 function inOrder({ old, fresh, served }) {
   const list = rowsOf(old);
   const present = new Map([...list.children].map((row) => [row.id, row]));
+  const added = [];
   let place = list.firstElementChild;
   for (const wanted of [...rowsOf(fresh).children]) {
     const known = present.get(wanted.id);
@@ -49,10 +51,12 @@ function inOrder({ old, fresh, served }) {
     if (!known) {
       served.set(row, row.outerHTML);
       row.classList.add("is-fresh");
+      added.push(row);
     }
     if (row.nextElementSibling !== place || row.parentElement !== list) list.insertBefore(row, place);
   }
   for (const row of present.values()) row.remove();
+  for (const row of added) window.htmx?.process(row);
   const [pager, next] = [old.querySelector(".pager"), fresh.querySelector(".pager")];
   if (pager && next) pager.replaceWith(next);
   else if (next) old.append(next);
@@ -64,14 +68,15 @@ document.addEventListener("fragments:keyed", ({ detail: request }) => {
   if (!old.hasAttribute("data-keyed") || !rowsOf(old) || !rowsOf(fresh)) return;
   request.taken = true;
   const filtered = from?.matches?.("[data-filters]");
-  if (!filtered && isHeld(old)) {
+  if (old.dataset.keyed === "still" && !filtered && isHeld(old)) {
     latest = { old, fresh: fresh.cloneNode(true), markup, served };
     document.dispatchEvent(new CustomEvent("rows:held", { detail: { fresh: inPlace({ old, fresh, served }) } }));
     return;
   }
-  latest = null;
   inOrder(request);
   served.set(old, markup);
+  if (old.dataset.keyed !== "still") return;
+  latest = null;
   document.dispatchEvent(new CustomEvent("rows:held", { detail: { fresh: 0 } }));
 });
 

@@ -1,5 +1,7 @@
 // Times: relative and ticking, the absolute with its zone when the pointer rests on one. The server sent absolute ones.
 
+const SOON = 15 * 60; // seconds before a deadline from which it is shown as near
+
 const zone = document.body.dataset.zone || undefined;
 const full = new Intl.DateTimeFormat("en-GB", { timeZone: zone, dateStyle: "full", timeStyle: "long" });
 const utc = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", timeStyle: "medium" });
@@ -27,8 +29,11 @@ function text(element, now) {
   switch (element.dataset.time) {
     case "ago":
       return span(Math.max(0, seconds));
+    case "past":
+      return `${span(Math.max(0, seconds))} ago`;
     case "until":
       element.toggleAttribute("data-past", seconds >= 0);
+      element.toggleAttribute("data-soon", seconds < 0 && seconds > -SOON);
       return seconds >= 0 ? `${span(seconds)} ago` : `in ${countdown(-seconds)}`;
     case "clock":
       return day.format(at) === day.format(now) ? hour.format(at) : dated.format(at);

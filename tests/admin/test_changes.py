@@ -10,12 +10,12 @@ from django.contrib.admin.models import LogEntry
 from django.test import Client
 
 from aiops.access import keyring
-from aiops.access.actors import Role
+from aiops.access.actors import Actor, Role
 from aiops.access.models import ApiKey, Membership, Team, User, Workspace
 from aiops.access.services.keys import create_key
 from incidents.models import Incident, Service, Source, TimelineEntry
 from incidents.services.bootstrap import ensure_workspace_defaults
-from tests.factories import NOW, make_incident, make_service, make_user, make_workspace
+from tests.factories import NOW, actor, make_incident, make_service, make_user, make_workspace
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.access.urls")]
 
@@ -50,9 +50,9 @@ class TestApiKeys:
         answer = root.post("/admin/access/apikey/add/", self.new(acme))
         (raw,) = set(re.findall("ak_[0-9a-f]{32}", answer.content.decode()))
         assert "no-store" in answer["Cache-Control"]
-        actor = keyring.find(raw, NOW)
-        assert actor is not None
-        assert actor.roles == ((acme.pk, Role.OPERATOR),)
+        found = keyring.find(raw, NOW)
+        assert found is not None
+        assert found.roles == ((acme.pk, Role.OPERATOR),)
         assert raw not in str(answer.cookies) + str(dict(root.session)) + caplog.text
         assert raw not in str(list(LogEntry.objects.values()))
         key = ApiKey.objects.get()
@@ -216,7 +216,5 @@ class TestIncidents:
         assert incident.title == "before"
 
 
-def _admin(workspace: Workspace) -> object:
-    from tests.factories import actor
-
+def _admin(workspace: Workspace) -> Actor:
     return actor(workspace, Role.ADMIN)

@@ -67,9 +67,9 @@ def _priority(value: int) -> SafeString:
 
 @register.simple_tag
 def when(value: datetime | None, style: str = "ago") -> SafeString | str:
-    """A point in time, absolute in the reader's zone; the browser makes ``ago`` and ``until`` relative and lets them tick.
+    """A point in time, absolute in the reader's zone; the browser makes some relative and lets them tick.
 
-    Styles: ``ago`` (4 min), ``until`` (in 3:20), ``clock`` (18:00, with the day unless it is today), ``stamp`` (15:38:02),
+    Styles: ``ago`` (4 min), ``past`` (4 min ago), ``until`` (in 3:20), ``clock`` (18:00, with the day unless it is today), ``stamp`` (15:38:02),
     ``full`` (20 Nov 2026, 15:38:02 UTC).
     """
     if value is None:
@@ -81,6 +81,7 @@ def when(value: datetime | None, style: str = "ago") -> SafeString | str:
 
 _TEXT = {
     "ago": "%-d %b %H:%M",
+    "past": "%-d %b %H:%M",
     "until": "%-d %b %H:%M",
     "clock": "%-d %b %H:%M",
     "stamp": "%H:%M:%S",

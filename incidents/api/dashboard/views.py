@@ -65,7 +65,7 @@ class Incidents(DashboardView):
         everything = selectors.listing(self.actor)
         found = narrow(DashboardFilters, self.params, everything, self.now)[skip : skip + limit]
         open_count = selectors.total(everything.filter(status=Status.OPEN))
-        return Response({"incidents": shown(found, self.now), "openCount": open_count})
+        return Response({"incidents": shown(list(found), self.now), "openCount": open_count})
 
 
 class OneIncident(IncidentView):

@@ -11,7 +11,7 @@ from incidents.models import Incident
 PREFIX = "aiops.chatcli.io/"
 
 
-def annotations(incident: Incident, now: datetime) -> dict[str, str]:
+def annotations_of(incident: Incident, now: datetime) -> dict[str, str]:
     """Acknowledged, snoozed, suppressed, resolved: by whom and when, as far as it is so at *now*."""
     facts: dict[str, str] = {}
     if incident.acknowledged_at:

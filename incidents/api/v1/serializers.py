@@ -11,7 +11,7 @@ from aiops.api.fields import DurationField, InstantField
 from aiops.api.v1 import API_VERSION, Constant, ListMetadata
 from incidents.api.fields import StateField, WordField
 from incidents.api.v1 import vocab
-from incidents.api.v1.annotations import annotations
+from incidents.api.v1.annotations import annotations_of
 from incidents.choices import Priority
 from incidents.models import Incident
 from incidents.services.incidents import MAX_NOTE
@@ -37,7 +37,7 @@ class AnnotationsField(serializers.DictField):
         super().__init__(source="*", child=serializers.CharField(), **kwargs)
 
     def to_representation(self, value: Incident) -> dict[str, str]:
-        return annotations(value, self.context["now"])
+        return annotations_of(value, self.context["now"])
 
 
 class LabelsField(serializers.DictField):
