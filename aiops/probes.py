@@ -69,8 +69,11 @@ class Probe:
         return Finding(round((time.perf_counter() - began) * 1000, 1), cause)
 
 
-def _ask_database() -> None:
-    """A connection of its own: those of the pool may all be waiting for the database already."""
+def ask_database() -> None:
+    """Raises ``psycopg.Error`` when PostgreSQL does not answer.
+
+    Over a connection of its own: those of the pool may all be waiting for the database already.
+    """
     database = settings.DATABASES["default"]
     options = {name: value for name, value in database["OPTIONS"].items() if name not in OUR_OPTIONS}
     named = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
@@ -90,5 +93,5 @@ def _redis() -> redis.Redis:
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
 
 
-database = Probe("the database", _ask_database)
+database = Probe("the database", ask_database)
 shared_cache = Probe("the cache", _ask_cache)

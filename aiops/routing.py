@@ -1,9 +1,13 @@
-"""Paths of the sockets."""
+"""Paths of the sockets, and the fragments that the console's socket answers with."""
 
 from __future__ import annotations
 
 from django.urls import path
 
+from aiops.console.overview import overview_html
 from incidents.console.consumer import ConsoleConsumer
+from incidents.console.listing import board_html
 
-websocket_urlpatterns = [path("ws/console", ConsoleConsumer.as_asgi())]
+FRAGMENTS = {"board": board_html, "overview": overview_html}
+
+websocket_urlpatterns = [path("ws/console", ConsoleConsumer.as_asgi(fragments=FRAGMENTS))]

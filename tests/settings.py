@@ -27,7 +27,8 @@ def _database_url() -> str:
     return LOCAL
 
 
-DATABASES = {"default": env.postgres(_database_url())}
+SERVER_URL = _database_url()  # what the tests of whole processes make databases of their own on
+DATABASES = {"default": env.postgres(SERVER_URL)}
 # No pool: a test's connections end with it. The rest as in production.
 DATABASES["default"]["OPTIONS"] = {
     **DATABASES["default"]["OPTIONS"],  # type: ignore[dict-item]

@@ -7,7 +7,6 @@ from django.contrib.auth import logout as end_session
 from django.contrib.auth.forms import AuthenticationForm
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
@@ -19,7 +18,6 @@ from aiops.console.theme import COOKIE, MAX_AGE, THEMES
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import RateLimited
 from incidents.console.edge import console_view, is_fragment, way_back
-from incidents.console.fragments import shared
 
 HOME = "console-overview"
 
@@ -75,11 +73,8 @@ def theme(request: HttpRequest) -> HttpResponse:
 def overview(request: HttpRequest) -> HttpResponse:
     """What is open, by severity and service, and what needs someone now."""
     actor, now = request.actor, utcnow()  # type: ignore[attr-defined]
-    if is_fragment(request):
-        return HttpResponse(
-            shared(request, "", lambda: render_to_string("console/_overview.html", overview_context(actor, now)))
-        )
-    return render(request, "console/overview.html", {**overview_context(actor, now), "section": "overview"})
+    template = "console/_overview.html" if is_fragment(request) else "console/overview.html"
+    return render(request, template, {**overview_context(actor, now), "section": "overview"})
 
 
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:

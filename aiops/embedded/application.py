@@ -10,10 +10,11 @@ import socket
 import time
 from collections.abc import Callable, Sequence
 
+import psycopg
 from django.conf import settings
 from django.core import checks
 from django.core.management import call_command
-from django.db import OperationalError, connection, connections
+from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from aiops import process
@@ -27,6 +28,7 @@ from aiops.embedded.serve import serve, url_of
 from aiops.embedded.stopping import Stopping
 from aiops.embedded.workers import Workers
 from aiops.kernel.clock import utcnow
+from aiops.probes import ask_database
 from incidents.services.bootstrap import Installation, ensure_installation
 
 DATABASE_PATIENCE = 30.0  # seconds that a start waits for a PostgreSQL
@@ -45,9 +47,9 @@ def wait_for_database(check: Callable[[], None]) -> None:
     told = False
     while True:
         try:
-            connection.ensure_connection()
+            ask_database()
             return
-        except OperationalError as error:
+        except psycopg.Error as error:
             if time.monotonic() > deadline:
                 raise StartRefused(f"The database does not answer: {str(error).strip()} Check DATABASE_URL.") from None
             if not told:

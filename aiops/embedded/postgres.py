@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 USER = DATABASE = "aiops"
 START_SECONDS = 600  # recovery after a crash may have a lot to replay
 SHARED_MEMORY_SECONDS = 30  # how long what a killed server left behind may take to go away
+POLITE_SECONDS = 5.0  # for the checkpoint of a stop
 LOG_BYTES = 10 * 1024 * 1024
 STILL_IN_USE = re.compile(r"shared memory block .* is still in use|lock file .* already exists")
 
@@ -196,7 +197,11 @@ class Postgres:
         process = self._process
         if process is None or process.poll() is not None:
             return
-        for number, patience in ((signal.SIGINT, max(0.1, seconds - 1)), (signal.SIGQUIT, 0.7), (signal.SIGKILL, 0.3)):
+        for number, patience in (
+            (signal.SIGINT, min(POLITE_SECONDS, max(0.1, seconds - 1))),
+            (signal.SIGQUIT, 0.7),
+            (signal.SIGKILL, 0.3),
+        ):
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(number)
             try:

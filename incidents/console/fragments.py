@@ -1,59 +1,30 @@
-"""Rendered once, shown to many: what twenty open pages ask for at the same moment is worked out by the first of them."""
+"""Rendered once, shown to many: what twenty open pages ask for at the same moment is worked out for the first of them."""
 
 from __future__ import annotations
 
-import threading
-import time
+import asyncio
 from collections import OrderedDict
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable, Hashable
 
-from django.http import HttpRequest
-
-KEPT = 200  # fragments; about 60 kB each
-MAX_AGE = 5.0  # seconds: later, nobody asks for that version any more
-
-
-@dataclass(slots=True)
-class _Slot:
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    made_at: float = 0.0
-    html: str | None = None
+KEPT = 100  # fragments of about 60 kB
 
 
 class Fragments:
-    """A small, bounded memory of rendered fragments. A key names everything that the markup depends on, and a version of it."""
+    """A small, bounded memory of rendered fragments. A key names everything that the markup depends on, and its version."""
 
-    def __init__(self, kept: int = KEPT, max_age: float = MAX_AGE) -> None:
-        self._slots: OrderedDict[Hashable, _Slot] = OrderedDict()
-        self._lock = threading.Lock()
-        self._kept, self._max_age = kept, max_age
+    def __init__(self, kept: int = KEPT) -> None:
+        self._tasks: OrderedDict[Hashable, asyncio.Task[str]] = OrderedDict()
+        self._kept = kept
 
-    def get(self, key: Hashable, make: Callable[[], str]) -> str:
+    async def get(self, key: Hashable, make: Callable[[], Awaitable[str]]) -> str:
         """What was made for *key*, made now if need be; whoever asks meanwhile waits for it instead of making it too."""
-        with self._lock:
-            slot = self._slots.get(key)
-            if slot is None:
-                slot = self._slots[key] = _Slot()
-                if len(self._slots) > self._kept:
-                    self._slots.popitem(last=False)
-        with slot.lock:
-            if slot.html is None or time.monotonic() - slot.made_at > self._max_age:
-                slot.html, slot.made_at = make(), time.monotonic()
-            return slot.html
+        own = (asyncio.get_running_loop(), key)
+        task = self._tasks.get(own)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            task = self._tasks[own] = asyncio.ensure_future(make())
+            if len(self._tasks) > self._kept:
+                self._tasks.popitem(last=False)
+        return await asyncio.shield(task)
 
 
 FRAGMENTS = Fragments()
-
-
-def shared(request: HttpRequest, name: str, make: Callable[[], str]) -> str:
-    """A fragment that is the same for all who see the same workspaces in the same zone.
-
-    The page names the change that it heard of (``Live-Version``), so that what is served is never older than that. A request
-    without one gets a fresh rendering.
-    """
-    version = request.headers.get("Live-Version", "")[:40]
-    if not version:
-        return make()
-    actor, user = request.actor, request.user  # type: ignore[attr-defined]
-    return FRAGMENTS.get((actor.workspace_ids, user.time_zone, request.path, name, version), make)

@@ -7,10 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from django.http import HttpRequest, QueryDict
+from django.http import QueryDict
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils import timezone
 
+from aiops.access.actors import Actor
+from aiops.access.models import User
 from aiops.api.params import readable
 from aiops.kernel.errors import InvalidInput
 from incidents import selectors
@@ -21,6 +26,7 @@ from incidents.console.forms import PRESETS
 from incidents.console.rows import for_rows, rows_of
 from incidents.filters import narrow
 from incidents.models import Service
+from incidents.querysets import IncidentQuerySet
 
 TABS = (("live", "Live"), ("mine", "Mine"), ("snoozed", "Snoozed"), ("suppressed", "Suppressed"), ("ended", "Ended"))
 NARROWING = ("q", "severity", "status", "service", "last", "since", "from", "to", "namespace", "resource", "snoozed")
@@ -71,7 +77,8 @@ class ListQuery:
 class Board:
     """The rows of one page of the list, and its neighbours. The same for everybody who sees the same workspaces."""
 
-    request: HttpRequest
+    actor: Actor
+    user: User
     query: ListQuery
     now: datetime
 
@@ -96,10 +103,16 @@ class Board:
         }
 
     @cached_property
-    def _found(self) -> Any:
-        user, actor = self.request.user, self.request.actor  # type: ignore[attr-defined]
-        filters = partial(ConsoleFilterSet, user_id=user.pk, user_label=actor.label)
-        return narrow(filters, self.query.params, selectors.listing(actor), self.now)  # type: ignore[arg-type]
+    def _found(self) -> IncidentQuerySet:
+        filters = partial(ConsoleFilterSet, user_id=self.user.pk, user_label=self.actor.label)
+        return narrow(filters, self.query.params, selectors.listing(self.actor), self.now)  # type: ignore[arg-type]
+
+
+def board_html(actor: Actor, user: User, query: str, now: datetime) -> str:
+    """The board of the list with this query string, as the page includes it: what a socket is answered."""
+    board = Board(actor, user, ListQuery(QueryDict(query)), now)
+    with timezone.override(ZoneInfo(user.time_zone)):
+        return render_to_string("incidents/_board.html", board.context())
 
 
 _EMPTY = {
@@ -112,14 +125,14 @@ _EMPTY = {
 }
 
 
-def frame_context(request: HttpRequest, query: ListQuery, now: datetime) -> dict[str, Any]:
+def frame_context(actor: Actor, user: User, query: ListQuery, now: datetime) -> dict[str, Any]:
     """What stands around the board: tabs with counts, and the filters as they are set."""
-    figures = selectors.figures(request.actor, now)  # type: ignore[attr-defined]
+    figures = selectors.figures(actor, now)
     counts = {
         "live": figures.live - figures.suppressed,
         "snoozed": figures.snoozed,
         "suppressed": figures.suppressed,
-        "mine": count_mine(request, now),
+        "mine": count_mine(actor, user, now),
     }
     return {
         "figures": figures,
@@ -134,16 +147,15 @@ def frame_context(request: HttpRequest, query: ListQuery, now: datetime) -> dict
         "presets": PRESETS,
         "severities": [(level, level.word in query.params.getlist("severity")) for level in sorted(Severity, reverse=True)],
         "statuses": [(status, status in query.params.getlist("status")) for status in _statuses(query.view)],
-        "services": _services(request, query.params.get("service", "")),
+        "services": _services(actor, query.params.get("service", "")),
         "spans": [(word, label, word == query.params.get("last")) for word, (label, _) in SPANS.items()],
         "sorts": [(sort, sort == query.sort) for sort in paging.SORTS.values()],
         "section": "mine" if query.view == "mine" else "incidents",
     }  # fmt: skip
 
 
-def count_mine(request: HttpRequest, now: datetime) -> int:
+def count_mine(actor: Actor, user: User, now: datetime) -> int:
     """How many are with the person, counted up to 99."""
-    user, actor = request.user, request.actor  # type: ignore[attr-defined]
     filters = ConsoleFilterSet(
         QueryDict("view=mine"), selectors.listing(actor), now=now, user_id=user.pk, user_label=actor.label
     )
@@ -154,8 +166,8 @@ def _statuses(view: str) -> Iterable[Status]:
     return {"ended": ENDED, "all": tuple(Status)}.get(view, LIVE)
 
 
-def _services(request: HttpRequest, chosen: str) -> list[tuple[str, bool]]:
-    services = Service.objects.visible_to(request.actor)  # type: ignore[attr-defined]
+def _services(actor: Actor, chosen: str) -> list[tuple[str, bool]]:
+    services = Service.objects.visible_to(actor)
     names = list(services.order_by("name").values_list("name", flat=True).distinct()[:MAX_SERVICES])
     if chosen and chosen not in names:
         names.insert(0, chosen)

@@ -55,9 +55,7 @@ def next_step(it: Situation, now: datetime, close_after: timedelta) -> NextStep:
     if it.status == Status.ACKNOWLEDGED:
         return NextStep("taken", it.acknowledged_at, "past")
     if it.status == Status.INVESTIGATING:
-        return (
-            NextStep("taken", it.acknowledged_at, "past") if it.acknowledged_at else NextStep("being looked at")
-        )
+        return NextStep("taken", it.acknowledged_at, "past") if it.acknowledged_at else NextStep("being looked at")
     within = RESPONSE[it.priority]
     if not within or it.episode:  # immediate, or it came back
         return NextStep("answer now", tone="now")

@@ -7,7 +7,6 @@ from uuid import UUID
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.template.loader import render_to_string
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
@@ -20,7 +19,6 @@ from incidents.console.actions import IN_BULK, Act, perform
 from incidents.console.detail import alert_context, alert_of, detail_context, payload_of
 from incidents.console.edge import console_view, is_fragment, way_back
 from incidents.console.forms import NewIncidentForm
-from incidents.console.fragments import shared
 from incidents.console.listing import Board, ListQuery, frame_context
 from incidents.models import DeadLetter, Service
 from incidents.services import incidents as services
@@ -31,22 +29,11 @@ MAX_BULK = 200
 @require_GET
 @console_view
 def incident_list(request: HttpRequest) -> HttpResponse:
-    """The list. A fragment request gets what changes on it; one for the board alone, only its rows, made once for all."""
+    """The list; a fragment request gets what changes on it."""
     query, now = ListQuery(request.GET), utcnow()
-    board = Board(request, query, now)
-    if is_fragment(request) and request.headers.get("HX-Target") == "board":
-        return HttpResponse(_board(request, board))
-    context = {**board.context(), **frame_context(request, query, now)}
+    actor, user = request.actor, request.user  # type: ignore[attr-defined]
+    context = {**Board(actor, user, query, now).context(), **frame_context(actor, user, query, now)}  # type: ignore[arg-type]
     return render(request, "incidents/_list.html" if is_fragment(request) else "incidents/list.html", context)
-
-
-def _board(request: HttpRequest, board: Board) -> str:
-    """The rows: of one state of the database (the page names the change that it heard of), rendered once for all who see it."""
-
-    def make() -> str:
-        return render_to_string("incidents/_board.html", board.context())
-
-    return make() if board.query.view == "mine" else shared(request, board.query.canonical, make)
 
 
 @require_GET

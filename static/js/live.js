@@ -1,14 +1,17 @@
-// The socket: hears what changed, shows the figures, and says how old the page is when nothing can be heard.
+// The socket: hears what changed, asks for fragments, shows the figures, and says how old the page is when nothing can be heard.
+//   in: "live:ask" {fragment, query, at, answer}
 //   out: "live:change" {incidents, kinds, count, at}, "live:resync" (something may have been missed)
 
-const PING = 10_000; // ms
-const SILENCE = 15_000; // ms without an answer: the connection is dead, whatever the browser thinks
+const PING = 5_000; // ms
+const SILENCE = 12_000; // ms without an answer: the connection is dead, whatever the browser thinks
 const SIGNED_OUT = 4401;
 
 const fresh = document.getElementById("fresh");
 let socket = null;
 let attempt = 0;
 let seen = 0; // the number of the last message
+let asked = 0; // the number of the last question
+const answers = new Map(); // number of a question → who waits for the answer
 let heardAt = Date.now();
 let goodAt = Date.now(); // until when the page was known to be up to date
 
@@ -45,6 +48,22 @@ function hear(message) {
   seen = message.v;
   if (message.counts) showCounts(message.counts);
   if (message.incidents) tell("change", message);
+  if (message.answer) {
+    answers.get(message.answer)?.(message.html);
+    answers.delete(message.answer);
+  }
+}
+
+document.addEventListener("live:ask", ({ detail: { answer, ...question } }) => {
+  if (socket?.readyState !== WebSocket.OPEN) return answer("");
+  asked += 1;
+  answers.set(asked, answer);
+  socket.send(JSON.stringify({ ask: asked, ...question }));
+});
+
+function forget() {
+  for (const answer of answers.values()) answer("");
+  answers.clear();
 }
 
 function connect() {
@@ -60,6 +79,7 @@ function connect() {
   socket.onmessage = ({ data }) => hear(JSON.parse(data));
   socket.onclose = ({ code }) => {
     if (code === SIGNED_OUT) return location.reload();
+    forget();
     attempt += 1;
     showFreshness();
     setTimeout(connect, Math.min(10_000, 300 * 2 ** Math.min(attempt, 6)) * (0.5 + Math.random() / 2));

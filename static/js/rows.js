@@ -3,6 +3,7 @@
 // wait behind a pill.
 //   in:  "fragments:keyed" {old, fresh, markup, served, from}, "rows:release"   out: "rows:held" {fresh: n}
 
+const GLOWS = 3; // rows that may glow at a time
 let latest = null; // the newest request for a held list
 
 const rowsOf = (fragment) => (fragment.matches("[data-rows]") ? fragment : fragment.querySelector("[data-rows]"));
@@ -11,52 +12,60 @@ const isHeld = (fragment) => {
   return rows.matches(":hover") || rows.contains(document.activeElement) || window.scrollY > 120;
 };
 
-function renew(row, fresh, served) {
+// A change glows for a moment; in a storm that would only make everybody's screen flicker.
+function glow(rows) {
+  if (rows.length > GLOWS) return;
+  for (const row of rows) row.classList.add("is-fresh");
+}
+
+function renew(row, fresh, served, changed) {
   if (served.get(row) === fresh.outerHTML) {
     row.classList.remove("is-gone");
     return row;
   }
   const focused = row.contains(document.activeElement) && document.activeElement.className;
   served.set(fresh, fresh.outerHTML);
-  for (const name of ["is-current"]) fresh.classList.toggle(name, row.classList.contains(name));
+  fresh.classList.toggle("is-current", row.classList.contains("is-current"));
   const box = fresh.querySelector("[type=checkbox]");
   if (box) box.checked = row.querySelector("[type=checkbox]")?.checked ?? false;
-  fresh.classList.add("is-fresh");
   row.replaceWith(fresh);
+  changed.push(fresh);
   if (focused) fresh.getElementsByClassName(focused)[0]?.focus();
   return fresh;
 }
 
 function inPlace({ old, fresh, served }) {
+  const changed = [];
   const wanted = new Map([...rowsOf(fresh).children].map((row) => [row.id, row]));
   for (const row of [...rowsOf(old).children]) {
     const next = wanted.get(row.id);
     wanted.delete(row.id);
-    if (next) renew(row, next.cloneNode(true), served);
+    if (next) renew(row, next.cloneNode(true), served, changed);
     else row.classList.add("is-gone");
   }
+  glow(changed);
   return wanted.size;
 }
 
 function inOrder({ old, fresh, served }) {
   const list = rowsOf(old);
   const present = new Map([...list.children].map((row) => [row.id, row]));
-  const added = [];
+  const changed = [];
   let place = list.firstElementChild;
   for (const wanted of [...rowsOf(fresh).children]) {
     const known = present.get(wanted.id);
     present.delete(wanted.id);
     if (known && known === place) place = place.nextElementSibling;
-    const row = known ? renew(known, wanted, served) : wanted;
+    const row = known ? renew(known, wanted, served, changed) : wanted;
     if (!known) {
       served.set(row, row.outerHTML);
-      row.classList.add("is-fresh");
-      added.push(row);
+      changed.push(row);
     }
     if (row.nextElementSibling !== place || row.parentElement !== list) list.insertBefore(row, place);
   }
   for (const row of present.values()) row.remove();
-  for (const row of added) window.htmx?.process(row);
+  for (const row of changed) window.htmx?.process(row);
+  glow(changed);
   const [pager, next] = [old.querySelector(".pager"), fresh.querySelector(".pager")];
   if (pager && next) pager.replaceWith(next);
   else if (next) old.append(next);

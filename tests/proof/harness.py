@@ -25,12 +25,10 @@ from tests.runtime.installation import Installation
 
 T = TypeVar("T")
 
-OPERATOR_KEY, VIEWER_KEY = "proof-operator-5e0d7c1b", "proof-viewer-90aa4f32"
+ADMIN_KEY, OPERATOR_KEY, VIEWER_KEY = "proof-admin-5e0d7c1b", "proof-operator-771bc02e", "proof-viewer-90aa4f32"
 ADMIN_PASSWORD = "a long way to the top"
-KEYED = {
-    "AIOPS_API_KEYS": f"{OPERATOR_KEY}:operator,{VIEWER_KEY}:viewer",
-    "AIOPS_ADMIN_PASSWORD": ADMIN_PASSWORD,
-}
+SIGN_IN = {"AIOPS_ADMIN_PASSWORD": ADMIN_PASSWORD}
+KEYED = {"AIOPS_API_KEYS": f"{ADMIN_KEY}:admin,{OPERATOR_KEY}:operator,{VIEWER_KEY}:viewer", **SIGN_IN}
 
 
 class Told(Protocol):
@@ -141,6 +139,6 @@ def fresh_database(name: str) -> Iterator[str]:
             connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def caller(installation: Installation, key: str = OPERATOR_KEY) -> httpx.Client:
+def caller(installation: Installation, key: str = ADMIN_KEY) -> httpx.Client:
     """A client of its REST APIs."""
     return httpx.Client(base_url=installation.url, headers={"X-API-Key": key}, timeout=15)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,6 +10,9 @@ from pathlib import Path
 import pytest
 
 from tests.runtime.installation import Installation
+
+
+logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request would bury what failed
 
 
 @pytest.fixture(scope="session")

@@ -25,24 +25,25 @@ def test_stop_takes_postgres_along(number: signal.Signals, running: Installation
 
 def test_stop_while_requests_hang(running: Installation) -> None:
     """One request never sends its body; another waits in a thread for a lock. Later signals change nothing."""
+    blocker = running.database()
+    blocker.execute("BEGIN; LOCK TABLE incidents_incident IN ACCESS EXCLUSIVE MODE")
     stuck_in_database = running.raw_connection()
-    with running.database() as blocker:
-        blocker.execute("BEGIN; LOCK TABLE incidents_incident IN ACCESS EXCLUSIVE MODE")
-        stuck_in_database.sendall(b"GET /incidents HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        wait_for(lambda: blocker.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone())
-        half_sent = running.raw_connection()
-        half_sent.sendall(b"POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
-        time.sleep(0.1)
+    stuck_in_database.sendall(b"GET /incidents HTTP/1.1\r\nHost: localhost\r\n\r\n")
+    wait_for(lambda: blocker.execute("SELECT 1 FROM pg_locks WHERE NOT granted").fetchone())
+    half_sent = running.raw_connection()
+    half_sent.sendall(b"POST /api/events HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{")
+    time.sleep(0.1)
 
-        began = time.monotonic()
-        running.signal(signal.SIGINT)
-        time.sleep(0.3)
-        running.signal(signal.SIGINT)
-        running.signal(signal.SIGTERM)
-        assert running.wait_until_ended() == 0
-        assert 3 < time.monotonic() - began < 10
+    began = time.monotonic()
+    running.signal(signal.SIGINT)
+    time.sleep(0.3)
+    running.signal(signal.SIGINT)
+    running.signal(signal.SIGTERM)
+    assert running.wait_until_ended() == 0
+    assert 3 < time.monotonic() - began < 10
     assert running.postgres_pid() is None
     assert half_sent.recv(1000).startswith(b"HTTP/1.1 503 ")
+    blocker.close()
 
 
 def test_stop_finishes_what_runs(running: Installation) -> None:

@@ -67,10 +67,10 @@ def _priority(value: int) -> SafeString:
 
 @register.simple_tag
 def when(value: datetime | None, style: str = "ago") -> SafeString | str:
-    """A point in time, absolute in the reader's zone; the browser makes some relative and lets them tick.
+    """A point in time, absolute in the reader's zone; the browser makes some of them relative and lets them tick.
 
-    Styles: ``ago`` (4 min), ``past`` (4 min ago), ``until`` (in 3:20), ``clock`` (18:00, with the day unless it is today), ``stamp`` (15:38:02),
-    ``full`` (20 Nov 2026, 15:38:02 UTC).
+    Styles: ``ago`` (4 min), ``past`` (4 min ago), ``until`` (in 3:20), ``clock`` (18:00, with the day unless it is today),
+    ``stamp`` (15:38:02), ``full`` (20 Nov 2026, 15:38:02 UTC).
     """
     if value is None:
         return ""

@@ -47,14 +47,15 @@ def ingest(arrivals: Sequence[Arrival], now: datetime, *, seen_before: bool = Fa
     for wave in batch:
         wave.reserve_numbers()
     with transaction.atomic(), connection.wrap_database_errors, _server_bound_cursor() as cursor:
-        cursor.execute(statements.BY_INDEX, prepare=True)
         if seen_before:
             outcomes = _seen(cursor, arrivals)
             batch = [_Wave(rows) for rows in waves([a for a in arrivals if a.id not in outcomes])]
             for wave in batch:
                 wave.reserve_numbers()
         for wave in batch:
-            wave.apply(cursor)
+            with connection.connection.pipeline():  # begin, setting and first statement travel together
+                cursor.execute(statements.BY_INDEX, prepare=True)
+                wave.apply(cursor)
             wave.record(cursor)
             wave.react(now)
             outcomes.update((outcome.arrival.id, outcome) for outcome in wave.outcomes)

@@ -18,7 +18,7 @@ LIVE = "('open', 'acknowledged', 'investigating')"
 # Retries and replays only: which of these arrivals are stored already?
 SEEN = """
 SELECT a.id, a.result, a.incident_id, i.name, i.status
-FROM jsonb_to_recordset(%s::jsonb) AS t(id uuid, received_at timestamptz)
+FROM json_to_recordset(%s::json) AS t(id uuid, received_at timestamptz)
 JOIN incidents_alert a ON a.id = t.id AND a.received_at = t.received_at
 LEFT JOIN incidents_incident i ON i.id = a.incident_id
 """
@@ -29,7 +29,7 @@ LEFT JOIN incidents_incident i ON i.id = a.incident_id
 # raised the severity (its own timestamp is the only mark that RETURNING can recognise).
 TRIGGER = f"""
 WITH incoming AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset(%s::jsonb) AS r(
+    SELECT * FROM json_to_recordset(%s::json) AS r(
         seq int, workspace_id bigint, dedup_hash uuid, dedup_key text, dedup_strategy text, service_id bigint, source_id bigint,
         title text, description text, severity smallint, priority smallint, source_name text, service_name text, namespace text,
         pod text, deployment text, resource_kind text, resource_name text, signal_type text, labels jsonb, links jsonb,
@@ -81,7 +81,7 @@ RETURNING i.workspace_id, i.dedup_hash, i.id, i.name, i.status, (i.xmax = 0) AS 
 # a trigger that comes late.
 MOVE = f"""
 WITH incoming AS MATERIALIZED (
-    SELECT * FROM jsonb_to_recordset(%s::jsonb) AS r(
+    SELECT * FROM json_to_recordset(%s::json) AS r(
         seq int, workspace_id bigint, dedup_hash uuid, action text, starts text[], to_status text, started_at timestamptz,
         occurred_at timestamptz, at timestamptz, by text)
 ), found AS MATERIALIZED (
@@ -120,7 +120,7 @@ WITH stored AS (
     INSERT INTO incidents_alert (id, received_at, workspace_id, source_id, service_id, incident_id, action, result, dedup_key,
                                  title, severity, started_at, occurred_at, trace, raw)
     SELECT * FROM ROWS FROM (
-        jsonb_to_recordset(%s::jsonb) AS (
+        json_to_recordset(%s::json) AS (
             id uuid, received_at timestamptz, workspace_id bigint, source_id bigint, service_id bigint, incident_id bigint,
             action text, result text, dedup_key text, title text, severity smallint, started_at timestamptz,
             occurred_at timestamptz, trace jsonb),
@@ -129,7 +129,7 @@ WITH stored AS (
 )
 INSERT INTO incidents_timelineentry (incident_id, at, kind, actor_kind, actor_id, actor_label, from_status, to_status, data)
 SELECT incident_id, at, kind, actor_kind, actor_id, actor_label, from_status, to_status, data
-FROM jsonb_to_recordset(%s::jsonb) AS t(
+FROM json_to_recordset(%s::json) AS t(
     incident_id bigint, at timestamptz, kind text, actor_kind text, actor_id text, actor_label text, from_status text,
     to_status text, data jsonb)
 """

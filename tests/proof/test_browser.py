@@ -1,0 +1,208 @@
+"""Chromium before a platform that was just started: what an operator sees, does, and sees others do."""
+
+from __future__ import annotations
+
+import itertools
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Locator, Page, expect
+
+from tests.peers import need
+from tests.proof.browser import SOON, Window, chromium
+from tests.proof.harness import SIGN_IN, embedded
+from tests.runtime.installation import Installation
+
+pytestmark = pytest.mark.proof
+
+NARROW = 400  # pixels
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def laptop(folder: Path) -> Iterator[Installation]:
+    """``make run`` on a laptop: dev mode, so the APIs take requests without a key."""
+    with embedded("laptop", folder / "laptop", **SIGN_IN) as installation:
+        yield installation
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with chromium() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def desks(laptop: Installation, browser: Browser) -> Iterator[tuple[Window, Window]]:
+    """Two windows, each signed in by itself."""
+    both = Window.open(browser, laptop.url), Window.open(browser, laptop.url)
+    for window in both:
+        window.sign_in()
+    yield both
+    for window in both:
+        window.close()
+
+
+@pytest.fixture
+def ann(desks: tuple[Window, Window]) -> Iterator[Window]:
+    """The first window. Nothing may have gone wrong in it during the test."""
+    yield desks[0]
+    assert desks[0].complaints == []
+
+
+@pytest.fixture
+def bob(desks: tuple[Window, Window]) -> Iterator[Window]:
+    """The second window. Nothing may have gone wrong in it during the test."""
+    yield desks[1]
+    assert desks[1].complaints == []
+
+
+def fire(laptop: Installation, title: str = "", **fields: object) -> str:
+    """Raise an incident as a script would; returns its id."""
+    body = {"title": title or f"Queue {next(_numbers)} is stuck", "severity": "critical", **fields}
+    return str(laptop.post("/webhook", json=body).raise_for_status().json()["incident_id"])
+
+
+def row(window: Window, incident: str) -> Locator:
+    """Its row in the list."""
+    return window.page.locator(f"#row-{incident}")
+
+
+def show_list(*windows: Window) -> None:
+    for window in windows:
+        window.page.goto("/console/incidents")
+        window.wait_until_live()
+
+
+def show(incident: str, *windows: Window) -> None:
+    for window in windows:
+        window.page.goto(f"/console/incidents/{incident}")
+        window.wait_until_live()
+
+
+def status_of(place: Page | Locator) -> Locator:
+    return place.locator("[data-status]").first
+
+
+def soon(place: Page | Locator, status: str) -> None:
+    """The status is there within a second."""
+    expect(status_of(place)).to_have_attribute("data-status", status, timeout=SOON)
+
+
+def test_the_command_that_the_start_prints_shows_in_an_open_list_within_a_second(laptop: Installation, ann: Window) -> None:
+    show_list(ann)
+    curl = laptop.said(r"try it:\n\s+(curl .*)").replace("curl ", f"{need('curl')} --fail --silent ", 1)
+    subprocess.run(["/bin/sh", "-c", curl], check=True, stdout=subprocess.DEVNULL)
+    title = ann.page.get_by_role("link", name="CPU usage above 90%")
+    expect(title).to_be_visible(timeout=SOON)
+    title.click()
+    expect(ann.page.get_by_role("heading", level=1)).to_have_text("CPU usage above 90%")
+
+
+def test_an_operator_works_an_incident_through_to_its_end(laptop: Installation, ann: Window) -> None:
+    show_list(ann)
+    incident = fire(laptop, "Checkout fails")
+    row(ann, incident).get_by_role("link").click(timeout=SOON)
+    soon(ann.page, "open")
+    ann.page.get_by_role("button", name="Acknowledge").click()
+    soon(ann.page, "acknowledged")
+    ann.page.get_by_label("Note", exact=True).fill("The payment provider is down")
+    ann.page.get_by_role("button", name="Add").click()
+    expect(ann.page.locator("#timeline")).to_contain_text("The payment provider is down", timeout=SOON)
+    ann.page.locator("[data-action=resolve]").click()
+    soon(ann.page, "resolved")
+
+    told = laptop.get(f"/incidents/{incident}/timeline").json()["events"]
+    assert [(event["event_type"], event["payload"].get("to")) for event in told] == [
+        ("alert_received", None), ("incident_created", None), ("status_changed", "acknowledged"), ("note_added", None),
+        ("status_changed", "resolved"),
+    ]  # fmt: skip
+    assert [event["actor"] for event in told[2:]] == ["admin"] * 3
+
+
+def test_an_acknowledge_in_one_window_shows_in_the_other(laptop: Installation, ann: Window, bob: Window) -> None:
+    incident = fire(laptop)
+    show(incident, ann)
+    show_list(bob)
+    soon(row(bob, incident), "open")
+    ann.page.get_by_role("button", name="Acknowledge").click()
+    soon(row(bob, incident), "acknowledged")
+    soon(ann.page, "acknowledged")
+
+
+def test_an_acknowledge_over_v1_shows_in_both_windows(laptop: Installation, ann: Window, bob: Window) -> None:
+    incident = fire(laptop)
+    show(incident, ann)
+    show_list(bob)
+    laptop.post(f"/api/v1/incidents/{incident}/acknowledge", json={"acknowledgedBy": "carol"}).raise_for_status()
+    soon(ann.page, "acknowledged")
+    soon(row(bob, incident), "acknowledged")
+    expect(ann.page.locator("#timeline")).to_contain_text("carol", timeout=SOON)
+    expect(row(bob, incident)).to_contain_text("carol", timeout=SOON)
+
+
+def test_a_repeat_counts_and_a_recovery_takes_the_row_away(laptop: Installation, ann: Window) -> None:
+    show_list(ann)
+    incident = fire(laptop, dedup_key="db-1/lag")
+    expect(row(ann, incident).locator(".times")).to_contain_text("×1", timeout=SOON)
+    assert fire(laptop, dedup_key="db-1/lag") == incident
+    expect(row(ann, incident).locator(".times")).to_contain_text("×2", timeout=SOON)
+    fire(laptop, dedup_key="db-1/lag", status="resolved")
+    expect(row(ann, incident)).to_be_hidden(timeout=SOON)
+
+
+def test_the_keyboard_is_enough(laptop: Installation, ann: Window) -> None:
+    older, newer = fire(laptop), fire(laptop)
+    show_list(ann)
+    keyboard = ann.page.keyboard
+    keyboard.press("j")
+    keyboard.press("j")
+    expect(row(ann, older)).to_have_class("row is-current")
+    keyboard.press("k")
+    keyboard.press("a")
+    soon(row(ann, newer), "acknowledged")
+    soon(row(ann, older), "open")
+    keyboard.press("/")
+    expect(ann.page.get_by_role("searchbox")).to_be_focused()
+    keyboard.press("a")  # a letter now
+    expect(ann.page.get_by_role("searchbox")).to_have_value("a")
+    soon(row(ann, older), "open")
+
+
+def test_the_pages_work_without_javascript(laptop: Installation, browser: Browser) -> None:
+    incident = fire(laptop, "The mail queue grows")
+    plain = Window.open(browser, laptop.url, javascript=False)
+    plain.sign_in()
+    plain.page.get_by_role("link", name="The mail queue grows").click()
+    soon(plain.page, "open")
+    for action, status in (("acknowledge", "acknowledged"), ("investigate", "investigating"), ("resolve", "resolved")):
+        plain.page.locator(f"[data-action={action}]").first.click()
+        expect(status_of(plain.page)).to_have_attribute("data-status", status)
+    assert laptop.get(f"/incidents/{incident}").json()["incident"]["state"] == "resolved"
+    plain.page.goto("/console/incidents?view=ended&q=mail")
+    expect(row(plain, incident)).to_be_visible()
+    assert plain.complaints == []
+    plain.close()
+
+
+def test_nothing_scrolls_sideways_at_400_pixels(laptop: Installation, browser: Browser, ann: Window) -> None:
+    endless = "service-with-a-name-that-nobody-thought-about-" * 4
+    incident = fire(
+        laptop, f"OOMKilled {endless}", description=endless, service=endless, namespace=endless[:60],
+        labels={"image": f"registry.example.org/{endless}@sha256:{'0123456789abcdef' * 4}"},
+    )  # fmt: skip
+    phone = Window.open(browser, laptop.url, width=NARROW, like=ann)
+    phone.page.goto("/console/incidents")
+    expect(row(phone, incident)).to_be_visible()
+    assert phone.sideways <= 0
+    show(incident, phone)
+    assert phone.sideways <= 0
+    phone.page.locator("details.alert summary").first.click()
+    expect(phone.page.locator(".payload")).to_be_visible()
+    assert phone.sideways <= 0
+    phone.page.goto("/console")
+    assert phone.sideways <= 0
+    assert phone.complaints == []
+    phone.close()
