@@ -18,7 +18,7 @@ from incidents.choices import LIVE, Severity
 log = logging.getLogger(__name__)
 
 PAUSE = 0.05  # seconds between two readings, at least
-SHARE = 10  # … and this many times as long as a reading takes, so that counting never eats what ingest needs
+SHARE = 5  # … and this many times as long as a reading takes, so that counting never eats what ingest needs
 
 Counts = dict[str, int]
 Teller = Callable[[Counts], Awaitable[None]]

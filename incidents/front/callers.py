@@ -29,7 +29,7 @@ def refresh(inbound: Inbound, now: datetime) -> None:
     """Read what is known again; make the workspace that a key for all of them names first. Blocks: off the event loop."""
     keyring.refresh_after_miss()
     directory.refresh_after_miss()
-    slug, name = inbound.headers.get("x-workspace-id", ""), inbound.headers.get("x-workspace-name", "")
+    slug, name = _named_workspace(inbound)
     if slug or name:
         actor = identify(inbound, now)
         choose_workspace(actor=actor, now=now, slug=slug, name=name, may_create=True)
@@ -73,7 +73,7 @@ def identify(inbound: Inbound, now: datetime) -> Actor:
 def workspace_of(actor: Actor, inbound: Inbound) -> int:
     """The workspace the caller names in a header, else its only one, else the primary one."""
     known = directory.current()
-    slug, name = inbound.headers.get("x-workspace-id", "").strip(), inbound.headers.get("x-workspace-name", "").strip()
+    slug, name = _named_workspace(inbound)
     if slug or name:
         workspace = known.workspaces_by_slug.get(slug) if slug else known.workspaces_by_name.get(name.lower())
         if workspace is None:
@@ -87,6 +87,11 @@ def workspace_of(actor: Actor, inbound: Inbound) -> int:
     if not actor.may(Role.OPERATOR, workspace):
         raise NotPermitted(f"This key may not send signals to the workspace {slug or name or workspace!r}.")
     return workspace
+
+
+def _named_workspace(inbound: Inbound) -> tuple[str, str]:
+    headers = inbound.headers
+    return credentials.text(headers.get("x-workspace-id", "")), credentials.text(headers.get("x-workspace-name", ""))
 
 
 def default_source(workspace_id: int, kind: SourceKind) -> KnownSource:

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.proof.harness import KEYED, embedded, on_stage
+from tests.proof.production import Production, production
 from tests.runtime.installation import Installation
 
 TAIL = 6000  # characters of each program's output that a failure shows
@@ -37,3 +38,10 @@ def platform(folder: Path) -> Iterator[Installation]:
     """``python -m aiops run`` as one would run it for others: with API keys."""
     with embedded("platform", folder / "platform", **KEYED) as installation:
         yield installation
+
+
+@pytest.fixture(scope="package")
+def site(folder: Path) -> Iterator[Production]:
+    """Production mode: two web, two workers, one beat."""
+    with production(folder / "site") as started:
+        yield started

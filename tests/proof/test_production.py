@@ -1,0 +1,141 @@
+"""Production mode: what happens on one web process shows on the other, timers run, limits are shared, and Redis may go away."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from typing import Any
+
+import httpx
+import pytest
+from websockets.sync.client import ClientConnection, connect
+
+from tests.proof.harness import OPERATOR_KEY, VIEWER_KEY, caller, eventually
+from tests.proof.production import Production, session_cookie
+from tests.runtime.installation import Installation
+
+pytestmark = pytest.mark.proof
+
+VIEWER_LIMIT = 100  # requests in a minute of the clock
+
+
+@pytest.fixture
+def webs(site: Production) -> Iterator[tuple[httpx.Client, httpx.Client]]:
+    """An operator's scripts, one before each web process."""
+    with caller(site.web[0], OPERATOR_KEY) as one, caller(site.web[1], OPERATOR_KEY) as two:
+        yield one, two
+
+
+class Page:
+    """What an open page of the console hears over its socket."""
+
+    def __init__(self, web: Installation) -> None:
+        self._url = web.url.replace("http://", "ws://") + "/ws/console"
+        self._cookie = session_cookie(web)
+        self._socket: ClientConnection | None = None
+
+    def __enter__(self) -> Page:
+        self._connect()
+        return self
+
+    def __exit__(self, *why: object) -> None:
+        if self._socket is not None:
+            self._socket.close()
+
+    def _connect(self) -> ClientConnection:
+        self._socket = connect(self._url, additional_headers={"Cookie": self._cookie}, open_timeout=10)
+        return self._socket
+
+    def hear(self, incident: str, seconds: float) -> dict[str, Any]:
+        """The next message about the incident; what comes before it is passed over."""
+        assert self._socket is not None
+        deadline = time.monotonic() + seconds
+        while True:
+            message = json.loads(self._socket.recv(timeout=max(0.0, deadline - time.monotonic())))
+            if incident in message.get("incidents", ()):
+                return dict(message)
+
+
+@pytest.fixture
+def page(site: Production) -> Iterator[Page]:
+    """A page that the first web process serves."""
+    with Page(site.web[0]) as opened:
+        yield opened
+
+
+def fire(web: httpx.Client, title: str) -> str:
+    answer = web.post("/webhook", json={"title": title, "severity": "high"})
+    return str(answer.raise_for_status().json()["incident_id"])
+
+
+def timeline(web: httpx.Client, incident: str, kind: str) -> list[dict[str, Any]]:
+    events = web.get(f"/incidents/{incident}/timeline").raise_for_status().json()["events"]
+    return [event for event in events if event["event_type"] == kind]
+
+
+def test_a_page_of_one_web_sees_what_is_done_on_the_other(webs: tuple[httpx.Client, httpx.Client], page: Page) -> None:
+    one, two = webs
+    incident = fire(one, "The cache is cold")
+    page.hear(incident, seconds=1)
+    acknowledged = two.post(f"/api/v1/incidents/{incident}/acknowledge", json={"acknowledgedBy": "dora"})
+    assert acknowledged.raise_for_status().json()["status"]["acknowledgedBy"] == "dora"
+    page.hear(incident, seconds=1)
+    assert one.get(f"/incidents/{incident}").json()["incident"]["state"] == "acknowledged"
+
+
+def test_a_snoozed_incident_wakes_at_its_time(webs: tuple[httpx.Client, httpx.Client], page: Page) -> None:
+    incident = fire(webs[0], "The backup is late")
+    snoozed = webs[1].post(f"/api/v1/incidents/{incident}/snooze", json={"duration": "1s"}).raise_for_status().json()
+    until = datetime.fromisoformat(snoozed["status"]["snoozeUntil"])
+    woken = eventually("it wakes", lambda: timeline(webs[0], incident, "unsnoozed"), 10, pause=0.1)
+    assert [entry["actor"] for entry in woken] == ["system"]
+    assert until <= datetime.fromisoformat(woken[0]["created_at"])
+    while "timer" not in page.hear(incident, seconds=2)["kinds"]:
+        pass
+
+
+def test_both_webs_count_one_limit(site: Production) -> None:
+    with caller(site.web[0], VIEWER_KEY) as one, caller(site.web[1], VIEWER_KEY) as two:
+        for _ in range(3):  # until all of it falls into one minute of the clock
+            answers = [web.get("/api/v1/incidents?pageSize=1") for _ in range(VIEWER_LIMIT // 2 + 5) for web in (one, two)]
+            if len({answer.headers["X-RateLimit-Reset"] for answer in answers}) == 1:
+                break
+    assert {answer.headers["X-RateLimit-Limit"] for answer in answers} == {str(VIEWER_LIMIT)}
+    remaining = [int(answer.headers["X-RateLimit-Remaining"]) for answer in answers]
+    assert remaining == [*range(VIEWER_LIMIT - 1, -1, -1), *[0] * 10]
+    assert [answer.status_code for answer in answers] == [200] * VIEWER_LIMIT + [429] * 10
+    assert all(0 < int(answer.headers["Retry-After"]) <= 60 for answer in answers[VIEWER_LIMIT:])
+
+
+def test_ingest_does_not_wait_for_a_redis_that_is_away(
+    site: Production, webs: tuple[httpx.Client, httpx.Client], page: Page
+) -> None:
+    page.hear(fire(webs[1], "Before"), seconds=1)
+    site.redis.stop()
+    with ExitStack() as stack:
+        stack.callback(site.redis.start)
+        taken: list[float] = []
+        began = time.monotonic()
+        while time.monotonic() - began < 3:
+            for web in webs:
+                sent = time.monotonic()
+                fire(web, f"While Redis is away {len(taken)}")
+                taken.append(time.monotonic() - sent)
+        assert max(taken) < 1
+        assert len(taken) > 20
+    # Back: the page that was open all the time hears again, timers run again, limits count again.
+    eventually("the page hears again", lambda: heard(page, fire(webs[1], "After")), 20, pause=0)
+    incident = fire(webs[0], "Snoozed after")
+    webs[1].post(f"/api/v1/incidents/{incident}/snooze", json={"duration": "1s"}).raise_for_status()
+    eventually("it wakes", lambda: timeline(webs[0], incident, "unsnoozed"), 20, pause=0.2)
+
+
+def heard(page: Page, incident: str) -> bool:
+    try:
+        page.hear(incident, seconds=0.5)
+    except TimeoutError:
+        return False
+    return True
