@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+import logging
 import os
 
 from celery import Celery
 
 QUEUES = ("paging", "long")  # each with its own threads, so that long work never delays a page
+
+
+class OneLine(logging.Filter):
+    """A ring that did not get through is told in a line: the next one comes in seconds, and a broker may be away for long."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        if record.msg.startswith("Message Error") and isinstance(record.args, tuple):
+            record.msg, record.args, record.exc_info = "%s", record.args[:1], None
+        return True
+
+
+logging.getLogger("celery.beat").addFilter(OneLine())
 
 
 def make_app(name: str, *, current: bool = True) -> Celery:

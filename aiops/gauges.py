@@ -17,7 +17,7 @@ from aiops.access.actors import SYSTEM
 from aiops.celery import QUEUES, app
 from aiops.kernel.clock import utcnow
 from aiops.kernel.metrics import REGISTRY
-from incidents.selectors import figures
+from incidents.counting import figures
 from incidents.tasks import SWEEP_MARK
 
 

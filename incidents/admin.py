@@ -18,7 +18,7 @@ from aiops.access.actors import Role
 from aiops.access.scoped import ReadOnlyAdmin, ScopedAdmin, ScopedFilter, actor_of, become
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError
-from incidents import selectors
+from incidents import counting
 from incidents.choices import Priority, SourceKind
 from incidents.models import DeadLetter, Incident, Service, Source, TimelineEntry
 from incidents.services import catalogue, incidents
@@ -32,7 +32,7 @@ class BoundedPaginator(Paginator):
 
     @cached_property
     def count(self) -> int:
-        return selectors.total(self.object_list)  # type: ignore[arg-type]
+        return counting.total(self.object_list)  # type: ignore[arg-type]
 
 
 class VisibleAdmin(ScopedAdmin):

@@ -9,7 +9,7 @@ from django.core.cache import cache
 
 from aiops.access import keyring
 from aiops.access.models import Workspace
-from incidents import selectors
+from incidents import counting
 from incidents.models import Service, Source
 from incidents.services import directory
 from incidents.services.bootstrap import ensure_workspace_defaults
@@ -22,7 +22,7 @@ def _nothing_remembered() -> Iterator[None]:
     cache.clear()
     keyring.forget()
     directory.forget()
-    selectors.forget_figures()
+    counting.forget()
     yield
 
 

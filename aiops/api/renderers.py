@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 import orjson
-from rest_framework.negotiation import BaseContentNegotiation
 from rest_framework.renderers import BaseRenderer
-from rest_framework.request import Request
 
 
 class JSONRenderer(BaseRenderer):
@@ -23,15 +21,3 @@ class JSONRenderer(BaseRenderer):
     ) -> bytes:
         """No data is an empty body."""
         return b"" if data is None else orjson.dumps(data, default=str, option=orjson.OPT_UTC_Z)
-
-
-class AlwaysFirst(BaseContentNegotiation):
-    """One representation, whatever ``Accept`` says: a browser or a bare client gets JSON, not 406."""
-
-    def select_parser(self, request: Request, parsers: list[Any]) -> Any:
-        return parsers[0] if parsers else None
-
-    def select_renderer(
-        self, request: Request, renderers: list[BaseRenderer], format_suffix: str | None = None
-    ) -> tuple[BaseRenderer, str]:
-        return renderers[0], renderers[0].media_type

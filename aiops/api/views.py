@@ -19,7 +19,7 @@ from aiops.access.devmode import DEV_ACTOR
 from aiops.api.errors import InternalError, as_domain_error
 from aiops.api.params import readable
 from aiops.api.payload import read_object
-from aiops.api.renderers import AlwaysFirst, JSONRenderer
+from aiops.api.renderers import JSONRenderer
 from aiops.api.schema import DialectSchema
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError, NotFound, NotPermitted
@@ -44,7 +44,6 @@ class DialectView(APIView):
     schema = DialectSchema()
     renderer_classes = (JSONRenderer,)
     parser_classes = ()  # bodies are read by payload.read_object, whatever their content type says
-    content_negotiation_class = AlwaysFirst
     permission_classes = ()  # who may see is the querysets' business, who may do the services'
     throttle_classes = ()
     metadata_class = None
@@ -59,6 +58,7 @@ class DialectView(APIView):
         raise NotImplementedError
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        # In place of the framework's: no negotiation (there is one representation, whatever Accept says) and no versions.
         self.now = utcnow()
         try:
             self.perform_authentication(request)

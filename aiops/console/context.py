@@ -16,7 +16,7 @@ from aiops.access.models import User, Workspace
 from aiops.access.people import ANONYMOUS
 from aiops.console.theme import theme_of
 from aiops.kernel.clock import utcnow
-from incidents import selectors
+from incidents import counting
 
 # One behaviour each, in order: live updates remember what the server sent before the clock rewrites times.
 SCRIPTS = tuple(
@@ -46,7 +46,7 @@ class Shell:
     @cached_property
     def user(self) -> User | None:
         user = getattr(self._request, "user", None)
-        return user if isinstance(user, User) or getattr(user, "is_authenticated", False) else None
+        return user if isinstance(user, User) else None
 
     @property
     def actor(self) -> Actor:
@@ -75,8 +75,8 @@ class Shell:
         return list((rows if ids is None else rows.filter(pk__in=ids)).values_list("name", flat=True)[:3])
 
     @cached_property
-    def figures(self) -> selectors.Figures:
-        return selectors.figures(self.actor, self.now)
+    def figures(self) -> counting.Figures:
+        return counting.figures(self.actor, self.now)
 
     @property
     def version(self) -> str:

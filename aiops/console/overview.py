@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from aiops.access.actors import Actor
 from aiops.access.models import User
-from incidents import selectors
+from incidents import counting, selectors
 from incidents.console.rows import for_rows, rows_of
 from incidents.models import Incident
 
@@ -38,7 +38,7 @@ class Hour:
 
 def overview_context(actor: Actor, now: datetime) -> dict[str, Any]:
     """What ``_overview.html`` shows; the same for all who see the same workspaces."""
-    figures = selectors.figures(actor, now)
+    figures = counting.figures(actor, now)
     listing = for_rows(selectors.listing(actor))
     waiting = listing.needing_someone(now).order_by("-severity", "pk")[:WAITING]
     ended = listing.ended().order_by("-pk")[:ENDED]

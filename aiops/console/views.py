@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from django.contrib.auth import login as start_session
 from django.contrib.auth import logout as end_session
-from django.contrib.auth.forms import AuthenticationForm
+from django.core.exceptions import NON_FIELD_ERRORS
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
-from aiops.access import loginguard
+from aiops.access.forms import GuardedAuthenticationForm
 from aiops.console.overview import overview_context
 from aiops.console.theme import COOKIE, MAX_AGE, THEMES
 from aiops.kernel.clock import utcnow
-from aiops.kernel.errors import RateLimited
 from incidents.console.edge import console_view, is_fragment, way_back
 
 HOME = "console-overview"
@@ -30,23 +29,13 @@ def login(request: HttpRequest) -> HttpResponse:
     next_page = request.POST.get("next") or request.GET.get("next") or ""
     if not url_has_allowed_host_and_scheme(next_page, {request.get_host()}, require_https=request.is_secure()):
         next_page = ""
-    form = AuthenticationForm(request)
-    status = 200
+    form, status = GuardedAuthenticationForm(request), 200
     if request.method == "POST":
-        now, address, name = utcnow(), loginguard.address_of(request), request.POST.get("username", "")
-        form = AuthenticationForm(request, data=request.POST)
-        try:
-            loginguard.attempt(name, address, now)
-        except RateLimited as error:
-            form = AuthenticationForm(request, initial={"username": name})
-            context = {"form": form, "next": next_page, "refusal": error.message}
-            headers = {"Retry-After": str(error.data["retry_after"])}
-            return render(request, "console/login.html", context, status=429, headers=headers)  # type: ignore[call-arg]
+        form = GuardedAuthenticationForm(request, data=request.POST)
         if form.is_valid():
-            loginguard.succeeded(name, address, now)
             start_session(request, form.get_user())
             return redirect(next_page or HOME)
-        status = 422
+        status = 429 if form.has_error(NON_FIELD_ERRORS, "rate_limited") else 422
     elif request.user.is_authenticated:
         return redirect(next_page or HOME)
     return render(request, "console/login.html", {"form": form, "next": next_page}, status=status)
@@ -68,7 +57,7 @@ def theme(request: HttpRequest) -> HttpResponse:
     return response
 
 
-@require_GET
+@require_safe
 @console_view
 def overview(request: HttpRequest) -> HttpResponse:
     """What is open, by severity and service, and what needs someone now."""

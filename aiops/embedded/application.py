@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import socket
 import time
+import warnings
 from collections.abc import Callable, Sequence
 
 import psycopg
+from celery.exceptions import CPendingDeprecationWarning
 from django.conf import settings
 from django.core import checks
 from django.core.management import call_command
@@ -124,10 +126,18 @@ def run_worker(queues: Sequence[str], concurrency: int) -> int:
     _need_redis()
     _leave_no_connection()
     name = f"{'-'.join(queues)}-{os.getpid()}@%h"
-    arguments = ["worker", f"--queues={','.join(queues)}", f"--concurrency={concurrency}", f"--hostname={name}"]
+    arguments = [
+        "--quiet",
+        "worker",
+        f"--queues={','.join(queues)}",
+        f"--concurrency={concurrency}",
+        f"--hostname={name}",
+    ]
     arguments += ["--loglevel=WARNING", "--without-gossip", "--without-mingle"]
     progress(f"worker for {' and '.join(queues)}, {concurrency} processes")
-    celery_app.worker_main(arguments)
+    # On a lost connection Celery asks for a decision that we have taken: running tasks go on, since intent is a row.
+    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
+    celery_app.start(arguments)
     return 0
 
 
@@ -136,7 +146,7 @@ def run_beat() -> int:
     _need_redis()
     _leave_no_connection()
     progress("beat")
-    celery_app.start(["beat", "--loglevel=WARNING", "--pidfile="])
+    celery_app.start(["--quiet", "beat", "--loglevel=WARNING", "--pidfile="])
     return 0
 
 

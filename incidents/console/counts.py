@@ -12,7 +12,7 @@ from django.db import Error as DatabaseFailure
 
 from aiops.access.actors import Actor
 from aiops.kernel.clock import utcnow
-from incidents import selectors
+from incidents import counting
 from incidents.choices import LIVE, Severity
 
 log = logging.getLogger(__name__)
@@ -26,7 +26,7 @@ Teller = Callable[[Counts], Awaitable[None]]
 
 def read_counts(actor: Actor) -> Counts:
     """The figures that pages show, by their ``data-count``. One query."""
-    figures = selectors.figures(actor, utcnow(), max_age=0)
+    figures = counting.figures(actor, utcnow(), max_age=0)
     counts = {
         "live": figures.live - figures.suppressed,
         "need_someone": figures.need_someone,

@@ -18,7 +18,7 @@ from aiops.access.actors import Actor
 from aiops.access.models import User
 from aiops.api.params import readable
 from aiops.kernel.errors import InvalidInput
-from incidents import selectors
+from incidents import counting, selectors
 from incidents.choices import ENDED, LIVE, Severity, Status
 from incidents.console import paging
 from incidents.console.filters import SPANS, ConsoleFilterSet
@@ -29,6 +29,7 @@ from incidents.models import Service
 from incidents.querysets import IncidentQuerySet
 
 TABS = (("live", "Live"), ("mine", "Mine"), ("snoozed", "Snoozed"), ("suppressed", "Suppressed"), ("ended", "Ended"))
+HEADINGS = {"mine": "Mine", "waiting": "Need someone", "all": "All incidents"}
 NARROWING = ("q", "severity", "status", "service", "last", "since", "from", "to", "namespace", "resource", "snoozed")
 CURSORS = ("after", "before")
 MAX_SERVICES = 500  # in the picker; a name can always be typed into the URL
@@ -127,7 +128,7 @@ _EMPTY = {
 
 def frame_context(actor: Actor, user: User, query: ListQuery, now: datetime) -> dict[str, Any]:
     """What stands around the board: tabs with counts, and the filters as they are set."""
-    figures = selectors.figures(actor, now)
+    figures = counting.figures(actor, now)
     counts = {
         "live": figures.live - figures.suppressed,
         "snoozed": figures.snoozed,
@@ -136,6 +137,7 @@ def frame_context(actor: Actor, user: User, query: ListQuery, now: datetime) -> 
     }
     return {
         "figures": figures,
+        "heading": HEADINGS.get(query.view, "Incidents"),
         "live": counts["live"],
         "tabs": [
             {"word": word, "label": label, "count": counts.get(word), "url": query.url("status", view=word),

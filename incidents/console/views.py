@@ -8,7 +8,7 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from aiops.access.actors import Role
 from aiops.kernel.clock import utcnow
@@ -26,7 +26,7 @@ from incidents.services import incidents as services
 MAX_BULK = 200
 
 
-@require_GET
+@require_safe
 @console_view
 def incident_list(request: HttpRequest) -> HttpResponse:
     """The list; a fragment request gets what changes on it."""
@@ -36,7 +36,7 @@ def incident_list(request: HttpRequest) -> HttpResponse:
     return render(request, "incidents/_list.html" if is_fragment(request) else "incidents/list.html", context)
 
 
-@require_GET
+@require_safe
 @console_view
 def incident_page(request: HttpRequest, reference: str) -> HttpResponse:
     """One incident, by id or name."""
@@ -116,7 +116,7 @@ def new_incident(request: HttpRequest) -> HttpResponse:
     return render(request, "incidents/new.html", {"form": form, "section": "incidents"}, status=status)
 
 
-@require_GET
+@require_safe
 @console_view
 def alert_page(request: HttpRequest, reference: str, alert_id: UUID) -> HttpResponse:
     """One alert: its raw payload, and why it did what it did."""
@@ -125,7 +125,7 @@ def alert_page(request: HttpRequest, reference: str, alert_id: UUID) -> HttpResp
     return render(request, "incidents/_alert.html" if is_fragment(request) else "incidents/alert.html", context)
 
 
-@require_GET
+@require_safe
 @console_view
 def dead_letters(request: HttpRequest) -> HttpResponse:
     """The latest bodies that could not be understood, with the reason. Operators only: a body may hold anything."""

@@ -1,4 +1,10 @@
-// Forms that htmx sends: nothing blank in the URL, the answer's fragments put in place, what was sent cleared.
+// Forms that htmx sends: nothing blank in the URL, the answer's fragments put in place, what was sent cleared, and a word when
+// there was no proper answer.
+
+function say(text) {
+  const line = Object.assign(document.createElement("p"), { className: "message error", textContent: text });
+  document.getElementById("messages")?.replaceChildren(line);
+}
 
 document.addEventListener("htmx:configRequest", ({ target, detail }) => {
   if (!target.matches("[data-filters]")) return;
@@ -12,13 +18,19 @@ document.addEventListener("htmx:configRequest", ({ target, detail }) => {
 document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
   const { xhr, successful } = detail;
   if (target.closest("details.menu") && successful) target.closest("details.menu").open = false;
-  if (target.matches("[hx-swap=none]") && xhr.responseText) {
+  if (!successful && !xhr.responseText.includes("data-fragment")) {
+    say(xhr.status ? `That did not work (${xhr.status}). Reload the page and try again.` : "The server can't be reached.");
+  } else if (xhr.responseText.includes("data-fragment")) {
     document.dispatchEvent(new CustomEvent("fragments:arrived", { detail: { html: xhr.responseText, from: target } }));
   }
   if (successful && target.matches("[data-reset]")) target.reset();
 });
 
 document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && event.target.matches("details.menu input")) {
+    event.preventDefault(); // the form may have other buttons; what counts here is the menu's own
+    event.target.closest("form.pop, .pop").querySelector("button[type=submit]")?.click();
+  }
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && event.target.matches("[data-send-on-ctrl-enter]")) {
     event.target.form.requestSubmit();
   }

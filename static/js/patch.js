@@ -4,10 +4,11 @@
 //   out: "fragments:patched"
 
 const served = new WeakMap(); // element → its markup as the server sent it, before anybody touched it
+const markupOf = (element) => element.outerHTML.replace(/<input[^>]*csrfmiddlewaretoken[^>]*>/g, ""); // that one always differs
 const waiting = new Map(); // id → the newest markup of a fragment that is held
 
 const remember = (root) => {
-  for (const element of root.querySelectorAll("[data-fragment], [data-row]")) served.set(element, element.outerHTML);
+  for (const element of root.querySelectorAll("[data-fragment], [data-row]")) served.set(element, markupOf(element));
 };
 
 const isHeld = (fragment) => {
@@ -24,10 +25,10 @@ const swap = (old, fresh) => {
 
 function patchFragment(fresh, from) {
   const old = document.getElementById(fresh.id);
-  const markup = fresh.outerHTML;
+  const markup = markupOf(fresh);
   if (!old || served.get(old) === markup) return;
   if (isHeld(old) && !(from && old.contains(from))) {
-    waiting.set(fresh.id, markup);
+    waiting.set(fresh.id, fresh.outerHTML);
     return;
   }
   waiting.delete(fresh.id);

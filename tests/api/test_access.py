@@ -104,6 +104,14 @@ def test_viewers_write_nothing(call: Any, dialect: str, incident: Incident) -> N
     assert TimelineEntry.objects.count() == before
 
 
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_a_viewer_s_write_is_refused_before_it_is_read(call: Any, dialect: str, incident: Incident) -> None:
+    """So that it learns nothing from trying."""
+    caller = call(dialect, Role.VIEWER)
+    for method, path, _ in writes(dialect, "inc-0fffffff"):
+        assert caller.send(method, path, b"{").status == 403
+
+
 def test_a_role_counts_where_it_is_held(workspace: Workspace, incident: Incident) -> None:
     """Operator in one workspace, viewer in another: what is refused is told by the service."""
     user = make_user("", make_workspace(), Role.OPERATOR)

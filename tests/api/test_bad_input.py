@@ -171,7 +171,7 @@ FIELDS = st.sampled_from(
 
 
 @pytest.mark.django_db
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     body=st.dictionaries(FIELDS, JSON, max_size=4), verb=st.sampled_from(["acknowledge", "snooze", "resolve", "notes"])
 )

@@ -15,7 +15,6 @@ from websockets.sync.client import ClientConnection, connect
 
 from tests.proof.harness import OPERATOR_KEY, VIEWER_KEY, caller, eventually
 from tests.proof.production import Production, session_cookie
-from tests.runtime.installation import Installation
 
 pytestmark = pytest.mark.proof
 
@@ -30,40 +29,39 @@ def webs(site: Production) -> Iterator[tuple[httpx.Client, httpx.Client]]:
 
 
 class Page:
-    """What an open page of the console hears over its socket."""
+    """An open page of the console: what it hears over its socket."""
 
-    def __init__(self, web: Installation) -> None:
-        self._url = web.url.replace("http://", "ws://") + "/ws/console"
-        self._cookie = session_cookie(web)
-        self._socket: ClientConnection | None = None
-
-    def __enter__(self) -> Page:
-        self._connect()
-        return self
-
-    def __exit__(self, *why: object) -> None:
-        if self._socket is not None:
-            self._socket.close()
-
-    def _connect(self) -> ClientConnection:
-        self._socket = connect(self._url, additional_headers={"Cookie": self._cookie}, open_timeout=10)
-        return self._socket
+    def __init__(self, socket: ClientConnection) -> None:
+        self._socket = socket
 
     def hear(self, incident: str, seconds: float) -> dict[str, Any]:
-        """The next message about the incident; what comes before it is passed over."""
-        assert self._socket is not None
+        """The next message about the incident; what comes before it is passed over. Raises ``TimeoutError``."""
         deadline = time.monotonic() + seconds
         while True:
             message = json.loads(self._socket.recv(timeout=max(0.0, deadline - time.monotonic())))
             if incident in message.get("incidents", ()):
                 return dict(message)
 
+    def hears(self, incident: str, seconds: float) -> bool:
+        try:
+            self.hear(incident, seconds)
+        except TimeoutError:
+            return False
+        return True
+
+
+@pytest.fixture(scope="module")
+def cookie(site: Production) -> str:
+    """Somebody signed in on the second web process; the session holds on both."""
+    return session_cookie(site.web[1])
+
 
 @pytest.fixture
-def page(site: Production) -> Iterator[Page]:
+def page(site: Production, cookie: str) -> Iterator[Page]:
     """A page that the first web process serves."""
-    with Page(site.web[0]) as opened:
-        yield opened
+    address = site.web[0].url.replace("http://", "ws://") + "/ws/console"
+    with connect(address, additional_headers={"Cookie": cookie}, open_timeout=10) as socket:
+        yield Page(socket)
 
 
 def fire(web: httpx.Client, title: str) -> str:
@@ -127,15 +125,7 @@ def test_ingest_does_not_wait_for_a_redis_that_is_away(
         assert max(taken) < 1
         assert len(taken) > 20
     # Back: the page that was open all the time hears again, timers run again, limits count again.
-    eventually("the page hears again", lambda: heard(page, fire(webs[1], "After")), 20, pause=0)
+    eventually("the page hears again", lambda: page.hears(fire(webs[1], "After"), 0.5), 20, pause=0)
     incident = fire(webs[0], "Snoozed after")
     webs[1].post(f"/api/v1/incidents/{incident}/snooze", json={"duration": "1s"}).raise_for_status()
     eventually("it wakes", lambda: timeline(webs[0], incident, "unsnoozed"), 20, pause=0.2)
-
-
-def heard(page: Page, incident: str) -> bool:
-    try:
-        page.hear(incident, seconds=0.5)
-    except TimeoutError:
-        return False
-    return True

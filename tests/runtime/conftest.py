@@ -11,7 +11,6 @@ import pytest
 
 from tests.runtime.installation import Installation
 
-
 logging.getLogger("httpx").setLevel(logging.WARNING)  # a line per request would bury what failed
 
 

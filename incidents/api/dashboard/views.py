@@ -16,7 +16,7 @@ from aiops.api.params import whole_number
 from aiops.api.schema import query
 from aiops.api.views import NothingHere
 from aiops.kernel.errors import InvalidInput, NotFound
-from incidents import selectors
+from incidents import counting, selectors
 from incidents.api.dashboard import vocab
 from incidents.api.dashboard.serializers import (
     IncidentListOut,
@@ -64,7 +64,7 @@ class Incidents(DashboardView):
         skip = whole_number(self.params, "skip", 0, 0)
         everything = selectors.listing(self.actor)
         found = narrow(DashboardFilters, self.params, everything, self.now)[skip : skip + limit]
-        open_count = selectors.total(everything.filter(status=Status.OPEN))
+        open_count = counting.total(everything.filter(status=Status.OPEN))
         return Response({"incidents": shown(list(found), self.now), "openCount": open_count})
 
 

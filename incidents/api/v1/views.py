@@ -17,7 +17,7 @@ from aiops.api.schema import query
 from aiops.api.v1 import Page, V1View
 from aiops.api.views import NothingHere
 from aiops.kernel.errors import Conflict, NotFound
-from incidents import selectors
+from incidents import counting, selectors
 from incidents.api import states
 from incidents.api.v1 import vocab
 from incidents.api.v1.annotations import at
@@ -108,7 +108,7 @@ class Incidents(V1View):
         page = Page.asked(self.params)
         found = narrow(V1Filters, self.params, selectors.listing(self.actor), self.now)
         items = IncidentItem(page.of(found), many=True, context={"now": self.now}).data
-        return Response(v1.listing("IncidentList", items, selectors.total(found), page))
+        return Response(v1.listing("IncidentList", items, counting.total(found), page))
 
 
 class OneIncident(IncidentView):

@@ -1,0 +1,127 @@
+"""Alert in → visible in a connected browser (row, counter or pill), with 1 and 20 open pages; and what watching costs ingest."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from bench.servers import KEY, Web, need, postgres, verdict, web, wrk
+
+RATE = 100  # alerts a second
+FLAGS = [
+    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+    "--disable-component-update", "--disable-sync", "--disable-renderer-backgrounding",
+    "--disable-backgrounding-occluded-windows", "--disable-background-timer-throttling",
+]  # fmt: skip
+
+# Runs in the page: every change of the DOM is looked at; the highest number that any row, counter or pill shows is noted.
+WATCH = """() => {
+  window.seenAt = new Map();
+  const look = () => {
+    const now = Date.now();
+    for (const row of document.querySelectorAll("[data-incident]")) {
+      const match = row.textContent.match(/bench-(\\d+)/);
+      if (match && !window.seenAt.has(+match[1])) window.seenAt.set(+match[1], now);
+    }
+    const live = document.querySelector('[data-count="live"]');
+    const n = live ? +(live.dataset.value || live.textContent.replace(/\\D/g, "")) : 0;
+    for (let k = window.counted || 0; k < n; k++) if (!window.seenAt.has(k + 1)) window.seenAt.set(k + 1, now);
+    window.counted = Math.max(window.counted || 0, n);
+  };
+  new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true});
+  look();
+}"""
+
+
+@contextmanager
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=need("chromium"), args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+def open_pages(chromium: Browser, ours: Web, count: int) -> list[Page]:
+    """Signed-in incident lists, each a context of its own that shares the session of the first."""
+    context = chromium.new_context()
+    page = context.new_page()
+    page.goto(f"{ours.url}/console/login")
+    page.fill("input[name=username]", "admin")
+    page.fill("input[name=password]", KEY)
+    page.press("input[name=password]", "Enter")
+    page.wait_for_url("**/console")
+    state = context.storage_state()
+    pages = [chromium.new_context(storage_state=state).new_page() for _ in range(count)]
+    for opened in pages:
+        opened.goto(f"{ours.url}/console/incidents")
+        opened.wait_for_selector('[data-state="live"]')
+        opened.evaluate(WATCH)
+    return pages
+
+
+def fire(ours: Web, first: int, count: int) -> dict[int, float]:
+    """Post numbered alerts at the rate; returns when each was sent, in ms since the epoch."""
+    connection = http.client.HTTPConnection(urlsplit(ours.url).netloc)
+    sent, began = {}, time.perf_counter()
+    for n in range(count):
+        pause = began + n / RATE - time.perf_counter()
+        if pause > 0:
+            time.sleep(pause)
+        number = first + n
+        sent[number] = time.time() * 1000
+        body = json.dumps({"title": f"bench-{number}", "dedup_key": f"live-{number}", "severity": "high"})
+        connection.request("POST", "/webhook", body, {"X-API-Key": KEY, "Content-Type": "application/json"})
+        connection.getresponse().read()
+    return sent
+
+
+def latencies(pages: list[Page], sent: dict[int, float]) -> list[float]:
+    """Per page and alert: from the post to its first sign in the DOM, in ms. What is never seen counts as a minute."""
+    found = []
+    for page in pages:
+        seen = {int(number): at for number, at in page.evaluate("() => [...window.seenAt]")}
+        found += [seen.get(number, at + 60_000) - at for number, at in sent.items()]
+    return sorted(found)
+
+
+def run(rounds: int, seconds: float) -> None:
+    """First latency with 1 and with 20 pages, then ingest alone and while 20 pages watch, in turn."""
+    for count in (1, 20):
+        with ExitStack() as stack:
+            ours = stack.enter_context(web(stack.enter_context(postgres())))
+            pages = open_pages(stack.enter_context(browser()), ours, count)
+            sent = fire(ours, 1, int(RATE * seconds * 2))
+            pages[0].wait_for_timeout(2000)
+            found = latencies(pages, sent)
+            verdict(f"alert → visible, {count} open, p50", [found[len(found) // 2]], 100, at_least=False, unit=" ms")
+            verdict(
+                f"alert → visible, {count} open, p99", [found[int(len(found) * 0.99)]], 500, at_least=False, unit=" ms"
+            )
+    with ExitStack() as stack:
+        ours = stack.enter_context(web(stack.enter_context(postgres())))
+        target = f"{ours.url}/webhook"
+        wrk(target, 64, 2)
+        ratios = []
+        for _ in range(rounds):
+            alone = wrk(target, 64, seconds).rate
+            with browser() as chromium:
+                pages = open_pages(chromium, ours, 20)
+                watched = _while_watched(pages, target, seconds)
+            ratios.append(watched / alone)
+        verdict("ingest while 20 watch ÷ alone", ratios, 0.8)
+
+
+def _while_watched(pages: list[Page], target: str, seconds: float) -> float:
+    rate: list[float] = []
+    load = threading.Thread(target=lambda: rate.append(wrk(target, 64, seconds).rate))
+    load.start()
+    while load.is_alive():
+        pages[0].wait_for_timeout(200)  # keeps the browser's events moving
+    return rate[0]
