@@ -6,7 +6,7 @@ import asyncio
 import logging
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, cast
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
@@ -41,7 +41,7 @@ class Application:
     """The composition of the three, and the order in which they begin and end."""
 
     def __init__(self) -> None:
-        self._http = FrontDoor(django_application)
+        self._http: Any = FrontDoor(cast("Any", django_application))
         self._websocket = SameOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:

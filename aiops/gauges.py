@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 from django.conf import settings
 from django.core.cache import cache
@@ -60,8 +61,8 @@ def _queues() -> Iterator[Metric]:
     try:
         with app.connection_for_read() as connection:
             for queue in QUEUES:
-                declared = connection.default_channel.queue_declare(queue, passive=False)
-                metric.add_metric([queue], declared.message_count)
+                channel: Any = connection.default_channel
+                metric.add_metric([queue], channel.queue_declare(queue).message_count)
     except (KombuError, OperationalError, OSError):
         return
     yield metric

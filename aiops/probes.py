@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import psycopg
 import redis
@@ -74,7 +75,7 @@ def ask_database() -> None:
 
     Over a connection of its own: those of the pool may all be waiting for the database already.
     """
-    database = settings.DATABASES["default"]
+    database: dict[str, Any] = settings.DATABASES["default"]
     options = {name: value for name, value in database["OPTIONS"].items() if name not in OUR_OPTIONS}
     named = {"dbname": "NAME", "user": "USER", "password": "PASSWORD", "host": "HOST", "port": "PORT"}
     place = {name: database[key] for name, key in named.items() if database.get(key)}

@@ -5,14 +5,13 @@ Import it after ``django.setup()``.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
 import time
-import warnings
 from collections.abc import Callable, Sequence
 
 import psycopg
-from celery.exceptions import CPendingDeprecationWarning
 from django.conf import settings
 from django.core import checks
 from django.core.management import call_command
@@ -136,7 +135,7 @@ def run_worker(queues: Sequence[str], concurrency: int) -> int:
     arguments += ["--loglevel=WARNING", "--without-gossip", "--without-mingle"]
     progress(f"worker for {' and '.join(queues)}, {concurrency} processes")
     # On a lost connection Celery asks for a decision that we have taken: running tasks go on, since intent is a row.
-    warnings.filterwarnings("ignore", category=CPendingDeprecationWarning)
+    logging.getLogger("py.warnings").addFilter(lambda record: "CPendingDeprecationWarning" not in record.getMessage())
     celery_app.start(arguments)
     return 0
 

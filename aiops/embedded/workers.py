@@ -7,7 +7,7 @@ import threading
 import time
 
 from celery import Celery
-from celery.beat import EmbeddedService
+from celery.beat import Service
 from celery.worker import WorkController
 
 from aiops.celery import QUEUES, app, make_app
@@ -58,17 +58,18 @@ class QueueWorker:
 
 
 class Beat:
-    """Rings for the periodic tasks."""
+    """Rings for the periodic tasks. A thread: a process of its own could not reach the in-process broker."""
 
     def __init__(self) -> None:
-        self._service = EmbeddedService(app, thread=True, scheduler_cls=app.conf.beat_scheduler)
+        self._service = Service(app, max_interval=1, scheduler_cls=app.conf.beat_scheduler)
+        self._thread = threading.Thread(target=self._service.start, name="beat", daemon=True)
 
     def start(self) -> None:
-        self._service.start()
+        self._thread.start()
 
-    def stop(self, seconds: float) -> None:
-        """Ring no more. Not waited for: the thread sleeps for up to a second, and has nothing to finish."""
-        self._service.service.stop()
+    def stop(self) -> None:
+        """Ring no more. Not waited for: it sleeps for up to a second, and has nothing to finish."""
+        self._service.stop()
 
 
 class Workers:
@@ -79,13 +80,14 @@ class Workers:
         self._workers = [QueueWorker(queue) for queue in QUEUES]
 
     def start(self) -> None:
-        for part in (*self._workers, self._beat):
-            part.start()
+        for worker in self._workers:
+            worker.start()
+        self._beat.start()
 
     def stop(self, seconds: float) -> None:
         """Stop all within *seconds*."""
         deadline = time.monotonic() + seconds
-        self._beat.stop(seconds)
+        self._beat.stop()
         for worker in self._workers:
             worker.ask_to_stop()
         for worker in self._workers:

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
 from typing import Any
 
 from django.db import DataError, Error, IntegrityError, connection
@@ -145,8 +146,8 @@ class Writer:
                 seen_before = True  # the commit may have gone through before the connection went
                 time.sleep(PAUSES[min(attempt, len(PAUSES) - 1)])
                 attempt += 1
-        by_id = {outcome.arrival.id: outcome for outcome in outcomes}
-        self._settled += [(job, [by_id[arrival.id] for arrival in job.arrivals]) for job in jobs]
+        rest = iter(outcomes)  # in the order of the arrivals
+        self._settled += [(job, list(islice(rest, len(job.arrivals)))) for job in jobs]
 
     def _bisect(self, jobs: list[Job], error: Exception, *, seen_before: bool) -> None:
         """One bad signal never fails its neighbours: halve until the culprit is alone."""

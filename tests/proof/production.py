@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import signal
 import uuid
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,6 +45,15 @@ class Production:
         with psycopg.connect(self.database_url) as connection:
             found = connection.execute(query, parameters).fetchone()  # type: ignore[arg-type]
         return int(found[0]) if found else 0
+
+    def execute(self, statement: str, *parameters: object) -> int:
+        """Run *statement* beside all of them; returns how many rows it changed."""
+        with psycopg.connect(self.database_url) as connection:
+            return connection.execute(statement, parameters).rowcount  # type: ignore[arg-type]
+
+    def signal_redis(self, number: signal.Signals) -> None:
+        assert self.redis._process is not None
+        self.redis._process.send_signal(number)
 
     def kill_workers(self) -> None:
         """``kill -9`` to both and to all that they forked."""

@@ -72,6 +72,7 @@ def row(window: Window, incident: str) -> Locator:
 
 def show_list(*windows: Window) -> None:
     for window in windows:
+        window.page.mouse.move(1, 1)  # a list under the pointer would hold still
         window.page.goto("/console/incidents")
         window.wait_until_live()
 
@@ -151,6 +152,21 @@ def test_a_repeat_counts_and_a_recovery_takes_the_row_away(laptop: Installation,
     expect(row(ann, incident).locator(".times")).to_contain_text("×2", timeout=SOON)
     fire(laptop, dedup_key="db-1/lag", status="resolved")
     expect(row(ann, incident)).to_be_hidden(timeout=SOON)
+
+
+def test_a_list_under_the_pointer_holds_still(laptop: Installation, ann: Window) -> None:
+    earlier = fire(laptop)
+    show_list(ann)
+    row(ann, earlier).hover()
+    place = row(ann, earlier).bounding_box()
+    later = fire(laptop)
+    pill = ann.page.get_by_role("button", name="1 new")
+    expect(pill).to_be_visible(timeout=SOON)
+    expect(row(ann, later)).to_have_count(0)
+    held = row(ann, earlier).bounding_box()
+    assert (place, held) == (held, place)
+    pill.click()
+    expect(row(ann, later)).to_be_visible()
 
 
 def test_the_keyboard_is_enough(laptop: Installation, ann: Window) -> None:

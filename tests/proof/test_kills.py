@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -19,6 +19,7 @@ pytestmark = pytest.mark.proof
 
 SOME = 300  # alerts
 MANY = 4000  # incidents: a sweep takes them 500 at a time
+BODY = 500  # alerts in one request
 
 
 @pytest.fixture(scope="module")
@@ -58,50 +59,41 @@ def test_the_database_dies_in_a_burst(victim: Installation) -> None:
         nothing_lost_and_nothing_twice(sent, database)
 
 
-def children_of(workers: list[Installation]) -> list[psutil.Process]:
-    """The processes that do the workers' tasks."""
-    return [child for worker in workers if worker.process for child in psutil.Process(worker.process.pid).children()]
+SLEEP = "UPDATE incidents_incident SET snoozed_until = now(), snoozed_at = now(), snoozed_by = 'proof' WHERE source_name = %s"
+ASLEEP = "SELECT count(*) FROM incidents_incident WHERE snoozed_until IS NOT NULL AND source_name = %s"
+WAKE_UPS = """
+    SELECT count({}) FROM incidents_timelineentry JOIN incidents_incident i ON i.id = incident_id
+    WHERE kind = 'unsnoozed' AND i.source_name = %s
+"""
 
 
-@pytest.mark.parametrize("dies", ["the whole worker", "the process that does its tasks"])
-def test_the_workers_die_in_a_sweep(site: Production, dies: str) -> None:
-    sleepers = f"sleepers of {dies}"
-    with caller(site.web[0], ADMIN_KEY) as sender:
-        for n in range(0, MANY, 500):
-            some = [{"title": f"Sleeper {n + i}", "source": sleepers, "dedup_key": f"{sleepers}/{n + i}"} for i in range(500)]
-            assert sender.post("/webhook", json=some).status_code == 200
+def everything_of_the_workers(site: Production) -> None:
+    """As when their machine goes down; new ones start."""
+    site.kill_workers()
+    site.start_workers()
 
-    def woken() -> int:
-        return site.count(
-            "SELECT count(*) FROM incidents_timelineentry e JOIN incidents_incident i ON i.id = e.incident_id "
-            "WHERE e.kind = 'unsnoozed' AND i.source_name = %s",
-            sleepers,
-        )
 
-    due = site.count(
-        "WITH due AS (UPDATE incidents_incident SET snoozed_until = now(), snoozed_at = now(), snoozed_by = 'proof' "
-        "WHERE source_name = %s RETURNING 1) SELECT count(*) FROM due",
-        sleepers,
-    )
-    assert due == MANY
-    eventually("a sweep has begun", woken, 20, pause=0.005)
-    if dies == "the whole worker":
-        site.kill_workers()
-    else:
-        for child in children_of(site.workers):
+def what_does_their_tasks(site: Production) -> None:
+    """As when memory runs out: the workers themselves live."""
+    for worker in site.workers:
+        assert worker.process is not None
+        for child in psutil.Process(worker.process.pid).children():
             child.kill()
-    assert woken() < MANY, "the sweep was over before the kill"
-    if dies == "the whole worker":
-        left = woken()
-        assert left == woken()
-        site.start_workers()
-    eventually("all are awake", lambda: woken() >= MANY, 30, pause=0.1)
 
-    still = "SELECT count(*) FROM incidents_incident WHERE source_name = %s AND snoozed_until IS NOT NULL"
-    assert site.count(still, sleepers) == 0
-    assert woken() == MANY  # one entry for each …
-    each = (
-        "SELECT count(DISTINCT e.incident_id) FROM incidents_timelineentry e JOIN incidents_incident i ON i.id = e.incident_id "
-        "WHERE e.kind = 'unsnoozed' AND i.source_name = %s"
-    )
-    assert site.count(each, sleepers) == MANY  # … and for no one two
+
+@pytest.mark.parametrize("kill", [everything_of_the_workers, what_does_their_tasks])
+def test_workers_die_in_a_sweep(site: Production, kill: Callable[[Production], None]) -> None:
+    name = kill.__name__
+    with caller(site.web[0], ADMIN_KEY) as sender:
+        for first in range(0, MANY, BODY):
+            some = [{"title": f"Sleeper {n}", "source": name, "dedup_key": f"{name}/{n}"} for n in range(first, first + BODY)]
+            assert sender.post("/webhook", json=some).status_code == 200
+    assert site.execute(SLEEP, name) == MANY  # all due at the same moment
+
+    eventually("a sweep has begun", lambda: site.count(WAKE_UPS.format("*"), name), 20, pause=0.005)
+    kill(site)
+    assert site.count(ASLEEP, name), "the sweep was over before the kill"
+    eventually("all are awake", lambda: not site.count(ASLEEP, name), 30, pause=0.1)
+
+    assert site.count(WAKE_UPS.format("DISTINCT incident_id"), name) == MANY
+    assert site.count(WAKE_UPS.format("*"), name) == MANY  # each once

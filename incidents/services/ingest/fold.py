@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from incidents.choices import Severity, SignalAction
 from incidents.contracts import Arrival
 
-Key = tuple[int, uuid.UUID]  # workspace, dedup hash
+Key = tuple[int, str]  # workspace, dedup hash
 
 
 @dataclass(slots=True)

@@ -71,7 +71,7 @@ ON CONFLICT (workspace_id, dedup_hash) WHERE status IN {LIVE} DO UPDATE SET
     last_occurred_at = greatest(i.last_occurred_at, excluded.last_occurred_at),
     last_seen_at = greatest(i.last_seen_at, excluded.last_seen_at),
     updated_at = greatest(i.updated_at, excluded.last_seen_at)
-RETURNING i.workspace_id, i.dedup_hash, i.id, i.name, i.status, (i.xmax = 0) AS fresh,
+RETURNING i.workspace_id, encode(uuid_send(i.dedup_hash), 'hex'), i.id, i.name, i.status, (i.xmax = 0) AS fresh,
     coalesce(i.severity_raised_at = statement_timestamp(), false) AS raised, i.severity, i.service_id,
     i.suppressed_by, i.snoozed_until, i.escalated_at
 """  # noqa: S608 - constants of this module
