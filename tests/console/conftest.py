@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from datetime import datetime
 
@@ -71,3 +72,20 @@ def opened(workspace: Workspace, now: datetime) -> Callable[..., Incident]:
 
 def page_of(incident: Incident) -> str:
     return f"/console/incidents/{incident.public_id}"
+
+
+def element(html: str, identifier: str) -> str:
+    """The markup of the element with this id."""
+    start = re.search(rf'<(\w+)[^>]*\bid="{identifier}"', html)
+    assert start, f"no element #{identifier}"
+    depth = 0
+    for tag in re.finditer(rf"<(/?){start[1]}\b", html[start.start() :]):
+        depth += -1 if tag[1] else 1
+        if depth == 0:
+            return html[start.start() : start.start() + tag.end()]
+    raise AssertionError(f"#{identifier} never ends")
+
+
+def without_tokens(html: str) -> str:
+    """*html* without the CSRF tokens, which differ each time."""
+    return re.sub(r"<input[^>]*csrfmiddlewaretoken[^>]*>", "", html)

@@ -44,6 +44,6 @@ def _decided(outcome: Outcome) -> Stage:
 
 
 def source_label(arrival: Arrival) -> str:
-    """Who said it, as the timeline names it: ``webhook:prometheus``."""
-    source = arrival.signal.source
-    return f"{arrival.route.source_kind}:{source}"[:254] if source else str(arrival.route.source_kind)
+    """Who said it, as the timeline names it: ``webhook:prometheus``; the kind alone when the sender names no other source."""
+    kind, source = str(arrival.route.source_kind), arrival.signal.source
+    return f"{kind}:{source}"[:254] if source and source != kind else kind
