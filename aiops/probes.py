@@ -86,11 +86,12 @@ def ask_database() -> None:
 
 def _ask_cache() -> None:
     if settings.REDIS_URL:
-        _redis().ping()
+        redis_client().ping()
 
 
 @cache
-def _redis() -> redis.Redis:
+def redis_client() -> redis.Redis:
+    """A client that does not wait for long."""
     return redis.Redis.from_url(settings.REDIS_URL, socket_timeout=1, socket_connect_timeout=1)
 
 

@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 
 from aiops.access.actors import Role
 from aiops.kernel.clock import utcnow
-from aiops.kernel.errors import DomainError, InvalidInput, NotPermitted
+from aiops.kernel.errors import Conflict, DomainError, InvalidInput, NotPermitted
 from incidents import selectors
 from incidents.console import paging
 from incidents.console.actions import IN_BULK, Act, perform
@@ -55,7 +55,7 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
         done = perform(action, Act(actor, request.user, incident, now, request.POST))  # type: ignore[arg-type]
     except (NotPermitted, InvalidInput) as error:
         messages.error(request, f"{incident.name}: {error.message}")
-    except DomainError as error:
+    except Conflict as error:
         messages.warning(request, " ".join(filter(None, [f"{incident.name}: {error.message}.", error.details])))
     else:
         if done:

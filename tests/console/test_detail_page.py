@@ -100,7 +100,7 @@ class TestAlerts:
         page = browser(ana).get(page_of(incident)).content.decode()
         assert "×13" in element(page, "glance")
         assert "the latest 10 of 13" in page
-        assert element(page, "alerts").count("data-row") == 10
+        assert element(page, "alerts").count("<details") == 10
 
     def test_an_alert_shows_its_payload_and_why(self, browser, ana, opened):
         incident = opened(raw=b'{"title":"High CPU","n":1}')

@@ -56,6 +56,10 @@ def tls_in_front_of(port: int, folder: Path) -> Iterator[tuple[str, Path]]:
     finally:
         loop.call_soon_threadsafe(loop.stop)
         thread.join(5)
+        for task in asyncio.all_tasks(loop):
+            task.cancel()
+        loop.run_until_complete(asyncio.sleep(0))
+        loop.close()
 
 
 async def _pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
