@@ -30,8 +30,8 @@ def is_ours(origin: str, host: str, trusted: list[str]) -> bool:
     """Whether a page of *origin* may talk to us at *host* (``name:port``); *trusted* are origins besides our own."""
     if not origin or origin in trusted:
         return True
-    page = urlsplit(origin)
     try:
+        page = urlsplit(origin)
         port = page.port or DEFAULT_PORTS.get(page.scheme)
         own = urlsplit(f"{page.scheme}://{host}")
         own_port = own.port or DEFAULT_PORTS.get(page.scheme)

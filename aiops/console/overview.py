@@ -80,7 +80,6 @@ def _count_by_hour(actor: Actor, first: datetime) -> list[int]:
     newest = Incident.objects.visible_to(actor).order_by("-pk").values_list("created_at", flat=True)[:LATEST]
     counts = [0] * HOURS
     for created_at in newest:
-        if created_at < first:
-            break
-        counts[min(HOURS - 1, int((created_at - first) / timedelta(hours=1)))] += 1
+        if created_at >= first:
+            counts[min(HOURS - 1, int((created_at - first) / timedelta(hours=1)))] += 1
     return counts

@@ -40,6 +40,8 @@ class Server(uvicorn.Server):
 
 def bind(host: str, port: int) -> socket.socket:
     """A socket on our address, bound before anything slow happens. Raises :class:`StartRefused` when it is taken or not ours."""
+    if not 0 <= port <= 65535:
+        raise StartRefused(f"AIOPS_PORT must be between 0 and 65535, not {port}.")
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
             0
@@ -57,9 +59,6 @@ def bind(host: str, port: int) -> socket.socket:
                 f"Can't listen on {host}, port {port} ({error.strerror}); set AIOPS_HOST to an address of this machine"
             )
         raise StartRefused(f"{why}.") from None
-    except OverflowError:
-        raise StartRefused(f"AIOPS_PORT must be between 0 and 65535, not {port}.") from None
-    bound.set_inheritable(False)
     return bound
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import date
+from functools import lru_cache
 
 INCIDENT_ID = re.compile(r"^inc[-_]([0-9a-f]{8,15})$")
 INCIDENT_NAME = re.compile(r"^INC-\d{8}-\d{3,}$")
@@ -21,6 +22,7 @@ def incident_name(day: date, number: int) -> str:
     return f"{incident_name_prefix(day)}{number:03d}"
 
 
+@lru_cache(maxsize=16)
 def incident_name_prefix(day: date) -> str:
     """What the names of a UTC day begin with."""
     return f"INC-{day:%Y%m%d}-"

@@ -124,7 +124,7 @@ WITH stored AS (
             id uuid, received_at timestamptz, workspace_id bigint, source_id bigint, service_id bigint, incident_id bigint,
             action text, result text, dedup_key text, title text, severity smallint, started_at timestamptz,
             occurred_at timestamptz, trace jsonb),
-        unnest(%s::bytea[]))
+        unnest(%b::bytea[]))
     ON CONFLICT DO NOTHING
 )
 INSERT INTO incidents_timelineentry (incident_id, at, kind, actor_kind, actor_id, actor_label, from_status, to_status, data)
