@@ -12,6 +12,7 @@ import django
 from aiops import env
 from aiops.embedded.announce import progress, say
 from aiops.embedded.failure import StartRefused
+from aiops.embedded.manage import manage
 from aiops.embedded.run import run
 from aiops.embedded.serve import bind
 from aiops.embedded.stopping import Interrupted, Stopping, leave
@@ -39,16 +40,23 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     worker.add_argument("--queues", default="paging,long", help="paging, long or both (%(default)s)")
     worker.add_argument("--concurrency", type=int, default=4, help="tasks at a time (%(default)s)")
     commands.add_parser("beat", help="the clock of the workers; exactly one must run")
+    django_command = commands.add_parser(
+        "manage", help="one of Django's commands over this installation's database", add_help=False
+    )
+    django_command.add_argument("arguments", nargs=argparse.REMAINDER)
     return parser.parse_args(arguments)
 
 
-def start(options: argparse.Namespace, stopping: Stopping) -> int:
+def start(options: argparse.Namespace) -> int:
     """Do what the command line says; returns the exit status."""
+    if options.command == "manage":
+        return manage(options.arguments, load)
+    stopping = Stopping()
     if options.command == "run":
         return run(stopping, load)
-    bound = (
-        bind(env.text("AIOPS_HOST", "127.0.0.1"), env.integer("AIOPS_PORT", 8888)) if options.command == "web" else None
-    )
+    bound = None
+    if options.command == "web":
+        bound = bind(env.text("AIOPS_HOST", "127.0.0.1"), env.integer("AIOPS_PORT", 8888))
     application = load()
     application.check_configuration()
     application.wait_for_database(stopping.check)
@@ -65,9 +73,8 @@ def start(options: argparse.Namespace, stopping: Stopping) -> int:
 def main(arguments: list[str]) -> int:
     """Run a command to its end; returns the exit status: 0 also after being asked to stop, 2 when the start is refused."""
     options = parse(arguments)
-    stopping = Stopping()
     try:
-        return start(options, stopping)
+        return start(options)
     except StartRefused as refusal:
         sys.stderr.write(f"aiops can't start. {refusal}\n")
         return 2

@@ -19,18 +19,27 @@ PLAIN_PATH = re.compile(r"[A-Za-z0-9/._+@~ -]+")  # what needs no quoting in a l
 MAX_SOCKET_FOLDER = 85  # bytes; the socket's whole path must stay under the 108 of the smallest systems
 
 
-class DataDir:
-    """Paths inside the data directory. Making one makes the folder (0700) and takes its lock for the life of the process."""
+class AlreadyRunning(StartRefused):
+    """Another process uses the data directory."""
 
-    def __init__(self, root: Path) -> None:
+
+class DataDir:
+    """Paths inside the data directory. Making one makes the folder (0700) and takes its lock for the life of the process.
+
+    Without *lock* it is for looking at what another process runs on.
+    """
+
+    def __init__(self, root: Path, *, lock: bool = True) -> None:
         self.root = root
+        self._lock: int | None = None
         self.postgres = root / "postgres"
         self.postgres_log = root / "postgres.log"
         self.passwords = root / "pgpass"
         try:
             root.parent.mkdir(parents=True, exist_ok=True)
             root.mkdir(mode=0o700, exist_ok=True)
-            self._lock = self._take_lock()
+            if lock:
+                self._lock = self._take_lock()
             self.is_new = not self.postgres.exists()
         except OSError as error:
             raise StartRefused(
@@ -44,7 +53,7 @@ class DataDir:
         except BlockingIOError:
             holder = os.read(lock, 20).decode(errors="replace").strip() or "unknown"
             os.close(lock)
-            raise StartRefused(
+            raise AlreadyRunning(
                 f"Another aiops (process {holder}) is running on {self.root}. "
                 "Stop it first, or set AIOPS_DATA_DIR (and AIOPS_PORT) to run a second one."
             ) from None
@@ -54,7 +63,8 @@ class DataDir:
 
     def release(self) -> None:
         """Give the lock back (the end of the process does it too)."""
-        os.close(self._lock)
+        if self._lock is not None:
+            os.close(self._lock)
 
     def secret_key(self) -> str:
         """The installation's own secret key, made at the first start."""

@@ -82,9 +82,8 @@ class Postgres:
 
     @property
     def url(self) -> str:
-        """What to put into DATABASE_URL. It names the file with the password, not the password."""
-        options = urlencode({"host": self.sockets, "passfile": self.data.passwords}, quote_via=quote)
-        return f"postgresql://{USER}@/{DATABASE}?{options}"
+        """What to put into DATABASE_URL."""
+        return url_for(self.data, self.sockets)
 
     @property
     def pid(self) -> int | None:
@@ -239,3 +238,20 @@ class Postgres:
 def _environment() -> dict[str, str]:
     """What PostgreSQL needs to know, and none of our secrets."""
     return {"PATH": os.environ.get("PATH") or os.defpath, "LC_ALL": "C"}
+
+
+def url_for(data: DataDir, sockets: Path) -> str:
+    """The DATABASE_URL of a server of ours. It names the file with the password, not the password."""
+    options = urlencode({"host": sockets, "passfile": data.passwords}, quote_via=quote)
+    return f"postgresql://{USER}@/{DATABASE}?{options}"
+
+
+def url_of_running(data: DataDir) -> str:
+    """The DATABASE_URL of the server that another process runs on *data*; :class:`StartRefused` if there is none yet."""
+    try:
+        lines = (data.postgres / "postmaster.pid").read_text().splitlines()
+        return url_for(data, Path(lines[4]))
+    except (FileNotFoundError, IndexError):
+        raise StartRefused(
+            f"The aiops that runs on {data.root} has not started its PostgreSQL yet; try again."
+        ) from None

@@ -20,19 +20,32 @@ from aiops.embedded.supervisor import Supervisor
 HOME = Path(aiops.__path__[0]).parent
 
 
+def data_root() -> Path:
+    """The data directory, as the environment says."""
+    return Path(env.text("AIOPS_DATA_DIR", str(HOME / "data"))).resolve()
+
+
+def brings_its_own_stores() -> bool:
+    """Whether the environment names the database (production must), so that there is no private one."""
+    return bool(env.text("DATABASE_URL")) or env.text("AIOPS_ENV", "dev") == "production"
+
+
+def ensure_secret_key(data: DataDir) -> None:
+    """Give the settings the installation's own secret key, unless the environment brings one (production must)."""
+    if not env.text("AIOPS_SECRET_KEY") and env.text("AIOPS_ENV", "dev") != "production":
+        os.environ["AIOPS_SECRET_KEY"] = data.secret_key()
+
+
 def run(stopping: Stopping, load: Callable[[], ModuleType]) -> int:
     """Everything in this process, over a private PostgreSQL unless DATABASE_URL names another; returns the exit status.
 
     *load* loads settings and apps and returns :mod:`aiops.embedded.application`; it is called once the environment is set.
     """
-    data = DataDir(Path(env.text("AIOPS_DATA_DIR", str(HOME / "data"))).resolve())
+    data = DataDir(data_root())
     bound = bind(env.text("AIOPS_HOST", "127.0.0.1"), env.integer("AIOPS_PORT", 8888))
     os.environ["AIOPS_EMBEDDED"] = "1"
-    if env.text("AIOPS_ENV", "dev") == "production":  # brings its own secret key and PostgreSQL, or is refused
-        return _serve(load(), stopping, bound)
-    if not env.text("AIOPS_SECRET_KEY"):
-        os.environ["AIOPS_SECRET_KEY"] = data.secret_key()
-    if env.text("DATABASE_URL"):
+    ensure_secret_key(data)
+    if brings_its_own_stores():
         return _serve(load(), stopping, bound)
     return _run_over(Postgres(data), load, stopping, bound)
 

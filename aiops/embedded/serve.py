@@ -43,23 +43,24 @@ def bind(host: str, port: int) -> socket.socket:
     if not 0 <= port <= 65535:
         raise StartRefused(f"AIOPS_PORT must be between 0 and 65535, not {port}.")
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[
-            0
-        ]
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        family, kind, _, _, address = found[0]
         bound = socket.socket(family, kind)
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind(address)
     except OSError as error:
-        if error.errno == errno.EADDRINUSE:
-            why = f"Port {port} on {host} is in use by another program; set AIOPS_PORT to a free one"
-        elif error.errno == errno.EACCES:
-            why = f"Port {port} is for privileged users only; set AIOPS_PORT to one above 1023"
-        else:
-            why = (
-                f"Can't listen on {host}, port {port} ({error.strerror}); set AIOPS_HOST to an address of this machine"
-            )
-        raise StartRefused(f"{why}.") from None
+        raise _refusal(host, port, error) from None
     return bound
+
+
+def _refusal(host: str, port: int, error: OSError) -> StartRefused:
+    if error.errno == errno.EADDRINUSE:
+        why = f"Port {port} on {host} is in use by another program; set AIOPS_PORT to a free one"
+    elif error.errno == errno.EACCES:
+        why = f"Port {port} is for privileged users only; set AIOPS_PORT to one above 1023"
+    else:
+        why = f"Can't listen on {host}, port {port} ({error.strerror}); set AIOPS_HOST to an address of this machine"
+    return StartRefused(f"{why}.")
 
 
 def url_of(bound: socket.socket) -> str:
@@ -100,4 +101,6 @@ def serve(bound: socket.socket, stopping: Stopping, on_ready: Callable[[], None]
         loop.run_until_complete(server.serve(sockets=[bound]))
     except SystemExit:
         return False
+    except OSError as error:  # somebody else was quicker to listen than we, after we had bound
+        raise _refusal(*bound.getsockname()[:2], error) from None
     return True

@@ -27,6 +27,7 @@ function patchFragment(fresh, from) {
   const old = document.getElementById(fresh.id);
   const markup = markupOf(fresh);
   if (!old || served.get(old) === markup) return;
+  if (!from && !fresh.childElementCount && old.matches(".messages")) return; // no news is no reason to take a word away
   if (isHeld(old) && !(from && old.contains(from))) {
     waiting.set(fresh.id, fresh.outerHTML);
     return;

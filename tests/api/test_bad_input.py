@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from django.core.handlers.asgi import ASGIRequest
+from django.db import OperationalError, connection
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -141,6 +142,20 @@ def test_a_bug_of_ours_is_answered_in_shape_and_told(
         assert (answer.status, message(dialect, answer)) == (500, "Internal server error")
         assert f"unhandled error in GET {path}" in caplog.text
         caller.client.raise_request_exception = True
+
+
+@pytest.mark.django_db
+def test_while_the_database_is_away_callers_are_asked_to_come_again(
+    callers: dict[str, Caller], incident: Incident
+) -> None:
+    def gone(*_: Any) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    for dialect, caller in callers.items():
+        with connection.execute_wrapper(gone):
+            answer = caller.post(COMMANDS[dialect].format(ref=incident.name), {FIELD[dialect]: "x"})
+        assert (answer.status, answer.headers["Retry-After"]) == (503, "5")
+        assert "database" in message(dialect, answer)
 
 
 JSON = st.recursive(

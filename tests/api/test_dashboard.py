@@ -6,6 +6,7 @@ import pytest
 
 from aiops.access.actors import Role
 from aiops.access.models import Workspace
+from incidents.api.dashboard import views
 from incidents.choices import Severity, Status
 from incidents.models import Incident
 from incidents.services import incidents
@@ -36,6 +37,17 @@ def test_limit_and_skip(person: Caller, workspace: Workspace) -> None:
     assert ids(person, "skip=9") == []
     assert ids(person, "limit=0") == []
     assert ids(person, "limit=100000") == made
+
+
+def test_a_limit_that_is_left_out_and_one_that_is_too_large(
+    person: Caller, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _ in range(55):
+        make_incident(workspace)
+    assert len(ids(person, "")) == 50
+    assert len(ids(person, "limit=55")) == 55
+    monkeypatch.setattr(views, "MAX_LIMIT", 52)
+    assert len(ids(person, "limit=55")) == 52
 
 
 @pytest.mark.parametrize(

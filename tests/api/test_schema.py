@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from drf_spectacular.validation import validate_schema
 
 pytestmark = pytest.mark.django_db
+
+DOCS = Path(__file__).parents[2] / "docs" / "api"
 
 
 @pytest.fixture
@@ -106,3 +109,13 @@ def test_the_page_loads_nothing_from_outside_and_runs_no_inline_script() -> None
     script = Client().get("/api/docs?script=").content.decode()
     assert "/api/schema" in script
     assert not re.search(r"https?://", script)
+
+
+@pytest.mark.parametrize(("dialect", "page"), [("client", "client"), ("dashboard", "dashboard"), ("v1", "v1")])
+def test_every_operation_is_on_its_page_of_the_docs(schema: dict[str, Any], dialect: str, page: str) -> None:
+    text = (DOCS / f"{page}.md").read_text()
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            if operation["tags"] == [dialect]:
+                shown = path.removeprefix("/api/v1").replace("{reference}", "{id}")
+                assert f"| {method.upper()} | `{shown}`" in text

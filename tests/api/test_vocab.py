@@ -97,6 +97,7 @@ CASES = [
         ((Status.OPEN, Automation.REMEDIATING, False, None, None), ("open", "TRIGGERED", "Remediating")),
         ((Status.OPEN, Automation.CONTAINED, False, None, None), ("open", "TRIGGERED", "Contained")),
         ((Status.OPEN, Automation.EXHAUSTED, True, None, None), ("open", "ESCALATED", "Escalated")),
+        ((Status.OPEN, Automation.CONTAINED, True, None, None), ("open", "ESCALATED", "Escalated")),
         ((Status.OPEN, Automation.IDLE, True, 5, None), ("open", "SNOOZED", "Escalated")),
         ((Status.OPEN, Automation.IDLE, True, 5, {}), ("open", "SUPPRESSED", "Escalated")),
         ((Status.OPEN, Automation.IDLE, False, -5, None), ("open", "TRIGGERED", "Detected")),

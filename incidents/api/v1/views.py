@@ -21,6 +21,7 @@ from incidents import counting, selectors
 from incidents.api import states
 from incidents.api.v1 import vocab
 from incidents.api.v1.annotations import at
+from incidents.api.v1.fields import shown_namespace
 from incidents.api.v1.serializers import (
     AcknowledgeIn,
     IncidentItem,
@@ -31,7 +32,6 @@ from incidents.api.v1.serializers import (
     ResolveIn,
     SnoozeIn,
     TimelineOut,
-    shown_namespace,
 )
 from incidents.api.v1.timeline import event
 from incidents.choices import Status

@@ -1,0 +1,161 @@
+"""The overview, dead letters, and the pages for what went wrong."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+import pytest
+from django.http import HttpResponse
+from django.test import RequestFactory
+
+from aiops.access.actors import Role
+from aiops.access.models import Membership
+from aiops.console import views
+from aiops.console.context import Shell
+from aiops.console.middleware import ContentSecurityPolicyMiddleware
+from aiops.console.overview import opened_by_hour
+from aiops.console.templatetags import ui
+from incidents.choices import Severity, SourceKind
+from incidents.models import DeadLetter
+from incidents.services import incidents as services
+from tests.console.conftest import HX, element
+from tests.factories import actor, make_service, make_workspace, minutes
+
+
+@pytest.mark.django_db
+class TestOverview:
+    def test_what_is_open_by_severity_and_service_and_what_needs_someone(self, browser, ana, opened, workspace, now):
+        make_service(workspace, "idle")
+        worst = opened("worst", severity=Severity.CRITICAL)
+        taken = opened("taken", severity=Severity.HIGH)
+        over = opened("over", severity=Severity.LOW)
+        who = actor(workspace, label="Ana Moreau")
+        services.acknowledge(actor=who, incident_id=taken.pk, now=now)
+        services.resolve(actor=who, incident_id=over.pk, now=now)
+        page = browser(ana).get("/console").content.decode()
+        shown = dict(re.findall(r'data-count="(\w+)"\s+data-value="(\d+)"', element(page, "overview")))
+        assert shown == {"need_someone": "1", "live": "2", "snoozed": "0", "suppressed": "0"}
+        waiting, ended = page.index('id="waiting-title"'), page.index('id="ended-title"')
+        assert waiting < page.index(f'id="row-{worst.public_id}"') < ended < page.index(f'id="row-{over.public_id}"')
+        assert f'id="row-{taken.public_id}"' not in page
+        assert re.search(r'href="/console/incidents\?severity=critical".*?data-value="1"', page, re.DOTALL)
+        assert "3 in 24 h" in page
+
+    def test_of_other_workspaces_nothing(self, browser, stranger, opened):
+        opened("secret")
+        page = browser(stranger).get("/console").content.decode()
+        assert "secret" not in page
+        assert "All calm" in page
+
+    def test_the_worst_comes_first_and_among_equals_who_waits_longest(self, browser, ana, opened, now):
+        for title, ago, severity in (("b", 5, Severity.HIGH), ("a", 1, Severity.CRITICAL), ("c", 1, Severity.HIGH)):
+            opened(title, now - minutes(ago), severity=severity)
+        page = browser(ana).get("/console").content.decode()
+        assert re.findall(r'class="row-title"[^>]*>(\w)<', page) == ["a", "b", "c"]
+
+    def test_a_fragment_is_what_its_page_includes(self, browser, ana, opened):
+        opened()
+        client = browser(ana)
+        page, fragment = (client.get("/console", headers=headers).content.decode() for headers in ({}, HX))
+        assert element(page, "overview") == element(fragment, "overview")
+
+    def test_hours_are_those_of_the_last_day(self, opened, workspace, now):
+        for hours in (0, 1, 1, 30):
+            opened(at=now - timedelta(hours=hours))
+        counts = [hour.count for hour in opened_by_hour(actor(workspace), now)]
+        assert (len(counts), counts[-1], counts[-2], sum(counts)) == (24, 1, 2, 3)
+
+
+@pytest.mark.django_db
+class TestDeadLetters:
+    @pytest.fixture
+    def letter(self, workspace, now):
+        return DeadLetter.objects.create(
+            workspace=workspace, source_kind=SourceKind.WEBHOOK, received_at=now, content_type="text/plain",
+            error="title must be a non-blank text", field="title", raw=b"<b>\xff</b>",
+        )  # fmt: skip
+
+    def test_what_could_not_be_read_and_why(self, browser, ana, letter):
+        page = browser(ana).get("/console/dead-letters").content.decode()
+        assert "title must be a non-blank text" in page
+        assert "&lt;b&gt;\ufffd&lt;/b&gt;" in page
+
+    def test_of_other_workspaces_nothing(self, browser, ana, stranger, letter):
+        assert "non-blank" not in browser(stranger).get("/console/dead-letters").content.decode()
+        other = make_workspace()
+        Membership.objects.create(user=ana, workspace=other, role=Role.VIEWER.value)
+        DeadLetter.objects.filter(pk=letter.pk).update(workspace=other)
+        assert "non-blank" not in browser(ana).get("/console/dead-letters").content.decode()
+
+    def test_a_viewer_may_not(self, browser, viewer, letter):
+        assert browser(viewer).get("/console/dead-letters").status_code == 403
+        assert "/console/dead-letters" not in browser(viewer).get("/console").content.decode()
+
+
+class TestProblems:
+    @pytest.mark.parametrize(
+        ("view", "code"),
+        [
+            (views.bad_request, 400), (views.forbidden, 403), (views.not_found, 404), (views.csrf_failure, 403),
+            (views.server_error, 500),
+        ],
+    )  # fmt: skip
+    def test_they_have_the_same_look_and_need_no_database(self, view, code):
+        answer = view(RequestFactory().get("/nowhere"))
+        assert answer.status_code == code
+        assert "Back to the console" in answer.content.decode()
+
+
+class TestPolicy:
+    def answer(self, path="/console", content_type="text/html; charset=utf-8", **headers):
+        own = HttpResponse("", content_type=content_type, headers=headers)
+        return ContentSecurityPolicyMiddleware(lambda request: own)(RequestFactory().get(path))
+
+    def test_pages_load_and_run_only_what_is_ours(self):
+        policy = self.answer()["Content-Security-Policy"]
+        assert "default-src 'self'" in policy
+        assert "unsafe" not in policy
+        assert "frame-ancestors 'none'" in policy
+
+    def test_what_is_no_page_or_brings_its_own_is_left_alone(self):
+        assert "Content-Security-Policy" not in self.answer(content_type="application/json")
+        assert self.answer(**{"Content-Security-Policy": "x"})["Content-Security-Policy"] == "x"
+
+    async def test_the_same_in_an_asynchronous_stack(self):
+        async def view(request):
+            return HttpResponse("")
+
+        assert "Content-Security-Policy" in await ContentSecurityPolicyMiddleware(view)(RequestFactory().get("/console"))
+
+
+class TestElements:
+    @pytest.mark.parametrize(
+        ("name", "letters"),
+        [("Ana Moreau", "AM"), ("ana", "AN"), ("ana.moreau", "AM"), ("", "?"), ("x", "X"), ("webhook:prom", "WE"), ("— —", "?")],
+    )
+    def test_initials(self, name, letters):
+        assert ui.initials(name) == letters
+
+    @pytest.mark.parametrize(
+        ("count", "text"), [(0, "0"), (999, "999"), (1200, "1.2k"), (18_400, "18k"), (1_400_000, "1.4M"), (99_999, "100k")]
+    )
+    def test_counts_stay_short(self, count, text):
+        assert ui.compact(count) == text
+
+    def test_bars_never_hide_what_is_there(self):
+        assert (ui.share(0, 10), ui.share(10, 10), ui.share(1, 100_000), ui.share(0, 0)) == ("0", "100.00", "1.50", "0")
+
+    @pytest.mark.parametrize("level", Severity)
+    def test_severity_is_shape_letter_and_word(self, level):
+        mark = ui.severity(level)
+        assert f'aria-label="{level.label}"' in mark
+        assert f"#sev-{level.word}" in mark
+
+    def test_a_file_has_the_fingerprint_of_its_content(self):
+        assert re.fullmatch(r"/static/css/tokens\.css\?[0-9a-f]{10}", ui.asset("css/tokens.css"))
+        assert ui.asset("css/nowhere.css").endswith("?missing")
+
+
+def test_the_frame_asks_for_nothing_until_a_template_does(django_assert_num_queries):
+    Shell(RequestFactory().get("/"))

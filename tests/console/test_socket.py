@@ -1,0 +1,309 @@
+"""The socket: who hears what, what it answers, and that work is shared."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from asgiref.testing import ApplicationCommunicator
+from channels.auth import AuthMiddlewareStack
+from channels.layers import channel_layers, get_channel_layer
+from channels.routing import URLRouter
+from django.test import Client
+
+from aiops import routing
+from aiops.access.actors import Role
+from aiops.access.models import Membership, User
+from aiops.kernel import live
+from incidents.console import consumer as consumers
+from incidents.console.consumer import RIGHTS_CHANGED, SIGNED_OUT
+from incidents.console.counts import PAUSE
+from incidents.console.fragments import Fragments
+from incidents.models import Incident
+from incidents.services import incidents as services
+from tests.console.conftest import element
+from tests.factories import actor, make_workspace
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+application = AuthMiddlewareStack(URLRouter(routing.websocket_urlpatterns))
+
+
+@pytest.fixture(autouse=True)
+def _own_layer():
+    """The layer keeps queues of one event loop; each test has its own."""
+    channel_layers.backends.clear()
+    yield
+    channel_layers.backends.clear()
+
+
+class Page:
+    """An open page's socket."""
+
+    def __init__(self, user: User | None) -> None:
+        self.client = Client()
+        if user is not None:
+            self.client.force_login(user)
+        cookies = "; ".join(f"{name}={morsel.value}" for name, morsel in self.client.cookies.items())
+        headers = [(b"cookie", cookies.encode())]
+        scope = {"type": "websocket", "path": "/ws/console", "query_string": b"", "headers": headers, "subprotocols": []}
+        self.socket = ApplicationCommunicator(application, scope)
+
+    async def __aenter__(self) -> Page:
+        await self.socket.send_input({"type": "websocket.connect"})
+        assert (await self.socket.receive_output(timeout=5))["type"] == "websocket.accept"
+        return self
+
+    async def __aexit__(self, *exc: object) -> None:
+        await self.socket.send_input({"type": "websocket.disconnect", "code": 1000})
+        await self.socket.wait(timeout=5)
+
+    async def says(self, message: Any) -> None:
+        text = message if isinstance(message, str) else json.dumps(message)
+        await self.socket.send_input({"type": "websocket.receive", "text": text})
+
+    async def next(self) -> dict[str, Any]:
+        return json.loads((await self.socket.receive_output(timeout=5))["text"])
+
+    async def hears(self, key: str) -> dict[str, Any]:
+        """The next message with *key*."""
+        while True:
+            message = await self.next()
+            if key in message:
+                return message
+
+    async def hears_nothing_of(self, key: str) -> bool:
+        """That no message with *key* comes, after a ping has been answered (so everything before has arrived)."""
+        await self.says({"ping": 7})
+        while True:
+            message = await self.next()
+            if "pong" in message:
+                return True
+            assert key not in message, message
+
+    async def asks(self, **question: Any) -> str:
+        await self.says({"ask": 1, "at": "1", "query": "", **question})
+        return (await self.hears("answer"))["html"]
+
+    async def is_closed_with(self, code: int) -> bool:
+        while True:
+            output = await self.socket.receive_output(timeout=5)
+            if output["type"] == "websocket.close":
+                return output["code"] == code
+
+
+async def open_page(user: User | None) -> Page:
+    return await sync_to_async(Page)(user)
+
+
+async def change(workspace_id: int, *incidents: int, kind: str = "ingest", at: str = "1") -> None:
+    message = {"type": "live.change", "incidents": list(incidents), "kinds": [kind], "count": len(incidents), "at": at}
+    await get_channel_layer().group_send(live.group(workspace_id), message)
+
+
+@pytest.fixture
+def believed_for(monkeypatch):
+    """For how many seconds rights are believed."""
+    return lambda seconds: monkeypatch.setattr(consumers, "RECHECK", seconds)
+
+
+async def test_nobody_hears_nothing(workspace):
+    page = await open_page(None)
+    async with page:
+        assert await page.is_closed_with(SIGNED_OUT)
+
+
+async def test_a_deactivated_person_hears_nothing(workspace, ana):
+    page = await open_page(ana)
+    ana.is_active = False
+    await ana.asave()
+    async with page:
+        assert await page.is_closed_with(SIGNED_OUT)
+
+
+async def test_a_change_is_named_and_numbered_then_the_figures_come(workspace, viewer, opened):
+    incident = await sync_to_async(opened)()
+    async with await open_page(viewer) as page:
+        await change(workspace.pk, incident.pk, at="a1")
+        assert await page.next() == {
+            "v": 1, "incidents": [incident.public_id], "kinds": ["ingest"], "count": 1, "at": "a1",
+        }  # fmt: skip
+        message = await page.next()
+        assert message["v"] == 2
+        assert message["counts"] == {
+            "live": 1, "need_someone": 1, "snoozed": 0, "suppressed": 0, "open": 1, "acknowledged": 0, "investigating": 0,
+            "info": 0, "low": 0, "medium": 1, "high": 0, "critical": 0,
+        }  # fmt: skip
+
+
+async def test_what_a_service_does_is_heard(workspace, viewer, opened, now):
+    incident = await sync_to_async(opened)()
+    live.bind(asyncio.get_running_loop())
+    try:
+        async with await open_page(viewer) as page:
+            await sync_to_async(services.snooze)(
+                actor=actor(workspace), incident_id=incident.pk, now=now, duration=timedelta(hours=1)
+            )
+            message = await page.hears("incidents")
+            assert (message["incidents"], message["kinds"]) == ([incident.public_id], ["incident"])
+            assert message["at"]
+            assert (await page.hears("counts"))["counts"]["snoozed"] == 1
+    finally:
+        live.bind(None)
+
+
+async def test_other_workspaces_are_not_heard(workspace, stranger):
+    async with await open_page(stranger) as page:
+        await change(workspace.pk, 1)
+        assert await page.hears_nothing_of("incidents")
+
+
+async def test_a_superuser_hears_all(workspace, stranger):
+    stranger.is_superuser = True
+    await stranger.asave()
+    async with await open_page(stranger) as page:
+        await change(workspace.pk, 1)
+        assert (await page.hears("incidents"))["incidents"] == ["inc-00000001"]
+
+
+class TestQuestions:
+    async def test_the_board_is_what_the_page_shows(self, workspace, ana, opened):
+        await sync_to_async(opened)("Disk full")
+        async with await open_page(ana) as page:
+            html = await page.asks(fragment="board", query="severity=medium")
+            whole = await sync_to_async(page.client.get)("/console/incidents?severity=medium")
+            assert html.strip() == element(whole.content.decode(), "board") + ">"
+            assert "Disk full" in html
+
+    async def test_the_overview_too(self, workspace, ana, opened):
+        await sync_to_async(opened)("Disk full")
+        async with await open_page(ana) as page:
+            assert "Disk full" in await page.asks(fragment="overview")
+
+    async def test_only_what_one_may_see(self, workspace, stranger, opened):
+        await sync_to_async(opened)("Disk full")
+        async with await open_page(stranger) as page:
+            assert "Disk full" not in await page.asks(fragment="board")
+
+    async def test_mine_is_ones_own(self, workspace, ana, viewer, opened, now):
+        incident = await sync_to_async(opened)("Disk full")
+        await sync_to_async(services.assign)(actor=actor(workspace), incident_id=incident.pk, now=now, assignee=ana)
+        async with await open_page(ana) as hers, await open_page(viewer) as his:
+            assert "Disk full" in await hers.asks(fragment="board", query="view=mine")
+            assert "Disk full" not in await his.asks(fragment="board", query="view=mine")
+
+    @pytest.mark.parametrize(
+        "question",
+        [
+            {"fragment": "secrets"}, {"fragment": "board", "query": "severity=terrible"}, {"fragment": "board", "at": ""},
+            {"fragment": "board", "query": "x" * 5000}, {"fragment": "board", "query": "&".join(["a=1"] * 1500)},
+            {"fragment": None, "query": None}, {"fragment": "board", "query": "q=%00"},
+        ],
+    )  # fmt: skip
+    async def test_what_cannot_be_answered_is_answered_with_nothing(self, workspace, ana, question):
+        async with await open_page(ana) as page:
+            assert await page.asks(**question) == ""
+
+    @pytest.mark.parametrize("text", ["", "[", "[]", "7", '"x"', '{"ask": "1"}', '{"ping": "x"}', "{}"])
+    async def test_nonsense_is_passed_over(self, workspace, ana, text):
+        async with await open_page(ana) as page:
+            await page.says(text)
+            assert await page.hears_nothing_of("answer")
+
+    async def test_pages_of_one_state_share_one_rendering(self, workspace, ana, viewer, opened, monkeypatch):
+        await sync_to_async(opened)("first")
+        async with await open_page(ana) as one, await open_page(viewer) as two:
+            first = await one.asks(fragment="board", at="s1")
+            await sync_to_async(Incident.objects.update)(title="changed")
+            assert await two.asks(fragment="board", at="s1") == first
+            assert "changed" in await two.asks(fragment="board", at="s2")
+
+
+class TestRights:
+    async def test_whoever_signs_out_hears_no_more(self, workspace, ana, believed_for):
+        believed_for(0)
+        async with await open_page(ana) as page:
+            await sync_to_async(page.client.logout)()
+            await page.says({"ping": 1})
+            assert await page.is_closed_with(SIGNED_OUT)
+
+    async def test_a_new_password_ends_the_old_sessions(self, workspace, ana, believed_for):
+        believed_for(0)
+        async with await open_page(ana) as page:
+            ana.set_password("another horse battery")
+            await ana.asave()
+            await page.says({"ask": 1, "fragment": "board", "query": "", "at": "x"})
+            assert await page.is_closed_with(SIGNED_OUT)
+
+    async def test_a_new_membership_makes_the_page_connect_again(self, workspace, ana, believed_for):
+        believed_for(0)
+        async with await open_page(ana) as page:
+            assert await page.hears_nothing_of("incidents")
+            other = await sync_to_async(make_workspace)()
+            await Membership.objects.acreate(user=ana, workspace=other, role=Role.VIEWER.value)
+            await page.says({"ping": 1})
+            assert await page.is_closed_with(RIGHTS_CHANGED)
+
+    async def test_rights_are_believed_for_a_moment(self, workspace, ana, believed_for):
+        believed_for(1000)
+        async with await open_page(ana) as page:
+            await sync_to_async(page.client.logout)()
+            assert await page.hears_nothing_of("incidents")
+
+
+class TestSharing:
+    async def test_figures_are_read_once_for_all_pages(self, workspace, ana, viewer, monkeypatch):
+        readings = []
+        monkeypatch.setattr("incidents.console.counts.read_counts", lambda actor: readings.append(actor) or {"live": 1})
+        async with await open_page(ana) as one, await open_page(viewer) as two:
+            await change(workspace.pk, 1)
+            assert (await one.hears("counts"))["counts"] == (await two.hears("counts"))["counts"] == {"live": 1}
+            for _ in range(50):
+                await change(workspace.pk, 1)
+            await asyncio.sleep(PAUSE * 1.5)
+        assert len(readings) <= 4
+
+    async def test_a_rendering_that_failed_is_tried_again(self):
+        fragments, attempts = Fragments(), []
+
+        async def make() -> str:
+            attempts.append(1)
+            if len(attempts) == 1:
+                raise RuntimeError("database away")
+            return "html"
+
+        with pytest.raises(RuntimeError):
+            await fragments.get("key", make)
+        assert await fragments.get("key", make) == "html"
+        assert await fragments.get("key", make) == "html"
+        assert len(attempts) == 2
+
+    async def test_whoever_asks_meanwhile_waits_for_the_first(self):
+        fragments, attempts, gate = Fragments(), [], asyncio.Event()
+
+        async def make() -> str:
+            attempts.append(1)
+            await gate.wait()
+            return "html"
+
+        asking = [asyncio.create_task(fragments.get("key", make)) for _ in range(20)]
+        await asyncio.sleep(0)
+        asking.pop().cancel()  # one page closes meanwhile: the others still get theirs
+        gate.set()
+        assert await asyncio.gather(*asking) == ["html"] * 19
+        assert len(attempts) == 1
+
+    async def test_memory_is_bounded(self):
+        fragments, made = Fragments(kept=2), []
+
+        async def make() -> str:
+            made.append(1)
+            return "html"
+
+        for key in ("a", "b", "c", "c", "a"):
+            await fragments.get(key, make)
+        assert len(made) == 4
