@@ -21,7 +21,7 @@ def start() -> str:
     postgres = Postgres(data, CARELESS)
     postgres.prepare()
     postgres.launch()
-    postgres.wait_until_ready(lambda: None)
+    postgres.wait_until_ready()
     postgres.ensure_database()
     owner = os.getpid()
 

@@ -21,7 +21,20 @@ from incidents import counting
 # One behaviour each, in order: live updates remember what the server sent before the clock rewrites times.
 SCRIPTS = tuple(
     f"js/{name}.js"
-    for name in ("patch", "rows", "pill", "refetch", "live", "times", "selection", "forms", "menus", "keys", "theme")
+    for name in (
+        "patch",
+        "rows",
+        "pill",
+        "refetch",
+        "live",
+        "times",
+        "messages",
+        "selection",
+        "forms",
+        "menus",
+        "keys",
+        "theme",
+    )
 )
 
 

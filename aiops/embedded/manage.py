@@ -36,12 +36,8 @@ def _open_database(cleanup: ExitStack) -> None:
         postgres.prepare()
         cleanup.callback(postgres.stop, 5.0)
         postgres.launch()
-        postgres.wait_until_ready(check=_go_on)
+        postgres.wait_until_ready()
         postgres.ensure_database()
         os.environ["DATABASE_URL"] = postgres.url
     ensure_secret_key(data)
     os.environ["PATH"] = f"{binaries()}:{os.environ.get('PATH') or os.defpath}"  # psql for dbshell
-
-
-def _go_on() -> None:
-    """Ctrl-C raises by itself here."""

@@ -141,7 +141,7 @@ class Postgres:
 
     def wait_until_ready(
         self,
-        check: Callable[[], None],
+        check: Callable[[], None] | None = None,
         notice: Callable[[str], None] = log.warning,
         patience: float = SHARED_MEMORY_SECONDS,
     ) -> None:
@@ -154,7 +154,8 @@ class Postgres:
         assert self._process is not None
         began = told = time.monotonic()
         while not self._says_ready():
-            check()
+            if check is not None:
+                check()
             elapsed = time.monotonic() - began
             if self._process.poll() is not None:
                 words = self._log_tail()

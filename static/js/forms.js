@@ -1,10 +1,7 @@
 // Forms that htmx sends: nothing blank in the URL, the answer's fragments put in place, what was sent cleared, and a word when
 // there was no proper answer.
 
-function say(text) {
-  const line = Object.assign(document.createElement("p"), { className: "message error", textContent: text });
-  document.getElementById("messages")?.replaceChildren(line);
-}
+const say = (text) => document.dispatchEvent(new CustomEvent("messages:say", { detail: { text, kind: "error" } }));
 
 document.addEventListener("htmx:configRequest", ({ target, detail }) => {
   if (!target.matches("[data-filters]")) return;

@@ -6,6 +6,7 @@ const PAGES = { o: "/console", i: "/console/incidents" };
 const rows = () => [...document.querySelectorAll("[data-rows] [data-row]")];
 const current = () => document.querySelector("[data-row].is-current");
 const selected = () => Number(document.querySelector("[data-bulk]")?.dataset.selected ?? 0);
+const say = (text) => document.dispatchEvent(new CustomEvent("messages:say", { detail: { text, kind: "warning" } }));
 let went = 0; // when g was pressed
 let armed = { key: "", at: 0 };
 
@@ -17,11 +18,6 @@ function move(step) {
   all[from]?.classList.remove("is-current");
   all[to].classList.add("is-current");
   all[to].querySelector(".row-title").focus();
-}
-
-function say(text) {
-  const line = Object.assign(document.createElement("p"), { className: "message warning", textContent: text });
-  document.getElementById("messages").replaceChildren(line);
 }
 
 function inBulk(key, action) {
@@ -64,15 +60,21 @@ function act(key) {
   else target.click();
 }
 
+const EVERYWHERE = {
+  j: () => move(1),
+  k: () => move(-1),
+  x: () => current()?.querySelector(".row-check")?.click(),
+  u: () => document.querySelector("[data-pill]:not([hidden])")?.click(),
+  "?": () => document.getElementById("keys").showModal(),
+};
+
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || event.isComposing) return;
   if (event.target.closest("input:not([type=checkbox]), textarea, select, dialog[open], [contenteditable]")) return;
   const { key } = event;
   if (Date.now() - went < 1000 && PAGES[key]) return location.assign(PAGES[key]);
   went = key === "g" ? Date.now() : 0;
-  const known = { j: () => move(1), k: () => move(-1), x: () => current()?.querySelector(".row-check").click(),
-    u: () => document.querySelector("[data-pill]:not([hidden])")?.click(), "?": () => document.getElementById("keys").showModal() };
-  if (known[key]) known[key]();
+  if (EVERYWHERE[key]) EVERYWHERE[key]();
   else if (!"arsenci/".includes(key) || act(key) === false) return;
   event.preventDefault();
 });

@@ -23,7 +23,8 @@ document.addEventListener("keydown", (event) => {
 document.addEventListener(
   "toggle",
   ({ target }) => {
-    if (target.matches?.("details.menu[data-menu]") && target.open) target.querySelector("input:not([type=hidden]), button:not(summary *)")?.focus();
+    if (!target.matches?.("details.menu[data-menu]") || !target.open) return;
+    target.querySelector("input:not([type=hidden]), .pop button")?.focus();
   },
   true,
 );

@@ -12,7 +12,8 @@ const remember = (root) => {
 };
 
 const isHeld = (fragment) => {
-  const typing = fragment.contains(document.activeElement) && document.activeElement.matches("input, select, textarea");
+  const writes = "input:not([type=checkbox]), select, textarea";
+  const typing = fragment.contains(document.activeElement) && document.activeElement.matches(writes);
   return typing || fragment.querySelector("details.menu[open]") !== null;
 };
 

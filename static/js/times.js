@@ -6,8 +6,9 @@ const zone = document.body.dataset.zone || undefined;
 const full = new Intl.DateTimeFormat("en-GB", { timeZone: zone, dateStyle: "full", timeStyle: "long" });
 const utc = new Intl.DateTimeFormat("en-GB", { timeZone: "UTC", timeStyle: "medium" });
 const day = new Intl.DateTimeFormat("en-CA", { timeZone: zone });
-const hour = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" });
-const dated = new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
+const minute = { hour: "2-digit", minute: "2-digit" };
+const hour = new Intl.DateTimeFormat("en-GB", { timeZone: zone, ...minute });
+const dated = new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short", ...minute });
 const clock = document.querySelector("[data-clock]");
 
 function span(seconds) {

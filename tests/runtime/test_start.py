@@ -138,3 +138,21 @@ def test_note_of_a_process_that_is_somebody_else_by_now(copy_of: Callable[..., I
     installation.start()
     installation.wait_until_ready()
     assert is_alive(os.getpid())
+
+
+def test_django_commands_reach_the_database_whether_it_runs_or_not(copy_of: Callable[..., Installation]) -> None:
+    installation = copy_of()
+
+    def users() -> str:
+        script = "from aiops.access.models import User; print('users:', User.objects.count())"
+        command = Installation(installation.data, ("manage", "shell", "--verbosity=0", "--command", script))
+        command.start()
+        assert command.wait_until_ended(60) == 0, command.output
+        return command.said(r"users: (\d+)")
+
+    assert users() == "1"
+    assert installation.postgres_pid() is None
+    installation.start()
+    installation.wait_until_ready()
+    assert users() == "1"
+    assert installation.get("/readyz").status_code == 200

@@ -22,7 +22,7 @@ STATES: states.Table = (
     (states.ANY, "Detected"),
 )
 
-# A state of the original that nothing reaches here: known to filters, true of no incident.
+# A state that v1 clients know and nothing reaches here: filters take it, and it is true of no incident.
 NEVER = "Failed"
 
 DEFAULT_NAMESPACE = "default"  # what Kubernetes clients call the absence of one
