@@ -9,6 +9,7 @@ from django.core.cache import cache
 
 from aiops.access import keyring
 from aiops.access.models import Workspace
+from aiops.access.services import keys
 from incidents import counting
 from incidents.models import Service, Source
 from incidents.services import directory
@@ -22,6 +23,7 @@ def _nothing_remembered() -> Iterator[None]:
     cache.clear()
     keyring.forget()
     directory.forget()
+    keys.forget_uses()
     counting.forget()
     yield
 

@@ -61,7 +61,9 @@ class Actor:
     @property
     def highest_role(self) -> Role:
         """Its best role anywhere (rate limits go by it)."""
-        return max([role for _, role in self.roles] + ([self.everywhere] if self.everywhere else []), default=Role.VIEWER)
+        return max(
+            [role for _, role in self.roles] + ([self.everywhere] if self.everywhere else []), default=Role.VIEWER
+        )
 
     def may(self, role: Role, workspace_id: int) -> bool:
         """Whether it has at least *role* in the workspace."""

@@ -9,9 +9,13 @@ from datetime import datetime
 
 from aiops.access import devmode, keyring
 from aiops.access.actors import Actor
-from aiops.kernel.errors import NotAuthenticated, NotPermitted
+from aiops.kernel.errors import NotAuthenticated, NotPermitted, Overloaded
 
 MISSING = "An API key is required: send it in the X-API-Key header or as ?api_key=."
+AWAY = "The database is away, and this caller is not known here yet; send again."
+UNSURE = (
+    10.0  # seconds without an answer of the database; a refusal is final to most senders, so only who knows refuses
+)
 REFUSED = "The API key is unknown, expired or revoked."
 
 
@@ -46,7 +50,8 @@ def text(header: str) -> str:
 def identify(keys: Iterable[str], *, host: str, origin: str, now: datetime) -> Actor:
     """Who presents *keys* (the first good one counts); in dev mode everybody local is the dev actor. Memory only.
 
-    Raises :class:`NotAuthenticated` without a good key, :class:`NotPermitted` when dev mode meets a foreign page.
+    Raises :class:`NotAuthenticated` without a good key, :class:`NotPermitted` when dev mode meets a foreign page, and
+    :class:`Overloaded` (send again) when the database has been silent so long that an unknown key may well be a good one.
     """
     if devmode.dev_mode():
         if devmode.foreign_origin(host, origin):
@@ -59,4 +64,6 @@ def identify(keys: Iterable[str], *, host: str, origin: str, now: datetime) -> A
     for key in presented:
         if actor := keyring.find(key, now):
             return actor
+    if keyring.age() > UNSURE:
+        raise Overloaded(AWAY, data={"retry_after": 5})
     raise NotAuthenticated(REFUSED if presented else MISSING)

@@ -17,7 +17,9 @@ ROLE_CHOICES = [(role.value, role.word) for role in Role]
 def validate_time_zone(value: str) -> None:
     """An IANA zone name such as Europe/Berlin."""
     if value not in zoneinfo.available_timezones():
-        raise ValidationError("%(value)s is no IANA time zone; expected a name such as Europe/Berlin.", params={"value": value})
+        raise ValidationError(
+            "%(value)s is no IANA time zone; expected a name such as Europe/Berlin.", params={"value": value}
+        )
 
 
 class User(AbstractUser):
@@ -39,7 +41,10 @@ class Workspace(models.Model):
     """A tenant: everything belongs to exactly one, and nobody sees into another."""
 
     slug = models.CharField(
-        "id", max_length=64, unique=True, help_text="The id in APIs, such as ws-acme.",
+        "id",
+        max_length=64,
+        unique=True,
+        help_text="The id in APIs, such as ws-acme.",
     )
     name = models.CharField(max_length=200)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -87,7 +92,11 @@ class ApiKey(models.Model):
 
     name = models.CharField(max_length=200, help_text="What uses it.")
     workspace = models.ForeignKey(
-        Workspace, null=True, blank=True, on_delete=models.CASCADE, related_name="api_keys",
+        Workspace,
+        null=True,
+        blank=True,
+        on_delete=models.CASCADE,
+        related_name="api_keys",
         help_text="Empty: every workspace; a workspace that it names first is then created.",
     )
     role = models.PositiveSmallIntegerField(choices=ROLE_CHOICES, default=Role.OPERATOR.value)

@@ -23,6 +23,8 @@ QUIET = 0.05  # seconds between two messages of one workspace while little happe
 BUSY = 0.25  # … and while a storm passes, so that pushes never eat what ingest needs
 STORM = 50  # changes in one message that count as a storm
 MAX_IDS = 200  # a message that would name more incidents says "many" (an empty list) instead
+AGAIN = 1.5  # seconds between two attempts while the channel layer is away; once it is back, so are its listeners within one
+SILENT = 60.0  # seconds between two lines about that in the log
 
 
 def group(workspace_id: int) -> str:
@@ -37,6 +39,14 @@ class _Pending:
     count: int = 0
     next_at: float = 0.0
     scheduled: bool = False
+    failed: bool = False  # some of it was tried in vain before
+
+    def add(self, incidents: Iterable[int], kinds: Iterable[str], count: int) -> None:
+        """Take in changes; beyond the number that a message may name, more ids would say no more."""
+        if len(self.incidents) <= MAX_IDS:
+            self.incidents.update(incidents)
+        self.kinds.update(kinds)
+        self.count += count
 
 
 class LivePush:
@@ -46,6 +56,7 @@ class LivePush:
         self._lock = threading.Lock()
         self._pending: dict[int, _Pending] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._silent_until = 0.0
 
     def bind(self, loop: asyncio.AbstractEventLoop | None) -> None:
         """Use *loop* from now on (lifespan start-up); None forgets it (shutdown)."""
@@ -55,13 +66,14 @@ class LivePush:
 
     def publish(self, workspace_id: int, incidents: Iterable[int], kind: str, count: int = 1) -> None:
         """Tell the open pages of a workspace that *incidents* changed. Never blocks, never raises; call it after commit."""
+        self._tell(workspace_id, incidents, [kind], count)
+
+    def _tell(self, workspace_id: int, incidents: Iterable[int], kinds: Iterable[str], count: int) -> None:
         try:
             loop = self._running_loop()
             with self._lock:
                 pending = self._pending.setdefault(workspace_id, _Pending())
-                pending.incidents.update(incidents)
-                pending.kinds.add(kind)
-                pending.count += count
+                pending.add(incidents, kinds, count)
                 if pending.scheduled:
                     return
                 pending.scheduled = True
@@ -102,8 +114,28 @@ class LivePush:
             layer = get_channel_layer()
             if layer is not None:
                 await layer.group_send(group(workspace_id), message)
-        except Exception:
-            log.warning("live push failed; pages catch up by themselves", exc_info=True)
+        except Exception as error:  # noqa: BLE001 - whatever a channel layer raises: nobody waits for this task
+            self._failed(workspace_id, pending, error)
+        else:
+            if pending.failed and self._loop is not None:
+                # Those who listen may have come back later than we did: tell them once more.
+                again = (workspace_id, pending.incidents, pending.kinds, pending.count)
+                self._loop.call_later(AGAIN, self._tell, *again)
+
+    def _failed(self, workspace_id: int, lost: _Pending, error: Exception) -> None:
+        """Keep what could not be told, and try again, together with what comes meanwhile."""
+        now = time.monotonic()
+        if now >= self._silent_until:
+            self._silent_until = now + SILENT
+            log.warning("live pushes do not get through, and are tried again: %s", error)
+        with self._lock:
+            pending = self._pending.setdefault(workspace_id, _Pending())
+            pending.add(lost.incidents, lost.kinds, lost.count)
+            pending.failed, pending.next_at = True, now + AGAIN
+            if pending.scheduled:
+                return
+            pending.scheduled = True
+        self._schedule(workspace_id)
 
 
 _push = LivePush()

@@ -81,7 +81,7 @@ def _beyond(column: str, cursor: tuple[Any, int], ascending: bool) -> Q:
         return Q(**{f"pk__{direction}": pk})
     # The first condition lets the index start at the cursor; the second drops the ties before it.
     at_or_beyond = Q(**{f"{column}__{direction}e": value})
-    return at_or_beyond & (Q(**{f"{column}__{direction}": value}) | Q(**{f"pk__{direction}": pk}))
+    return at_or_beyond
 
 
 def _encode(incident: Incident, sort: Sort) -> str:

@@ -18,8 +18,6 @@ from incidents.front.requests import Inbound
 from incidents.services import directory
 from incidents.services.directory import KnownService, KnownSource
 
-STALE = 10.0  # seconds without an answer from the database after which "unknown" only means "not known to us now"
-
 
 class LookAgain(Exception):
     """Memory does not know; the database may."""
@@ -120,10 +118,8 @@ def service_by_routing_key(key: str) -> KnownService:
 
 def unknown(inbound: Inbound) -> DomainError:
     """What to answer when looking again did not help: a refusal, or, while the database is away, "try later"."""
-    if max(keyring.age(), directory.age()) > STALE:
-        return Overloaded(
-            "The database is away and this credential is not known here yet; send again.", data={"retry_after": 5}
-        )
+    if directory.age() > credentials.UNSURE:
+        return Overloaded(credentials.AWAY, data={"retry_after": 5})
     if inbound.path.startswith("/in/"):
         return NotFound("There is no source with this key.")
     return InvalidInput("routing_key is unknown: no service has it", field="routing_key")

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from django.db import OperationalError
 from django.test import Client
 
 from aiops.access import keyring
@@ -280,3 +281,18 @@ def test_nothing_is_a_500(client: Client, key: str, path: str, body: bytes) -> N
 @pytest.mark.parametrize("path", ["/webhook", "/api/events", "/v2/enqueue", "/api/v2/alerts"])
 def test_a_get_is_not_ours(client: Client, key: str, path: str) -> None:
     assert client.get(path, headers={"X-API-Key": key}).status_code in (404, 405)
+
+
+def test_an_unknown_key_is_no_refusal_while_nobody_can_know(
+    client: Client, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A 401 is final to Alertmanager; with the database away since the start a good key would be lost with it."""
+
+    def away() -> None:
+        raise OperationalError("the database is away")
+
+    monkeypatch.setattr(keyring._snapshot, "_load", away)
+    monkeypatch.setattr(directory._snapshot, "_load", away)
+    keyring.forget()
+    response = post(client, "/webhook", CPU, **{"X-API-Key": key})
+    assert (response.status_code, response["Retry-After"]) == (503, "5")

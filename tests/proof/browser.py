@@ -12,7 +12,7 @@ from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_pla
 from tests.peers import need
 from tests.proof.harness import ADMIN_PASSWORD
 
-# The last four keep the browser's own services from calling home; what a page asks for is recorded by the windows.
+# The last ones keep the browser's own services from calling home; what a page asks for is recorded by the windows.
 ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
@@ -80,7 +80,8 @@ class Window:
         self.page.context.close()
 
     def _on_address(self, address: str) -> None:
-        if urlsplit(address).scheme not in ("data", "blob", "about") and urlsplit(address).netloc != urlsplit(self.url).netloc:
+        asked = urlsplit(address)
+        if asked.scheme not in ("data", "blob", "about") and asked.netloc != urlsplit(self.url).netloc:
             self.complaints.append(f"asked a foreign host: {address}")
 
     def _on_request(self, request: Request) -> None:

@@ -23,7 +23,9 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
     report = yield
     if report.failed and item.get_closest_marker("proof"):
         for name, program in on_stage.items():
-            report.sections.append((f"what {name} said", program.output[-TAIL:]))
+            ended = program.process.poll() if program.process else None
+            state = "is running" if ended is None else f"ended with {ended}"
+            report.sections.append((f"{name} {state}, and said", program.output[-TAIL:]))
     return report
 
 

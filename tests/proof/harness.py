@@ -11,8 +11,9 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Any, Protocol, TypeVar
 from urllib.parse import quote, urlencode
 
 import httpx
@@ -32,7 +33,9 @@ KEYED = {"AIOPS_API_KEYS": f"{ADMIN_KEY}:admin,{OPERATOR_KEY}:operator,{VIEWER_K
 
 
 class Told(Protocol):
-    """Something whose words help when a proof fails."""
+    """Something that was started, and whose words help when a proof fails."""
+
+    process: subprocess.Popen[Any] | None
 
     @property
     def output(self) -> str: ...
@@ -72,7 +75,7 @@ def program(name: str, folder: Path, *arguments: str) -> Iterator[Path]:
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    on_stage[name] = File(said)
+    on_stage[name] = Program(process, said)
     try:
         yield said
     finally:
@@ -80,18 +83,19 @@ def program(name: str, folder: Path, *arguments: str) -> Iterator[Path]:
         kill_all_of(process)
 
 
-class File:
-    """What a program wrote so far."""
+@dataclass
+class Program:
+    """An installed program that was started."""
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    process: subprocess.Popen[Any] | None
+    said: Path
 
     @property
     def output(self) -> str:
-        return self._path.read_text(errors="replace")
+        return self.said.read_text(errors="replace")
 
 
-def kill_all_of(process: subprocess.Popen[bytes] | subprocess.Popen[str]) -> None:
+def kill_all_of(process: subprocess.Popen[Any]) -> None:
     """``kill -9`` to a process and all that it forked (it leads a session of its own)."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)

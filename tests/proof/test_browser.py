@@ -92,7 +92,7 @@ def soon(place: Page | Locator, status: str) -> None:
     expect(status_of(place)).to_have_attribute("data-status", status, timeout=SOON)
 
 
-def test_the_command_that_the_start_prints_shows_in_an_open_list_within_a_second(laptop: Installation, ann: Window) -> None:
+def test_the_command_that_the_start_prints_shows_within_a_second(laptop: Installation, ann: Window) -> None:
     show_list(ann)
     curl = laptop.said(r"try it:\n\s+(curl .*)").replace("curl ", f"{need('curl')} --fail --silent ", 1)
     subprocess.run(["/bin/sh", "-c", curl], check=True, stdout=subprocess.DEVNULL)
@@ -164,7 +164,9 @@ def test_a_list_under_the_pointer_holds_still(laptop: Installation, ann: Window)
     expect(pill).to_be_visible(timeout=SOON)
     expect(row(ann, later)).to_have_count(0)
     held = row(ann, earlier).bounding_box()
-    assert (place, held) == (held, place)
+    assert place is not None
+    assert held is not None
+    assert held["y"] == pytest.approx(place["y"], abs=2)  # pixels
     pill.click()
     expect(row(ann, later)).to_be_visible()
 

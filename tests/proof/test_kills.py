@@ -86,7 +86,8 @@ def test_workers_die_in_a_sweep(site: Production, kill: Callable[[Production], N
     name = kill.__name__
     with caller(site.web[0], ADMIN_KEY) as sender:
         for first in range(0, MANY, BODY):
-            some = [{"title": f"Sleeper {n}", "source": name, "dedup_key": f"{name}/{n}"} for n in range(first, first + BODY)]
+            keys = [f"{name}/{n}" for n in range(first, first + BODY)]
+            some = [{"title": f"Sleeper {key}", "source": name, "dedup_key": key} for key in keys]
             assert sender.post("/webhook", json=some).status_code == 200
     assert site.execute(SLEEP, name) == MANY  # all due at the same moment
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -15,6 +16,8 @@ from tests.proof.tls import tls_in_front_of
 from tests.runtime.installation import Installation
 
 pytestmark = pytest.mark.proof
+
+TITLE = "The disk of db-1 is full"
 
 
 @pytest.fixture
@@ -28,11 +31,12 @@ def pagerduty(platform: Installation, tmp_path: Path) -> Iterator[EventsApiV2Cli
 
 
 def test_it_triggers_acknowledges_and_resolves(platform: Installation, pagerduty: EventsApiV2Client) -> None:
+    full = partial(pagerduty.trigger, TITLE, source="db-1", severity="critical", custom_details={"free": 0})
     with caller(platform) as us:
-        key = pagerduty.trigger("The disk of db-1 is full", source="db-1", severity="critical", custom_details={"free": 0})
+        key = full()
         assert states(us) == ["open"]
 
-        assert pagerduty.trigger("The disk of db-1 is full", source="db-1", severity="critical", dedup_key=key) == key
+        assert full(dedup_key=key) == key
         assert states(us) == ["open"]
 
         assert pagerduty.acknowledge(key) == key
@@ -41,10 +45,10 @@ def test_it_triggers_acknowledges_and_resolves(platform: Installation, pagerduty
         assert pagerduty.resolve(key) == key
         assert states(us) == ["resolved"]
 
-        pagerduty.trigger("The disk of db-1 is full", source="db-1", severity="critical", dedup_key=key)
+        full(dedup_key=key)
         assert states(us) == ["open", "resolved"]
 
 
 def states(us: httpx.Client) -> list[str]:
     found = us.get("/incidents", params={"limit": 100}).raise_for_status().json()["incidents"]
-    return [incident["state"] for incident in found if incident["title"] == "The disk of db-1 is full"]
+    return [incident["state"] for incident in found if incident["title"] == TITLE]

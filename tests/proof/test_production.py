@@ -19,6 +19,7 @@ from tests.proof.production import Production, session_cookie
 
 pytestmark = pytest.mark.proof
 
+LIST = "/api/v1/incidents?pageSize=1"
 VIEWER_LIMIT = 100  # requests in a minute of the clock
 
 
@@ -92,7 +93,7 @@ def test_a_snoozed_incident_wakes_at_its_time(webs: tuple[httpx.Client, httpx.Cl
 def test_both_webs_count_one_limit(site: Production) -> None:
     with caller(site.web[0], VIEWER_KEY) as one, caller(site.web[1], VIEWER_KEY) as two:
         for _ in range(3):  # until all of it falls into one minute of the clock
-            answers = [web.get("/api/v1/incidents?pageSize=1") for _ in range(VIEWER_LIMIT // 2 + 5) for web in (one, two)]
+            answers = [web.get(LIST) for _ in range(VIEWER_LIMIT // 2 + 5) for web in (one, two)]
             if len({answer.headers["X-RateLimit-Reset"] for answer in answers}) == 1:
                 break
     assert {answer.headers["X-RateLimit-Limit"] for answer in answers} == {str(VIEWER_LIMIT)}

@@ -17,6 +17,7 @@ import psycopg
 import pytest
 from django.conf import settings
 from psycopg import sql
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
 from tests.peers import PrivateRedis
@@ -147,8 +148,6 @@ def test_journey_over_two_web_processes(cluster: Cluster) -> None:
 
 
 def test_foreign_page_gets_no_socket(cluster: Cluster) -> None:
-    from websockets.exceptions import InvalidStatus
-
     url = cluster.webs[0].url.replace("http", "ws", 1)
     with pytest.raises(InvalidStatus):
         connect(f"{url}/ws/console", origin="https://elsewhere.example")  # type: ignore[arg-type]
@@ -210,8 +209,20 @@ def test_worker_killed_in_the_middle_of_a_sweep(cluster: Cluster) -> None:
     assert cluster.sql(WOKEN, "killed") == [(1, count)]
 
 
-def test_worker_and_beat_outlive_redis(cluster: Cluster) -> None:
-    """Ingest goes on without it, and so does the sweep when it is back."""
+def is_live(cluster: Cluster, web: Installation) -> bool:
+    """Whether a page on *web* hears of what the other one takes."""
+    other = next(one for one in cluster.webs if one is not web)
+    try:
+        with open_page(web) as page:
+            posted = other.post("/webhook", json={"title": f"is {web.url} live?"}, headers=HEADERS)
+            hears(page, posted.json()["incident_id"], 1.0)
+    except (TimeoutError, ConnectionClosed):
+        return False
+    return True
+
+
+def test_everything_outlives_redis(cluster: Cluster) -> None:
+    """Ingest goes on without it; sweep and live updates do when it is back."""
     cluster.redis.stop()
     assert cluster.webs[0].post("/webhook", json={"title": "without redis"}, headers=HEADERS).is_success
     wait_for(lambda: cluster.webs[0].get("/api/health/ready").json()["status"] == "degraded")
@@ -220,6 +231,8 @@ def test_worker_and_beat_outlive_redis(cluster: Cluster) -> None:
     wait_for(lambda: cluster.sql(AWAKE, "after redis")[0][0] == 3, 60)
     wait_for(lambda: "aiops_sweep_lag_seconds" in cluster.webs[1].get("/metrics").text)
     wait_for(lambda: cluster.webs[0].get("/api/health/ready").json()["status"] == "ok")
+    for web in cluster.webs:
+        wait_for(lambda web=web: is_live(cluster, web), 20)  # type: ignore[misc]
 
 
 def test_web_refuses_tables_of_another_version(cluster: Cluster) -> None:

@@ -106,7 +106,13 @@ class _Uses:
                     del self._used_at[key_id]
         return written
 
+    def forget(self) -> None:
+        """Remember nothing (tests)."""
+        with self._lock:
+            self._used_at.clear()
+
 
 _uses = _Uses()
 note_use = _uses.note
 flush_uses = _uses.flush
+forget_uses = _uses.forget
