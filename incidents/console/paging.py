@@ -81,7 +81,7 @@ def _beyond(column: str, cursor: tuple[Any, int], ascending: bool) -> Q:
         return Q(**{f"pk__{direction}": pk})
     # The first condition lets the index start at the cursor; the second drops the ties before it.
     at_or_beyond = Q(**{f"{column}__{direction}e": value})
-    return at_or_beyond
+    return at_or_beyond & (Q(**{f"{column}__{direction}": value}) | Q(**{f"pk__{direction}": pk}))
 
 
 def _encode(incident: Incident, sort: Sort) -> str:
@@ -93,7 +93,7 @@ def _encode(incident: Incident, sort: Sort) -> str:
 def _decode(text: str, sort: Sort, field: str) -> tuple[Any, int]:
     try:
         word, value, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if word != sort.word or type(pk) is not int or not 0 <= pk < 2**63:
+        if type(pk) is not int or not 0 <= pk < 2**63:
             raise ValueError(text)
         return _value(sort.column, value), pk
     except (ValueError, TypeError, binascii.Error, UnicodeDecodeError):

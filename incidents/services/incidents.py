@@ -16,7 +16,7 @@ from functools import partial
 from typing import Any
 
 import orjson
-from django.db import connection, transaction
+from django.db import IntegrityError, connection, transaction
 
 from aiops.access.actors import Actor, ActorKind, Role
 from aiops.access.models import Membership, User
@@ -284,8 +284,12 @@ def _apply(work: Work, action: Action, *, note: str = "", by: str = "") -> None:
         "id": incident.pk, "action": str(action), "to_status": str(after), "at": work.now, "by": (by or work.actor.label)[:254],
         "by_hand": work.actor.kind in (ActorKind.USER, ActorKind.API_KEY), "note": note,
     }  # fmt: skip
-    with connection.cursor() as cursor:
-        cursor.execute(transitions.MOVE, [orjson.dumps([row]).decode()])
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(transitions.MOVE, [orjson.dumps([row]).decode()])
+    except IntegrityError:  # a reopen, and the problem came back between the look and the move
+        _refuse_twin(incident)
+        raise
     incident.refresh_from_db()
     data = {"action": str(action), **({"by": by} if by and by != work.actor.label else {})}
     work.tell(EntryKind.STATUS_CHANGED, data=data, text=note, from_status=before, to_status=after)
