@@ -67,8 +67,8 @@ def opened_by_hour(actor: Actor, now: datetime) -> list[Hour]:
     """The last 24 hours, oldest first, on the hours of the reader's clock."""
     first = timezone.localtime(now).replace(minute=0, second=0, microsecond=0) - timedelta(hours=HOURS - 1)
     key = f"console:hours:{actor.workspace_ids}:{first.timestamp():.0f}"
-    counts = cache.get_or_set(key, lambda: _count_by_hour(actor, first), HOURS_AGE)
-    most = max(counts) or 1
+    counts: list[int] = cache.get_or_set(key, lambda: _count_by_hour(actor, first), HOURS_AGE) or []
+    most = max(counts, default=0) or 1
     heights = [max(2.0, 60 * count / most) for count in counts]
     return [
         Hour(first + timedelta(hours=n), count, n * 10, 60 - height, height)

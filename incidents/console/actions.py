@@ -174,7 +174,8 @@ RARE = (Action.UNACKNOWLEDGE, Action.CLOSE)  # in the "More" menu, unless it is 
 def buttons_of(status: Status) -> tuple[list[Button], list[Button]]:
     """The moves that the transition table allows: those on show, and those under "More"."""
     likely = LIKELY.get(status)
-    shown, rare = [], []
+    shown: list[Button] = []
+    rare: list[Button] = []
     for action in allowed_actions(status):
         label, key = LABELS[action]
         button = Button(str(action), label, key, action == likely)

@@ -59,7 +59,7 @@ class ConsoleFilterSet(IncidentFilterSet):
     """The shared filters, with the tabs (``view``) and time ranges that move along (``last``)."""
 
     view = ViewFilter()
-    before = None  # here a cursor (paging.py), not an id
+    before = None  # type: ignore[assignment] # here a cursor (paging.py), not an id
     last = WordFilter({word: _within(span) for word, (_, span) in SPANS.items()})
 
     def __init__(

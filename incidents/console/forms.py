@@ -30,12 +30,14 @@ class SnoozeForm(forms.Form):
         if "preset" in self.errors or "hours" in self.errors:
             return data
         preset, hours = data.get("preset"), data.get("hours")
-        if not preset and hours is None:
+        if preset:
+            data["duration"] = timedelta(**{_UNITS[preset[-1]]: int(preset[:-1])})
+        elif hours is None:
             raise forms.ValidationError("Say for how long: pick a time or type hours.")
-        if not preset and not 0 < hours <= _LONGEST_HOURS:
+        elif not 0 < hours <= _LONGEST_HOURS:
             self.add_error("hours", f"Hours must be over 0 and at most {_LONGEST_HOURS}.")
-            return data
-        data["duration"] = timedelta(**{_UNITS[preset[-1]]: int(preset[:-1])}) if preset else timedelta(hours=hours)
+        else:
+            data["duration"] = timedelta(hours=hours)
         return data
 
 

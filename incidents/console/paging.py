@@ -93,7 +93,7 @@ def _encode(incident: Incident, sort: Sort) -> str:
 def _decode(text: str, sort: Sort, field: str) -> tuple[Any, int]:
     try:
         word, value, pk = json.loads(base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        if type(pk) is not int or not 0 <= pk < 2**63:
+        if word != sort.word or type(pk) is not int or not 0 <= pk < 2**63:
             raise ValueError(text)
         return _value(sort.column, value), pk
     except (ValueError, TypeError, binascii.Error, UnicodeDecodeError):

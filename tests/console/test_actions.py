@@ -68,7 +68,8 @@ class TestOne:
         assert (incident.resolution, incident.resolved_by) == ("Rolled back", "Ana Moreau")
 
     @pytest.mark.parametrize(
-        ("data", "hours"), [({"preset": "30m"}, 0.5), ({"preset": "72h"}, 72), ({"hours": "1.5"}, 1.5), ({"hours": "720"}, 720)]
+        ("data", "hours"),
+        [({"preset": "30m"}, 0.5), ({"preset": "72h"}, 72), ({"hours": "1.5"}, 1.5), ({"hours": "720"}, 720)],
     )
     def test_snoozing_for_a_preset_or_for_hours(self, browser, ana, opened, data, hours):
         incident = opened()
@@ -177,13 +178,17 @@ class TestTheWayBack:
         assert f"{incident.name} is acknowledged." in page
 
     def test_without_javascript_the_page_that_one_was_on(self, browser, ana, opened):
-        answer = do(browser(ana), opened(), "acknowledge", headers={"Referer": "http://testserver/console/incidents?view=mine"})
+        answer = do(
+            browser(ana), opened(), "acknowledge", headers={"Referer": "http://testserver/console/incidents?view=mine"}
+        )
         assert answer["Location"].endswith("/console/incidents?view=mine")
 
     @pytest.mark.parametrize("where", ["https://evil.example/", "//evil.example/", "javascript:alert(1)"])
     def test_never_elsewhere(self, browser, ana, opened, where):
         incident = opened()
-        answer = do(browser(ana), incident, "acknowledge", {"next": where}, headers={"HX-Current-URL": where, "Referer": where})
+        answer = do(
+            browser(ana), incident, "acknowledge", {"next": where}, headers={"HX-Current-URL": where, "Referer": where}
+        )
         assert answer["Location"] == page_of(incident)
 
     def test_a_refusal_in_a_fragment_is_a_message(self, browser, stranger, opened):
@@ -212,7 +217,9 @@ class TestSeveral:
 
     def test_others_are_not_touched(self, browser, ana, stranger, opened):
         incident = opened()
-        answer = browser(stranger).post(BULK, {"action": "resolve", "incident": [incident.public_id, "inc-x", "nonsense"]})
+        answer = browser(stranger).post(
+            BULK, {"action": "resolve", "incident": [incident.public_id, "inc-x", "nonsense"]}
+        )
         assert told(answer).count("Incident not found.") == 3
         incident.refresh_from_db()
         assert incident.status == Status.OPEN

@@ -38,7 +38,15 @@ class TestFacts:
             metric={"metric": "error_rate", "threshold": 5},
         )
         page = browser(ana).get(page_of(incident)).content.decode()
-        for fact in (incident.name, incident.public_id, "5xx above 5 %", "production", "checkout-6c9f", "team=payments", "error_rate"):
+        for fact in (
+            incident.name,
+            incident.public_id,
+            "5xx above 5 %",
+            "production",
+            "checkout-6c9f",
+            "team=payments",
+            "error_rate",
+        ):
             assert fact in element(page, "facts")
         assert 'href="https://runbooks.example.com/x"' in page
         assert "Answer now" in element(page, "glance")
@@ -57,7 +65,9 @@ class TestFacts:
             assert "High CPU" not in answer.content.decode()
 
     def test_only_web_addresses_become_links(self, browser, ana, opened):
-        incident = opened(links=({"href": "javascript:alert(1)", "text": "Click"}, {"href": " JavaScript:x"}, "x", {"href": 1}))
+        incident = opened(
+            links=({"href": "javascript:alert(1)", "text": "Click"}, {"href": " JavaScript:x"}, "x", {"href": 1})
+        )
         page = browser(ana).get(page_of(incident)).content.decode()
         assert "javascript" not in page.lower().replace("/javascript", "")
 
@@ -86,7 +96,10 @@ class TestTimeline:
         services.acknowledge(actor=who, incident_id=incident.pk, now=now + minutes(1), message="on it")
         services.add_note(actor=who, incident_id=incident.pk, now=now + minutes(2), content="Restarted\nthe pod")
         story = element(browser(ana).get(page_of(incident)).content.decode(), "timeline")
-        told = [story.index(words) for words in ("Alert received from", "Incident opened", "acknowledged", "on it", "Restarted\nthe pod")]
+        told = [
+            story.index(words)
+            for words in ("Alert received from", "Incident opened", "acknowledged", "on it", "Restarted\nthe pod")
+        ]
         assert told == sorted(told)
         assert "from the unknown word “bad”" in story
         assert "<b>Bo Berg</b>" in story
@@ -113,7 +126,9 @@ class TestAlerts:
         fragment = browser(ana).get(f"{page_of(incident)}/alerts/{alert.id}", headers=HX).content.decode()
         assert fragment.strip() in page
 
-    @pytest.mark.parametrize("raw", [b"", b"\xff\xfe\x00", b"not json", b"[" * 100_000, "\ud800".encode("utf-8", "surrogatepass")])
+    @pytest.mark.parametrize(
+        "raw", [b"", b"\xff\xfe\x00", b"not json", b"[" * 100_000, "\ud800".encode("utf-8", "surrogatepass")]
+    )
     def test_a_payload_may_be_anything(self, browser, ana, opened, raw):
         incident = opened(raw=raw)
         alert = Alert.objects.get(incident=incident)
@@ -121,7 +136,9 @@ class TestAlerts:
 
     def test_a_long_payload_is_cut_and_says_so(self, browser, ana, opened):
         incident = opened(raw=b"x" * (PAYLOAD + 1))
-        page = browser(ana).get(f"{page_of(incident)}/alerts/{Alert.objects.get(incident=incident).id}").content.decode()
+        page = (
+            browser(ana).get(f"{page_of(incident)}/alerts/{Alert.objects.get(incident=incident).id}").content.decode()
+        )
         assert "cut here" in page
         assert len(page) < PAYLOAD + 30_000
 
@@ -165,7 +182,9 @@ class TestButtons:
         assert "unsnooze" in actions_on(page)
         assert "escalate" not in actions_on(page)
         services.resolve(actor=actor(workspace), incident_id=incident.pk, now=now)
-        assert not {"snooze", "escalate", "assign-me"} & actions_on(browser(ana).get(page_of(incident)).content.decode())
+        assert not {"snooze", "escalate", "assign-me"} & actions_on(
+            browser(ana).get(page_of(incident)).content.decode()
+        )
 
     def test_a_viewer_has_none(self, browser, viewer, opened):
         page = browser(viewer).get(page_of(opened())).content.decode()

@@ -46,7 +46,9 @@ class TestRows:
         assert "nobody" in row
         assert re.search(r'class="next due">.*P2.*due <time', row)
 
-        services.acknowledge(actor=actor(workspace, label="Ana Moreau"), incident_id=incident.pk, now=incident.created_at)
+        services.acknowledge(
+            actor=actor(workspace, label="Ana Moreau"), incident_id=incident.pk, now=incident.created_at
+        )
         row = browser(ana).get(LIST).content.decode().split(f'id="row-{incident.public_id}"')[1].split("</li>")[0]
         assert "Ana Moreau" in row
         assert 'data-status="acknowledged"' in row
@@ -91,11 +93,13 @@ class TestTabs:
     @pytest.fixture
     def one_of_each(self, opened, workspace, now):
         who = actor(workspace, label="Ana Moreau")
-        plain, snoozed, suppressed, ended, closed, taken = (
+        _plain, snoozed, suppressed, ended, closed, taken = (
             opened(name) for name in ("plain", "snoozed", "suppressed", "ended", "closed", "taken")
         )
         services.snooze(actor=who, incident_id=snoozed.pk, now=now, duration=timedelta(hours=1))
-        Incident.objects.filter(pk=suppressed.pk).update(suppressed_by={"kind": "rule", "id": 1, "name": "r", "reason": ""})
+        Incident.objects.filter(pk=suppressed.pk).update(
+            suppressed_by={"kind": "rule", "id": 1, "name": "r", "reason": ""}
+        )
         services.resolve(actor=who, incident_id=ended.pk, now=now)
         services.close(actor=who, incident_id=closed.pk, now=now)
         services.acknowledge(actor=who, incident_id=taken.pk, now=now)
@@ -165,7 +169,10 @@ class TestFilters:
         assert titles(browser(ana).get(f"{LIST}?{query}")) == expected
 
     def test_a_time_range(self, browser, ana, several, now):
-        query = {"from": f"{now - timedelta(days=4):%Y-%m-%dT%H:%M:%SZ}", "to": f"{now - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}"}
+        query = {
+            "from": f"{now - timedelta(days=4):%Y-%m-%dT%H:%M:%SZ}",
+            "to": f"{now - timedelta(hours=1):%Y-%m-%dT%H:%M:%SZ}",
+        }
         assert titles(browser(ana).get(LIST, query)) == ["disk full", "old info"]
 
     @pytest.mark.parametrize("reference", ["public_id", "name"])
@@ -186,7 +193,11 @@ class TestFilters:
         assert name in answer.content.decode()
 
     def test_the_page_shows_what_was_chosen(self, browser, ana, several):
-        page = browser(ana).get(f"{LIST}?severity=high&status=open&service=billing&last=4h&sort=severity&q=disk").content.decode()
+        page = (
+            browser(ana)
+            .get(f"{LIST}?severity=high&status=open&service=billing&last=4h&sort=severity&q=disk")
+            .content.decode()
+        )
         assert re.search(r'value="high"\s+aria-label="High"\s+checked', page)
         assert re.search(r'<option value="open"\s+selected', page)
         assert re.search(r"<option selected>billing", page)
@@ -238,14 +249,14 @@ class TestPages:
     @pytest.mark.parametrize("sort", paging.SORTS)
     def test_forwards_through_all_and_back_again(self, browser, ana, many, sort):
         client, url, seen = browser(ana), f"{LIST}?sort={sort}", []
-        while url:
+        while url and len(seen) < 9:
             answer = client.get(url)
             seen.append(titles(answer))
             url = self.neighbours(answer).get("next", "")
         assert [len(page) for page in seen] == [3, 3, 2]
-        assert sorted(sum(seen, [])) == [f"n{n}" for n in range(8)]
+        assert sorted(title for page in seen for title in page) == [f"n{n}" for n in range(8)]
         back = [titles(answer)]
-        while url := self.neighbours(answer).get("prev", ""):
+        while (url := self.neighbours(answer).get("prev", "")) and len(back) < 9:
             answer = client.get(url)
             back.append(titles(answer))
         assert back == seen[::-1]
@@ -294,9 +305,7 @@ class TestFragments:
 
 
 @pytest.mark.parametrize("path", [LIST, "/console", f"{LIST}?view=all&sort=severity&q=n"])
-def test_the_number_of_queries_does_not_grow_with_the_rows(
-    browser, ana, opened, path, django_assert_max_num_queries
-):
+def test_the_number_of_queries_does_not_grow_with_the_rows(browser, ana, opened, path, django_assert_max_num_queries):
     client = browser(ana)
     for count in (3, 47):
         for n in range(count):

@@ -126,19 +126,30 @@ class TestPolicy:
         async def view(request):
             return HttpResponse("")
 
-        assert "Content-Security-Policy" in await ContentSecurityPolicyMiddleware(view)(RequestFactory().get("/console"))
+        assert "Content-Security-Policy" in await ContentSecurityPolicyMiddleware(view)(
+            RequestFactory().get("/console")
+        )
 
 
 class TestElements:
     @pytest.mark.parametrize(
         ("name", "letters"),
-        [("Ana Moreau", "AM"), ("ana", "AN"), ("ana.moreau", "AM"), ("", "?"), ("x", "X"), ("webhook:prom", "WE"), ("— —", "?")],
+        [
+            ("Ana Moreau", "AM"),
+            ("ana", "AN"),
+            ("ana.moreau", "AM"),
+            ("", "?"),
+            ("x", "X"),
+            ("webhook:prom", "WE"),
+            ("— —", "?"),
+        ],
     )
     def test_initials(self, name, letters):
         assert ui.initials(name) == letters
 
     @pytest.mark.parametrize(
-        ("count", "text"), [(0, "0"), (999, "999"), (1200, "1.2k"), (18_400, "18k"), (1_400_000, "1.4M"), (99_999, "100k")]
+        ("count", "text"),
+        [(0, "0"), (999, "999"), (1200, "1.2k"), (18_400, "18k"), (1_400_000, "1.4M"), (99_999, "100k")],
     )
     def test_counts_stay_short(self, count, text):
         assert ui.compact(count) == text

@@ -92,7 +92,9 @@ class TestTheme:
 
     @pytest.mark.parametrize("theme", ["light", "auto", "dark"])
     def test_a_choice_is_kept(self, client, theme):
-        answer = client.post("/console/theme", {"theme": theme}, headers={"Referer": "http://testserver/console/incidents"})
+        answer = client.post(
+            "/console/theme", {"theme": theme}, headers={"Referer": "http://testserver/console/incidents"}
+        )
         assert answer["Location"] == "http://testserver/console/incidents"
         assert f'data-theme="{theme}"' in client.get("/console/login").content.decode()
 

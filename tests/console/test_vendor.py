@@ -26,7 +26,9 @@ def test_every_vendored_script_is_listed_with_a_licence():
         assert (script.parent / "LICENSE").is_file()
 
 
-@pytest.mark.parametrize("path", [*ROOT.glob("templates/**/*.html"), *ROOT.glob("static/js/*.js"), *ROOT.glob("static/css/*.css")])
+@pytest.mark.parametrize(
+    "path", [*ROOT.glob("templates/**/*.html"), *ROOT.glob("static/js/*.js"), *ROOT.glob("static/css/*.css")]
+)
 def test_nothing_comes_from_outside_or_runs_inline(path):
     text = path.read_text()
     assert not OUTSIDE.search(text)

@@ -59,6 +59,31 @@ def test_the_database_dies_in_a_burst(victim: Installation) -> None:
         nothing_lost_and_nothing_twice(sent, database)
 
 
+def test_a_commit_whose_answer_gets_lost_counts_once(victim: Installation) -> None:
+    """PostgreSQL waits for a standby that it never had: what is committed for good is not confirmed. Then it dies."""
+    pid = victim.postgres_pid()
+    assert pid is not None
+    database = victim.database()
+
+    def a_commit_waits() -> bool:
+        # Single statements wait too (a block of numbers for names, say); those need not.
+        database.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query <> 'COMMIT'")
+        waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query = 'COMMIT'"
+        return database.execute(waiting).fetchone() is not None
+
+    database.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+    database.execute("SELECT pg_reload_conf()")
+    with burst("unconfirmed", victim) as sent:
+        eventually("a commit waits for the standby", a_commit_waits)
+        database.execute("ALTER SYSTEM RESET synchronous_standby_names")
+        database.close()
+        os.kill(pid, signal.SIGKILL)
+        eventually("alerts are taken again", lambda: len(sent.taken()) >= SOME, 20)
+    assert sent.unanswered == {}
+    with victim.database() as database:
+        nothing_lost_and_nothing_twice(sent, database)
+
+
 SLEEP = "UPDATE incidents_incident SET snoozed_until = now(), snoozed_at = now(), snoozed_by = 'proof' WHERE source_name = %s"
 ASLEEP = "SELECT count(*) FROM incidents_incident WHERE snoozed_until IS NOT NULL AND source_name = %s"
 WAKE_UPS = """

@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -90,9 +91,19 @@ def test_postgres_dies_in_the_middle_of_a_burst(number: signal.Signals, running:
     found = stored(running)
     assert [key for key in answered if found.get(key) != 1] == []
     assert running.get("/readyz").status_code == 200
-    assert running.get("/incidents").status_code == 200  # no connection of before is handed out
     status, seconds = running.stop()
     assert (status, seconds < 10) == (0, True)
+
+
+def test_no_connection_of_before_is_handed_out(running: Installation) -> None:
+    with ThreadPoolExecutor(6) as browsers:
+        assert set(browsers.map(lambda _: running.get("/incidents").status_code, range(12))) == {200}
+    before = running.postgres_pid()
+    assert before is not None
+    os.kill(before, signal.SIGKILL)
+    wait_for(lambda: running.postgres_pid() not in (None, before))
+    wait_for(lambda: running.get("/readyz").status_code == 200)
+    assert [running.get("/incidents").status_code for _ in range(6)] == [200] * 6
 
 
 def test_backend_that_outlives_its_postmaster(running: Installation) -> None:

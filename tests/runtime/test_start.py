@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import stat
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.runtime.installation import Installation, is_alive
+from tests.runtime.installation import Installation
 
 pytestmark = pytest.mark.proof
 
@@ -131,13 +132,18 @@ def test_interrupted_first_start_is_taken_up_again(tmp_path: Path) -> None:
 
 
 def test_note_of_a_process_that_is_somebody_else_by_now(copy_of: Callable[..., Installation]) -> None:
-    """After a power cut in a container, PostgreSQL's old process id is often that of another program."""
+    """After a power cut in a container, PostgreSQL's old process id is often that of another program of the same user."""
     installation = copy_of()
-    note = installation.data / "postgres" / "postmaster.pid"
-    note.write_text(f"{os.getpid()}\n{installation.data / 'postgres'}\n1\n5432\n\n\n\nready\n")
-    installation.start()
-    installation.wait_until_ready()
-    assert is_alive(os.getpid())
+    files = installation.data / "postgres"
+    stranger = subprocess.Popen(["sleep", "60"], user=files.stat().st_uid if os.geteuid() == 0 else None)
+    try:
+        (files / "postmaster.pid").write_text(f"{stranger.pid}\n{files}\n1\n5432\n\n\n\nready\n")
+        installation.start()
+        installation.wait_until_ready()
+        assert stranger.poll() is None
+    finally:
+        stranger.kill()
+        stranger.wait()
 
 
 def test_django_commands_reach_the_database_whether_it_runs_or_not(copy_of: Callable[..., Installation]) -> None:
