@@ -75,6 +75,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
+    "aiops.console.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -168,6 +169,7 @@ CELERY_BEAT_SCHEDULE = {
 }
 
 # --- sign-in --------------------------------------------------------------------------------------------------------
+CSRF_FAILURE_VIEW = "aiops.console.views.csrf_failure"
 LOGIN_URL = "/console/login"
 LOGIN_REDIRECT_URL = "/console"
 LOGOUT_REDIRECT_URL = "/console/login"

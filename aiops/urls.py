@@ -20,3 +20,8 @@ urlpatterns = [
     path("", include("incidents.console.urls")),
     path("", include("incidents.api.fallbacks")),  # the dialects' own 404s: last
 ]
+
+handler400 = "aiops.console.views.bad_request"
+handler403 = "aiops.console.views.forbidden"
+handler404 = "aiops.console.views.not_found"
+handler500 = "aiops.console.views.server_error"

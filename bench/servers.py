@@ -102,7 +102,7 @@ def web(server: Postgres, database: str = "aiops") -> Iterator[Web]:
     }
     aiops = [sys.executable, "-m", "aiops"]
     subprocess.run([*aiops, "migrate"], cwd=ROOT, env=environment, check=True, capture_output=True)
-    process = subprocess.Popen([*aiops, "web"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    process = subprocess.Popen([*aiops, "web"], cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=None)
     try:
         url = f"http://127.0.0.1:{port}"
         wait_for(lambda: answers(f"{url}/readyz"))

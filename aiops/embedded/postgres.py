@@ -194,14 +194,21 @@ class Postgres:
 
         The later ways lose nothing: the next start replays the log.
         """
+        polite = (signal.SIGINT, min(POLITE_SECONDS, max(0.1, seconds - 1)))
+        self._end(polite, (signal.SIGQUIT, 0.7), (signal.SIGKILL, 0.3))
+        if self.sockets.parent != self.data.root:
+            with contextlib.suppress(OSError):  # not empty after a stop by force
+                self.sockets.rmdir()
+
+    def kill(self) -> None:
+        """Stop in less than a second, whoever else is at it."""
+        self._end((signal.SIGQUIT, 0.5), (signal.SIGKILL, 0.2))
+
+    def _end(self, *ways: tuple[signal.Signals, float]) -> None:
         process = self._process
         if process is None or process.poll() is not None:
             return
-        for number, patience in (
-            (signal.SIGINT, min(POLITE_SECONDS, max(0.1, seconds - 1))),
-            (signal.SIGQUIT, 0.7),
-            (signal.SIGKILL, 0.3),
-        ):
+        for number, patience in ways:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(number)
             try:

@@ -53,7 +53,7 @@ def run(stopping: Stopping, load: Callable[[], ModuleType]) -> int:
 def _run_over(postgres: Postgres, load: Callable[[], ModuleType], stopping: Stopping, bound: socket.socket) -> int:
     """The same over *postgres*, which is stopped at the end, whatever happens in between."""
     supervisor = Supervisor(postgres)
-    stopping.last_resort = lambda: supervisor.stop(0.1)
+    stopping.last_resort = postgres.kill
     try:
         if postgres.data.is_new:
             progress(f"making a PostgreSQL database in {postgres.data.postgres}")

@@ -57,7 +57,9 @@ class Supervisor(threading.Thread):
     def stop(self, seconds: float) -> None:
         """Stop watching, and the server with it, within *seconds*."""
         self._stopping.set()
-        with self._launching:
-            self._postgres.stop(seconds)
+        launched = self._launching.acquire(timeout=seconds)
+        self._postgres.stop(seconds)
+        if launched:
+            self._launching.release()
         if self.is_alive():
             self.join(1.0)

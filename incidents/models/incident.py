@@ -109,6 +109,13 @@ class Incident(models.Model):
                 condition=models.Q(status__in=LIVE),
                 name="incidents_live_severity",
             ),
+            # "Mine": what is assigned to me, what I acknowledged. Empty for what nobody has, so ingest does not pay for them.
+            models.Index(fields=["assignee"], condition=models.Q(assignee__isnull=False), name="incidents_assigned"),
+            models.Index(
+                fields=["acknowledged_by"],
+                condition=models.Q(status__in=LIVE) & ~models.Q(acknowledged_by=""),
+                name="incidents_acknowledger",
+            ),
             # The sweep: whose snooze ends, what may be closed.
             models.Index(
                 fields=["snoozed_until"], condition=models.Q(snoozed_until__isnull=False), name="incidents_snoozed"

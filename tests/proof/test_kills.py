@@ -67,7 +67,9 @@ def test_a_commit_whose_answer_gets_lost_counts_once(victim: Installation) -> No
 
     def a_commit_waits() -> bool:
         # Single statements wait too (a block of numbers for names, say); those need not.
-        database.execute("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query <> 'COMMIT'")
+        database.execute(
+            "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query <> 'COMMIT'"
+        )
         waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'SyncRep' AND query = 'COMMIT'"
         return database.execute(waiting).fetchone() is not None
 

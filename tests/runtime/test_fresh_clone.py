@@ -15,7 +15,7 @@ from playwright.sync_api import sync_playwright
 from tests.peers import need
 from tests.runtime.installation import ROOT, Installation, wait_for
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.proof, pytest.mark.xdist_group("fresh_clone"), pytest.mark.timeout(600)]
 
 NOBODY = 65534
 

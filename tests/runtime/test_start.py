@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import stat
 import subprocess
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -83,14 +84,18 @@ def test_busy_port_is_named(running: Installation, copy_of: Callable[..., Instal
 
 
 def test_socket_moves_when_the_path_is_too_long(tmp_path: Path) -> None:
-    installation = Installation(tmp_path / "long name" / ("x" * 100) / "data", XDG_RUNTIME_DIR="/tmp")
-    installation.start()
-    try:
-        installation.wait_until_ready()
-        assert not (installation.data / "run").exists()
-        assert installation.stop()[0] == 0
-    finally:
-        installation.clean_up()
+    with tempfile.TemporaryDirectory(dir="/tmp") as runtime:
+        installation = Installation(tmp_path / "long name" / ("x" * 100) / "data", XDG_RUNTIME_DIR=runtime)
+        installation.start()
+        try:
+            installation.wait_until_ready()
+            (moved,) = Path(runtime).iterdir()
+            assert stat.S_IMODE(moved.stat().st_mode) == 0o700
+            assert not (installation.data / "run").exists()
+            assert installation.stop()[0] == 0
+            assert not moved.exists()
+        finally:
+            installation.clean_up()
 
 
 def test_unusable_data_directory_is_named(tmp_path: Path) -> None:
