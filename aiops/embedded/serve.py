@@ -102,5 +102,6 @@ def serve(bound: socket.socket, stopping: Stopping, on_ready: Callable[[], None]
     except SystemExit:
         return False
     except OSError as error:  # somebody else was quicker to listen than we, after we had bound
-        raise _refusal(*bound.getsockname()[:2], error) from None
+        host, port = bound.getsockname()[:2]
+        raise _refusal(host, port, error) from None
     return True

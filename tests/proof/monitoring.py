@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 import threading
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ import httpx
 
 from tests.peers import free_port
 from tests.proof.harness import eventually, program
-from tests.runtime.installation import Installation
+from tests.runtime.installation import ROOT, Installation
 
 RULES = """
 groups:
@@ -27,35 +26,31 @@ groups:
         annotations: {summary: Nobody can pay}
 """
 
-# Short intervals; the webhook and PagerDuty notifiers of one Alertmanager point at us (docs/sources.md).
-ALERTMANAGER = """
-route: {receiver: aiops, group_by: [alertname], group_wait: 0s, group_interval: 1s, repeat_interval: 4h}
-receivers:
-  - name: aiops
-    webhook_configs:
-      - url: %(url)s/webhook?source=alertmanager
-        send_resolved: true
-        max_alerts: 0
-        http_config: {authorization: {credentials: %(key)s}}
-    pagerduty_configs:
-      - url: %(url)s/v2/enqueue
-        routing_key: %(routing_key)s
-        severity: '{{ or .CommonLabels.severity "error" }}'
-"""
-
-# Prometheus sends to the Alertmanager, and to us as if we were another one.
-PROMETHEUS = """
+# How to point them at us stands in the documentation, and is taken from there; beside it only short intervals.
+DOCUMENTED = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "sources.md").read_text(), re.S)
+RECEIVERS, PAGERDUTY, ALERTMANAGERS = (
+    next(block for block in DOCUMENTED if word in block)
+    for word in ("webhook_configs:", "pagerduty_configs:", "alertmanagers:")
+)
+ROUTE = "route: {receiver: incident-platform, group_by: [alertname], group_wait: 0s, group_interval: 1s}\n"
+WATCH = """
 global: {scrape_interval: 200ms, evaluation_interval: 200ms}
-rule_files: [%(rules)s]
+rule_files: [RULES]
 scrape_configs:
   - job_name: shop
-    static_configs: [{targets: ["127.0.0.1:%(exporter)d"]}]
-alerting:
-  alertmanagers:
-    - static_configs: [{targets: ["127.0.0.1:%(alertmanager)d"]}]
-    - static_configs: [{targets: ["%(us)s"]}]
-      basic_auth: {username: prometheus, password: %(key)s}
+    static_configs: [{targets: ["EXPORTER"]}]
 """
+REAL_ALERTMANAGER = """
+    - static_configs: [{targets: ["ALERTMANAGER"]}]
+"""
+
+
+def filled_in(config: str, facts: dict[str, str]) -> str:
+    """*config* with what each word of *facts* stands for."""
+    for word, value in facts.items():
+        assert word in config, f"{word} is not in the documentation any more"
+        config = config.replace(word, value)
+    return config
 
 
 class Exporter:
@@ -124,28 +119,36 @@ class Monitoring:
 def monitoring(us: Installation, key: str, routing_key: str, folder: Path) -> Iterator[Monitoring]:
     """Watch an :class:`Exporter` and tell *us* in the three ways that they know."""
     folder.mkdir()
-    facts = {"url": us.url, "us": us.url.removeprefix("http://"), "key": key, "routing_key": routing_key}
-    ports = {"alertmanager": free_port(), "prometheus": free_port()}
+    address = us.url.removeprefix("http://")
+    at = {name: f"127.0.0.1:{free_port()}" for name in ("alertmanager", "prometheus")}
     rules, alerting, watching = (folder / f"{name}.yml" for name in ("rules", "alertmanager", "prometheus"))
     rules.write_text(RULES)
-    alerting.write_text(ALERTMANAGER % facts)
+    receivers = {
+        "localhost:8888": address,
+        "<API key>": key,
+        "<routing key of the service, 32 characters>": routing_key,
+    }
+    alerting.write_text(filled_in(ROUTE + RECEIVERS + PAGERDUTY, receivers))
     with (
         Exporter().serving() as exporter,
         program(
             "prometheus-alertmanager", folder, f"--config.file={alerting}", f"--storage.path={folder / 'am'}",
-            f"--web.listen-address=127.0.0.1:{ports['alertmanager']}", "--cluster.listen-address=", "--log.level=debug",
+            f"--web.listen-address={at['alertmanager']}", "--cluster.listen-address=", "--log.level=debug",
         ) as alertmanager_log,
     ):  # fmt: skip
-        mine = {"alertmanager": ports["alertmanager"], "exporter": exporter.port, "rules": json.dumps(str(rules))}
-        watching.write_text(PROMETHEUS % (facts | mine))
-        alertmanager = Peer(f"http://127.0.0.1:{ports['alertmanager']}", alertmanager_log)
+        places = {
+            "localhost:8888": address, "<API key>": key, "RULES": str(rules), "EXPORTER": f"127.0.0.1:{exporter.port}",
+            "ALERTMANAGER": at["alertmanager"],
+        }  # fmt: skip
+        watching.write_text(filled_in(WATCH + ALERTMANAGERS + REAL_ALERTMANAGER, places))
+        alertmanager = Peer(f"http://{at['alertmanager']}", alertmanager_log)
         alertmanager.wait_until_ready()
         with program(
             "prometheus", folder, f"--config.file={watching}", f"--storage.tsdb.path={folder / 'tsdb'}",
-            f"--web.listen-address=127.0.0.1:{ports['prometheus']}",
+            f"--web.listen-address={at['prometheus']}",
             # It repeats what it said, once a minute by default; more often here, so that the repeats are part of the proof.
             "--rules.alert.resend-delay=1s",
         ) as prometheus_log:  # fmt: skip
-            prometheus = Peer(f"http://127.0.0.1:{ports['prometheus']}", prometheus_log)
+            prometheus = Peer(f"http://{at['prometheus']}", prometheus_log)
             prometheus.wait_until_ready()
             yield Monitoring(exporter, prometheus, alertmanager)

@@ -23,7 +23,7 @@ from websockets.sync.client import ClientConnection, connect
 from tests.peers import PrivateRedis
 from tests.runtime.installation import Installation, wait_for
 
-pytestmark = [pytest.mark.proof, pytest.mark.xdist_group("production")]  # what is set up once serves all
+pytestmark = pytest.mark.proof
 
 KEY = "0123456789abcdef0123456789abcdef"
 PASSWORD = "correct-horse-battery"
