@@ -147,7 +147,7 @@ def wrk(url: str, connections: int, seconds: float, *, mode: str = "new", kind: 
         need("wrk"),
         "-t1",
         f"-c{connections}",
-        f"-d{seconds}s",
+        f"-d{max(1, round(seconds))}s",
         "--timeout",
         "20s",
         "-s",

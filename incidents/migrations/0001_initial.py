@@ -251,7 +251,7 @@ class Migration(migrations.Migration):
                 ('workspace', models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='access.workspace')),
             ],
             options={
-                'constraints': [models.UniqueConstraint(fields=('workspace', 'dedup_hash'), name='incidents_recent_resolve')],
+                'constraints': [models.UniqueConstraint(fields=('dedup_hash',), name='incidents_recent_resolve')],
             },
         ),
         migrations.AddConstraint(
@@ -288,7 +288,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='incident',
-            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ('open', 'acknowledged', 'investigating'))), fields=('workspace', 'dedup_hash'), name='incidents_one_live_per_key'),
+            constraint=models.UniqueConstraint(condition=models.Q(('status__in', ('open', 'acknowledged', 'investigating'))), fields=('dedup_hash',), name='incidents_one_live_per_key'),
         ),
         migrations.AddConstraint(
             model_name='incident',

@@ -61,7 +61,7 @@ class RecentResolve(models.Model):
     used = models.BooleanField(default=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["workspace", "dedup_hash"], name="incidents_recent_resolve")]
+        constraints = [models.UniqueConstraint(fields=["dedup_hash"], name="incidents_recent_resolve")]
 
     def __str__(self) -> str:
         return f"{self.dedup_hash} {self.received_at}"

@@ -93,11 +93,11 @@ class Incident(models.Model):
     class Meta:
         ordering = ["-id"]
         constraints = [
-            # Dedup is the database's job: one live incident per problem. Every reference by name uses the second one.
+            # Dedup is the database's job: one live incident per problem. The hash alone, although a problem belongs to a
+            # workspace: its scope (a source, a service) does so already, and no other index can be mistaken for this one by
+            # a plan that was made while the table was small. The second one finds an incident by its name.
             models.UniqueConstraint(
-                fields=["workspace", "dedup_hash"],
-                condition=models.Q(status__in=LIVE),
-                name="incidents_one_live_per_key",
+                fields=["dedup_hash"], condition=models.Q(status__in=LIVE), name="incidents_one_live_per_key"
             ),
             models.UniqueConstraint(fields=["workspace", "name"], name="incidents_incident_name"),
         ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -9,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from incidents.choices import EntryKind, Result, Severity, SignalAction, Status
 from incidents.contracts import Route
 from incidents.models import Alert, Incident, TimelineEntry
-from incidents.services.ingest import ingest
+from incidents.services.ingest import ingest, statements
 from tests.factories import NOW, fire, make_arrival, make_route, minutes
 
 pytestmark = pytest.mark.django_db
@@ -249,3 +251,21 @@ def test_a_resolve_with_another_later_start_falls_back_to_the_live_one(route: Ro
         fire(route, NOW + minutes(1), dedup_key="a", action=RESOLVE, started_at=NOW + minutes(1)).result
         == Result.RESOLVED
     )
+
+
+# --- plans ----------------------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("statement", ["TRIGGER", "MOVE"])
+def test_look_ups_stay_probes_whatever_the_planner_believes_of_a_small_table(route: Route, statement: str) -> None:
+    """A plan that was kept from an empty table must not scan the full one: every access is by an index condition."""
+    import psycopg
+
+    with psycopg.Cursor(connection.connection) as cursor:
+        cursor.execute(statements.BY_INDEX)
+        cursor.execute(f"EXPLAIN {getattr(statements, statement)}", ["[]"])
+        plan = "\n".join(row[0] for row in cursor.fetchall())
+    scans = re.findall(r"(\w[\w ]*) Scan(?: using \w+)? on (incidents_\w+)[^\n]*\n([^\n]*)", plan)
+    assert scans, plan
+    for kind, table, condition in scans:
+        assert (kind in ("Index", "Index Only"), "Index Cond" in condition) == (True, True), (
+            f"{kind} scan on {table}:\n{plan}"
+        )

@@ -1,4 +1,4 @@
-"""Real programs for the proofs: each in a folder and on a port of its own, its output in a file, all of them ended at the end.
+"""Real programs for the proofs: each in a folder and on a port of its own, its output kept, all of them ended at the end.
 
 Nothing here sleeps for a while and hopes: whoever waits asks for a condition, with a deadline (:func:`eventually`).
 """

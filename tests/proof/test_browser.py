@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import re
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, Route, expect
 
-from tests.peers import need
+from tests.peers import free_port, need
 from tests.proof.browser import SOON, Window, chromium
 from tests.proof.harness import SIGN_IN, embedded
 from tests.runtime.installation import ROOT, Installation
@@ -26,7 +27,7 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="module")
 def laptop(folder: Path) -> Iterator[Installation]:
     """``make run`` on a laptop: dev mode, so the APIs take requests without a key."""
-    with embedded("laptop", folder / "laptop", **SIGN_IN) as installation:
+    with embedded("laptop", folder / "laptop", AIOPS_PORT=str(free_port()), **SIGN_IN) as installation:
         yield installation
 
 
@@ -120,6 +121,7 @@ def test_a_first_curl_shows_within_a_second(
     title.click()
     expect(ann.page.get_by_role("heading", level=1)).to_have_text("CPU usage above 90%")
     soon(ann.page, "open")
+    ann.wait_until_live()
     over = line.replace('"trigger"', '"resolve"')
     subprocess.run(["/bin/sh", "-c", over], check=True, stdout=subprocess.DEVNULL)
     soon(ann.page, "resolved")
@@ -128,7 +130,8 @@ def test_a_first_curl_shows_within_a_second(
 def test_an_operator_works_an_incident_through_to_its_end(laptop: Installation, ann: Window) -> None:
     show_list(ann)
     incident = fire(laptop, "Checkout fails")
-    row(ann, incident).get_by_role("link").click(timeout=SOON)
+    expect(row(ann, incident)).to_be_visible(timeout=SOON)
+    row(ann, incident).get_by_role("link").click()
     soon(ann.page, "open")
     ann.page.get_by_role("button", name="Acknowledge").click()
     soon(ann.page, "acknowledged")
@@ -211,6 +214,40 @@ def test_the_keyboard_is_enough(laptop: Installation, ann: Window) -> None:
     keyboard.press("a")  # a letter now
     expect(ann.page.get_by_role("searchbox")).to_have_value("a")
     soon(row(ann, older), "open")
+
+
+def test_what_happens_before_a_page_listens_shows_too(laptop: Installation, ann: Window) -> None:
+    incident = fire(laptop, dedup_key="db-2/lag")
+    held: list[Route] = []
+    ann.page.route(
+        "**/live.js*", lambda route: held.append(route)
+    )  # as on a slow line: the page is there, its socket is not yet
+    ann.page.goto(f"/console/incidents/{incident}", wait_until="commit")
+    expect(status_of(ann.page)).to_have_attribute("data-status", "open")
+    fire(laptop, dedup_key="db-2/lag", status="resolved")
+    for request in held:
+        request.continue_()
+    ann.page.unroute_all()
+    ann.wait_until_live()
+    soon(ann.page, "resolved")
+
+
+def test_a_page_says_that_it_is_stale_and_catches_up(
+    laptop: Installation, browser: Browser, desks: tuple[Window, Window]
+) -> None:
+    for window in desks:
+        window.page.goto("about:blank")  # theirs would complain of a server that is away
+    left = Window.open(browser, laptop.url, like=desks[0])
+    show_list(left)
+    laptop.signal(signal.SIGKILL)
+    laptop.wait_until_ended()
+    expect(left.page.locator("#fresh[data-state=stale]")).to_contain_text("Stale since")
+    laptop.start()
+    laptop.wait_until_ready()
+    incident = fire(laptop)
+    expect(row(left, incident)).to_be_visible(timeout=10_000)
+    left.wait_until_live()
+    left.close()
 
 
 def test_the_pages_work_without_javascript(laptop: Installation, browser: Browser) -> None:

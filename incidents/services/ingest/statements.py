@@ -7,11 +7,9 @@ from __future__ import annotations
 
 from incidents.services.transitions import SET_CLAUSE
 
-# Plans are cached, and a table may grow from nothing to millions between two ANALYZE: make the probes go by index always.
-BY_INDEX = """
-SELECT set_config('enable_seqscan', 'off', true), set_config('enable_hashjoin', 'off', true),
-    set_config('enable_mergejoin', 'off', true)
-"""
+# Plans are cached, and a table may grow from nothing to millions between two ANALYZE. So every look-up is written as a probe per
+# row (LATERAL … LIMIT 1, = ANY(ARRAY(…))), which no join order can turn into a scan, and scans are not to be had at all.
+BY_INDEX = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)"
 
 LIVE = "('open', 'acknowledged', 'investigating')"
 
@@ -36,17 +34,18 @@ WITH incoming AS MATERIALIZED (
         metric jsonb, occurrences int, started_at timestamptz, last_occurred_at timestamptz, created_at timestamptz,
         last_seen_at timestamptz, name_prefix text, number_base int, actor text)
 ), live AS MATERIALIZED (
-    SELECT n.seq FROM incoming n
-    JOIN incidents_incident i ON i.workspace_id = n.workspace_id AND i.dedup_hash = n.dedup_hash AND i.status IN {LIVE}
-), overtaken AS (
-    UPDATE incidents_recentresolve r SET used = true
-    FROM incoming n
-    WHERE r.workspace_id = n.workspace_id AND r.dedup_hash = n.dedup_hash AND NOT r.used
-      AND r.received_at > n.created_at - interval '5 minutes'
-      AND CASE WHEN r.started_at IS NULL AND n.started_at IS NULL
-               THEN r.occurred_at >= n.last_occurred_at ELSE r.started_at = n.started_at END
-      AND n.seq NOT IN (SELECT seq FROM live)
-    RETURNING n.seq, r.received_at
+    SELECT n.seq FROM incoming n CROSS JOIN LATERAL (
+        SELECT FROM incidents_incident i WHERE i.dedup_hash = n.dedup_hash AND i.status IN {LIVE} LIMIT 1) i
+), overtaken AS MATERIALIZED (
+    SELECT n.seq, r.id, r.received_at FROM incoming n CROSS JOIN LATERAL (
+        SELECT r.id, r.received_at FROM incidents_recentresolve r
+        WHERE r.dedup_hash = n.dedup_hash AND NOT r.used AND r.received_at > n.created_at - interval '5 minutes'
+          AND CASE WHEN r.started_at IS NULL AND n.started_at IS NULL
+                   THEN r.occurred_at >= n.last_occurred_at ELSE r.started_at = n.started_at END
+        LIMIT 1) r
+    WHERE n.seq NOT IN (SELECT seq FROM live)
+), taken AS (
+    UPDATE incidents_recentresolve SET used = true WHERE id = ANY (ARRAY(SELECT id FROM overtaken))
 ), numbered AS (
     SELECT n.*, o.received_at AS ended_at, n.number_base - 1 + row_number() OVER (
         PARTITION BY n.workspace_id, n.name_prefix ORDER BY (n.seq IN (SELECT seq FROM live)), n.seq) AS number
@@ -63,7 +62,7 @@ SELECT workspace_id, name_prefix || CASE WHEN number < 1000 THEN lpad(number::te
     created_at, last_seen_at, CASE WHEN ended_at IS NOT NULL THEN created_at END,
     CASE WHEN ended_at IS NOT NULL THEN actor ELSE '' END
 FROM numbered ORDER BY seq
-ON CONFLICT (workspace_id, dedup_hash) WHERE status IN {LIVE} DO UPDATE SET
+ON CONFLICT (dedup_hash) WHERE status IN {LIVE} DO UPDATE SET
     occurrences = i.occurrences + excluded.occurrences,
     severity_raised_at = CASE WHEN excluded.severity > i.severity THEN statement_timestamp() ELSE i.severity_raised_at END,
     severity = greatest(i.severity, excluded.severity),
@@ -89,21 +88,22 @@ WITH incoming AS MATERIALIZED (
         i.suppressed_by, i.snoozed_until, i.escalated_at,
         CASE WHEN n.started_at IS NOT NULL AND i.started_at IS NOT NULL THEN n.started_at < i.started_at
              ELSE coalesce(n.occurred_at < i.last_occurred_at, false) END AND n.action = 'resolve' AS stale
-    FROM incoming n
-    JOIN incidents_incident i ON i.workspace_id = n.workspace_id AND i.dedup_hash = n.dedup_hash AND i.status IN {LIVE}
-    ORDER BY n.seq FOR NO KEY UPDATE OF i
+    FROM incoming n CROSS JOIN LATERAL (
+        SELECT * FROM incidents_incident i WHERE i.dedup_hash = n.dedup_hash AND i.status IN {LIVE}
+        LIMIT 1 FOR NO KEY UPDATE) i
 ), t AS (
     SELECT id, action, to_status, at, by, false AS by_hand, ''::text AS note, seq
     FROM found WHERE NOT stale AND from_status = ANY (starts)
 ), moved AS (
-    UPDATE incidents_incident i SET {SET_CLAUSE} FROM t WHERE i.id = t.id RETURNING t.seq
+    UPDATE incidents_incident i SET {SET_CLAUSE} FROM t
+    WHERE i.id = t.id AND i.id = ANY (ARRAY(SELECT id FROM t)) RETURNING t.seq
 ), remembered AS (
     INSERT INTO incidents_recentresolve AS r (workspace_id, dedup_hash, started_at, occurred_at, received_at, used)
     SELECT n.workspace_id, n.dedup_hash, n.started_at, n.occurred_at, n.at, f.seq IS NOT NULL
     FROM incoming n LEFT JOIN found f ON f.seq = n.seq
     WHERE n.action = 'resolve' AND f.stale IS NOT TRUE
     ORDER BY n.seq
-    ON CONFLICT (workspace_id, dedup_hash) DO UPDATE SET
+    ON CONFLICT (dedup_hash) DO UPDATE SET
         used = excluded.used OR (r.used AND r.started_at IS NOT DISTINCT FROM excluded.started_at
                                         AND r.occurred_at IS NOT DISTINCT FROM excluded.occurred_at),
         started_at = excluded.started_at, occurred_at = excluded.occurred_at, received_at = excluded.received_at
