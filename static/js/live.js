@@ -72,7 +72,7 @@ function connect() {
   seen = 0;
   socket.onopen = () => {
     heardAt = Date.now();
-    if (attempt) tell("resync");
+    tell("resync"); // something may have happened since the page was rendered, or while the socket was away
     attempt = 0;
     showFreshness();
   };

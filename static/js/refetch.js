@@ -44,7 +44,8 @@ const painted = () =>
 function pace(took) {
   recent = recent.filter(([when]) => when > performance.now() - 1000);
   const storm = recent.reduce((sum, [, count]) => sum + count, 0) > STORM;
-  return Math.max(storm ? CALM : PACE, SHARE * took);
+  // Without a storm never so slow that one change after another would miss its second.
+  return storm ? Math.max(CALM, SHARE * took) : Math.min(CALM / 2, Math.max(PACE, SHARE * took));
 }
 
 async function fetchNow() {
