@@ -17,13 +17,13 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from django.db import DataError, Error, IntegrityError, connection
+from django.db import DataError, Error, IntegrityError
 
 from aiops.kernel import metrics
 from aiops.kernel.errors import InvalidInput, Overloaded
 from incidents.contracts import Arrival, Outcome
 from incidents.services.deadletters import Letter, keep
-from incidents.services.ingest import ingest
+from incidents.services.ingest import abandon_connection, dedicate_connection, ingest
 
 log = logging.getLogger(__name__)
 
@@ -101,7 +101,7 @@ class Writer:
                 self._deliver(results)
                 with self._wake:
                     self._signals -= sum(len(job.arrivals) or 1 for job in batch)
-        connection.close()
+        abandon_connection()
 
     def _take(self) -> list[Job]:
         """The next batch, waiting for it; empty when all is done and we are to stop."""
@@ -132,13 +132,14 @@ class Writer:
         attempt = 0
         while True:
             try:
+                dedicate_connection()
                 outcomes = ingest(arrivals, _now_of(arrivals), seen_before=seen_before)
                 break
             except (DataError, IntegrityError) as error:
                 self._bisect(jobs, error, seen_before=seen_before)
                 return
             except Error as error:
-                connection.close()
+                abandon_connection()
                 jobs = self._still_patient(jobs, error)
                 if not jobs:
                     return
@@ -176,7 +177,7 @@ class Writer:
         try:
             keep(letter)
         except Error as error:
-            connection.close()
+            abandon_connection()
             log.error("could not keep a body that could not be read: %s", error)
 
 

@@ -260,7 +260,7 @@ def test_look_ups_stay_probes_whatever_the_planner_believes_of_a_small_table(rou
     import psycopg
 
     with psycopg.Cursor(connection.connection) as cursor:
-        cursor.execute(statements.BY_INDEX)
+        cursor.execute(statements.BY_INDEX, ["true"])
         cursor.execute(f"EXPLAIN {getattr(statements, statement)}", ["[]"])
         plan = "\n".join(row[0] for row in cursor.fetchall())
     scans = re.findall(r"(\w[\w ]*) Scan(?: using \w+)? on (incidents_\w+)[^\n]*\n([^\n]*)", plan)

@@ -9,7 +9,10 @@ from incidents.services.transitions import SET_CLAUSE
 
 # Plans are cached, and a table may grow from nothing to millions between two ANALYZE. So every look-up is written as a probe per
 # row (LATERAL … LIMIT 1, = ANY(ARRAY(…))), which no join order can turn into a scan, and scans are not to be had at all.
-BY_INDEX = "SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)"
+# The parameter: whether for this transaction only.
+BY_INDEX = """
+SELECT set_config('enable_seqscan', 'off', l), set_config('enable_bitmapscan', 'off', l) FROM (SELECT %s::boolean AS l) t
+"""
 
 LIVE = "('open', 'acknowledged', 'investigating')"
 
