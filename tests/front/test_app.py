@@ -114,15 +114,7 @@ def reject_title(title: str | None) -> None:
     """Have the database refuse incidents of this title; None: of none."""
     from psycopg import connect, sql
 
-    settings = connection.settings_dict
-    name = connection.settings_dict["NAME"]
-    with connect(
-        host=settings["HOST"],
-        port=settings["PORT"] or 5432,
-        user=settings["USER"],
-        password=settings["PASSWORD"],
-        dbname=name,
-    ) as other:
+    with connect(**connection.get_connection_params()) as other:
         other.execute("ALTER TABLE incidents_incident DROP CONSTRAINT IF EXISTS refused")
         if title is not None:
             check = sql.SQL("ALTER TABLE incidents_incident ADD CONSTRAINT refused CHECK (title <> {})")
