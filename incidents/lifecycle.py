@@ -5,7 +5,6 @@ Every dialect, button and chat command asks :func:`decide`; a refusal carries th
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from enum import StrEnum
 
 from aiops.kernel.errors import Conflict
@@ -76,8 +75,3 @@ def action_towards(status: Status, wanted: Status) -> Action:
         if status in TRANSITIONS[action][0]:
             return action
     raise TransitionRefused(status, candidates[-1] if wanted == Status.OPEN else candidates[0])
-
-
-def words(actions: Iterable[Action]) -> str:
-    """Actions as people read them: "acknowledge, resolve"."""
-    return ", ".join(actions)

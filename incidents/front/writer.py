@@ -135,7 +135,12 @@ class Writer:
                 dedicate_connection()
                 outcomes = ingest(arrivals, _now_of(arrivals), seen_before=seen_before)
                 break
-            except (DataError, IntegrityError) as error:
+            except (
+                DataError,
+                IntegrityError,
+                TypeError,
+                ValueError,
+            ) as error:  # the last two: it can't even be written down
                 self._bisect(jobs, error, seen_before=seen_before)
                 return
             except Error as error:
@@ -154,8 +159,8 @@ class Writer:
         """One bad signal never fails its neighbours: halve until the culprit is alone."""
         if len(jobs) == 1:
             job = jobs[0]
-            log.error("the database refuses a signal: %s", error)
-            refusal = InvalidInput("The database can't store this signal as it is; it was kept for inspection.")
+            log.error("a signal can't be stored: %s", error)
+            refusal = InvalidInput("This signal can't be stored as it is; it was kept for inspection.")
             self._settled.append((job, refusal))
             self._keep(Letter.of_arrivals(job.arrivals, str(error)))
             return

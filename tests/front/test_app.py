@@ -17,13 +17,13 @@ from aiops.access import keyring
 from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Workspace
 from aiops.access.services.keys import create_key
-from aiops.kernel.errors import Overloaded
+from aiops.kernel.errors import InvalidInput, Overloaded
 from incidents.front import writer as writer_module
 from incidents.front.app import FrontDoor
 from incidents.models import Alert, DeadLetter, Incident
 from incidents.services import directory
 from incidents.services.bootstrap import ensure_workspace_defaults
-from tests.factories import NOW, make_workspace
+from tests.factories import NOW, make_arrival, make_route, make_workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -108,6 +108,16 @@ async def test_one_bad_signal_never_fails_its_neighbours(
     assert await database(Incident.objects.count) == 9
     letter = await database(DeadLetter.objects.get)
     assert orjson.loads(bytes(letter.raw))["title"] == "culprit"
+
+
+async def test_a_signal_that_cant_even_be_written_down_fails_alone(door: FrontDoor, key: str) -> None:
+    """JSON numbers of Python may be larger than those of the database's JSON: the culprit is refused, its neighbour stored."""
+    route = await database(lambda: make_route(Workspace.objects.get()))
+    good, bad = make_arrival(route), make_arrival(route, metric={"actual_value": 10**30})
+    results = await asyncio.gather(door._submit([good]), door._submit([bad]), return_exceptions=True)
+    assert [outcome.result for outcome in results[0]] == ["opened"]  # type: ignore[union-attr]
+    assert isinstance(results[1], InvalidInput)
+    assert await database(DeadLetter.objects.count) == 1
 
 
 def reject_title(title: str | None) -> None:
