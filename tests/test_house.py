@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
-OURS = ("aiops", "incidents")
+OURS = ("aiops", "incidents", "notifications")
 LONGEST_FILE = 400
 LONGEST_FUNCTION = 60
 

@@ -1,0 +1,122 @@
+"""The words of paging, each with the label that people read."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class ChannelKind(models.TextChoices):
+    """A kind of outlet (adapters: ``channels/``)."""
+
+    EMAIL = "email", "E-mail"
+    SLACK = "slack", "Slack"
+    TEAMS = "teams", "Microsoft Teams"
+    MATTERMOST = "mattermost", "Mattermost"
+    DISCORD = "discord", "Discord"
+    TELEGRAM = "telegram", "Telegram"
+    PAGERDUTY = "pagerduty", "PagerDuty"
+    OPSGENIE = "opsgenie", "Opsgenie"
+    WEBHOOK = "webhook", "Signed webhook"
+    SMS = "sms", "SMS"
+    VOICE = "voice", "Voice call"
+    WEBPUSH = "webpush", "Web push"
+    APPRISE = "apprise", "Apprise"
+    LOG = "log", "Log"
+
+
+class DeliveryState(models.TextChoices):
+    """How far one intended message has come."""
+
+    PENDING = "pending", "Pending"
+    SENDING = "sending", "Sending"
+    SENT = "sent", "Sent"
+    DELIVERED = "delivered", "Delivered"
+    READ = "read", "Read"
+    FAILED_TEMPORARY = "failed_temporary", "Failed, will be tried again"
+    FAILED_PERMANENT = "failed_permanent", "Failed"
+    SUPPRESSED = "suppressed", "Not sent"
+
+
+WAITING = (DeliveryState.PENDING, DeliveryState.FAILED_TEMPORARY)
+ON_ITS_WAY = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.FAILED_TEMPORARY)
+TOLD = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ)
+
+
+class Purpose(models.TextChoices):
+    """Why a message is sent."""
+
+    PAGE = "page", "Page"  # somebody has to act: a step of an escalation
+    ANNOUNCE = "announce", "Announcement"  # a route told a shared destination
+    STAND_DOWN = "stand_down", "Stand down"  # to everybody who was told: it is over
+    FALLBACK = "fallback", "Fallback"  # a policy ran out of people
+    OWNER_NOTICE = (
+        "owner_notice",
+        "Notice to an owner",
+    )  # a destination of yours fails; a shift is yours; a swap is asked for
+    VERIFY = "verify", "Verification"  # the code that proves an address
+    TEST = "test", "Test"
+    PROOF = "proof", "Proof of paging"
+
+
+class Urgency(models.TextChoices):
+    """Whether it may wait until the morning."""
+
+    HIGH = "high", "High"
+    LOW = "low", "Low"
+
+
+class Rank(models.IntegerChoices):
+    """What goes first when much is due: a first page overtakes everything, digests come last."""
+
+    FIRST_PAGE = 0, "First page"
+    PAGE = 1, "Page"
+    TOLD = 2, "Announcement or stand-down"
+    DIGEST = 3, "Digest"
+
+
+class RunState(models.TextChoices):
+    """Where the escalation of one episode of an incident stands."""
+
+    ACTIVE = "active", "Escalating"
+    ACKNOWLEDGED = "acknowledged", "Acknowledged"
+    PAUSED = "paused", "Paused"  # snoozed or suppressed
+    EXHAUSTED = "exhausted", "Exhausted"  # everybody was told, nobody answered
+    STOPPED = "stopped", "Stopped by a rule"
+    ENDED = "ended", "Ended"  # the incident has ended, or there is no policy
+
+
+class Wake(models.TextChoices):
+    """Why a run's ``next_step_at`` is what it is."""
+
+    OPENED = "opened", "Opened"
+    STEP = "step", "Next step"
+    REPEAT = "repeat", "Same step again"
+    EXHAUST = "exhaust", "Nobody left to tell"
+    LEASE = "lease", "The acknowledgement expires"
+    SEVERITY_RAISED = "severity_raised", "Severity raised"
+    ESCALATED = "escalated", "Escalated by hand"
+    RESUMED = "resumed", "Resumed"
+    UNREACHED = "unreached", "Nobody of the step could be reached"
+
+
+class TargetKind(models.TextChoices):
+    """Whom a step tells."""
+
+    USER = "user", "Person"
+    TEAM = "team", "Team"
+    SCHEDULE = "schedule", "Who is on call"
+    CHANNEL = "channel", "Shared destination"
+
+
+class RotationUnit(models.TextChoices):
+    HOUR = "hour", "hours"
+    DAY = "day", "days"
+    WEEK = "week", "weeks"
+    MONTH = "month", "months"
+
+
+class SwapState(models.TextChoices):
+    OPEN = "open", "Open"
+    ACCEPTED = "accepted", "Accepted"
+    DECLINED = "declined", "Declined"
+    CANCELLED = "cancelled", "Cancelled"

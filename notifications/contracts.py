@@ -1,0 +1,166 @@
+"""Values that cross boundaries between planning, sending and the channels. Nobody changes them; no ORM."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import httpx
+
+from notifications.choices import ChannelKind, DeliveryState, Purpose, Urgency
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncidentFacts:
+    """What a message may say of an incident. *severity*, *priority* and *status* are words; *url* is its page in the console."""
+
+    id: str
+    name: str
+    title: str
+    severity: str
+    priority: str
+    status: str
+    service: str
+    created_at: datetime
+    url: str
+    description: str = ""
+    where: str = ""  # namespace, pod, deployment or resource, as the list shows it
+    source: str = ""
+    occurrences: int = 1
+    runbook_url: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
+    acknowledged_by: str = ""
+    resolved_by: str = ""
+    resolution: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Something the reader may do: *verb* (acknowledge, resolve, escalate, snooze, note) and the signed link that asks first."""
+
+    verb: str
+    label: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """One message, rendered, before a channel puts it into its own form.
+
+    *delivery_id* (``dlv-…``) is the idempotency key. *text* is plain and complete, *short* fits a text message (160 characters).
+    *event* is trigger, acknowledge or resolve for outlets that keep state of their own; *dedup_key* names the problem to them.
+    *previous_ref* is what the provider called the message of this incident that went there first (to thread or update it).
+    *reply_code* is what a text message may be answered with. *next_step* says what happens if this is ignored ("" when nothing).
+    *others* are the incidents of a digest beside *incident*.
+    """
+
+    delivery_id: str
+    purpose: Purpose
+    urgency: Urgency
+    subject: str
+    text: str
+    short: str
+    created_at: datetime
+    html: str = ""
+    incident: IncidentFacts | None = None
+    others: tuple[IncidentFacts, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    event: str = "trigger"
+    dedup_key: str = ""
+    previous_ref: str = ""
+    reply_code: int | None = None
+    next_step: str = ""
+    attempt: int = 1
+    maybe_twice: bool = False
+    data: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlet:
+    """Where a message goes: the address, the provider account's settings in clear, and the signing secret if there is one.
+
+    *hook_url* is the address at which the provider may answer us ("" when we have no public URL).
+    """
+
+    kind: ChannelKind
+    address: str
+    label: str = ""
+    settings: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    secret: str = field(default="", repr=False)
+    hook_url: str = field(default="", repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """The provider took it. *ref* is how it calls the message; *state* is more than sent where it confirms delivery at once."""
+
+    ref: str = ""
+    state: DeliveryState = DeliveryState.SENT
+    detail: str = ""
+
+
+class SendFailure(Exception):
+    """The provider did not take it; *reason* is a sentence for people, without secrets."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason[:500]
+
+
+class TemporaryFailure(SendFailure):
+    """Try again, after *retry_after* seconds when the provider says so. *unknown*: it may have been taken (no answer came)."""
+
+    def __init__(self, reason: str, *, retry_after: float | None = None, unknown: bool = False) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+        self.unknown = unknown
+
+
+class PermanentFailure(SendFailure):
+    """Trying again is of no use: a wrong address, a revoked token. *address* False: the account is at fault, not the address."""
+
+    def __init__(self, reason: str, *, address: bool = True) -> None:
+        super().__init__(reason)
+        self.address = address
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting of a provider account, as forms ask for it."""
+
+    name: str
+    label: str
+    help: str = ""
+    secret: bool = False
+    required: bool = True
+    default: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Channel:
+    """A kind of outlet: what it needs, what it can do, and how it sends. The registry is ``channels.CHANNELS``.
+
+    *send(message, outlet, http)* raises :class:`TemporaryFailure` or :class:`PermanentFailure`; it may block for seconds and
+    never touches the database. *check_address(text)* returns the address in its one form or raises ``InvalidInput`` with the
+    field ``address``. *personal*, *shared*: whose destinations it fits. *bundles*: in a storm several pages become one digest
+    (people want that, machines do not). *confirms*: receipts follow, so that "delivered" can be known.
+    """
+
+    kind: ChannelKind
+    personal: bool
+    shared: bool
+    address_label: str
+    send: Callable[[Message, Outlet, httpx.Client], Sent]
+    check_address: Callable[[str], str]
+    address_help: str = ""
+    settings: tuple[Setting, ...] = ()
+    needs_provider: bool = False
+    verifies: bool = False  # a personal address must be proven with a code before it is used
+    signs: bool = False  # each destination has a signing secret of its own
+    bundles: bool = True
+    confirms: bool = False
+    updates: bool = (
+        False  # acknowledge and resolve are sent too, to whoever was told (PagerDuty, Opsgenie, webhook, Slack)
+    )

@@ -1,0 +1,35 @@
+"""The tables of paging, one module per aggregate."""
+
+from __future__ import annotations
+
+from notifications.models.delivery import Delivery, Receipt
+from notifications.models.outlet import ContactRule, Destination, MessageTemplate, Provider, QuietHours
+from notifications.models.policy import EscalationPolicy, PolicyVersion, ServicePolicy
+from notifications.models.proof import PagingProof, UnreachableService, UsedLink
+from notifications.models.route import Route
+from notifications.models.run import EscalationRun
+from notifications.models.schedule import Layer, LayerMember, Override, Schedule, ShiftSwap, TimeOff
+
+__all__ = [
+    "ContactRule",
+    "Delivery",
+    "Destination",
+    "EscalationPolicy",
+    "EscalationRun",
+    "Layer",
+    "LayerMember",
+    "MessageTemplate",
+    "Override",
+    "PagingProof",
+    "PolicyVersion",
+    "Provider",
+    "QuietHours",
+    "Receipt",
+    "Route",
+    "Schedule",
+    "ServicePolicy",
+    "ShiftSwap",
+    "TimeOff",
+    "UnreachableService",
+    "UsedLink",
+]

@@ -1,0 +1,58 @@
+"""What proves that pages get through, and what keeps answers from being given twice."""
+
+from __future__ import annotations
+
+from django.db import models
+
+from aiops.access.models import Workspace
+from incidents.models import Incident, Service
+from notifications.querysets import WorkspaceQuerySet
+
+
+class PagingProof(models.Model):
+    """A synthetic incident, sent through ingest, escalation and a channel with a receipt; *proved_at* is when it got there."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="paging_proofs")
+    incident = models.ForeignKey(Incident, null=True, on_delete=models.SET_NULL, related_name="+", db_constraint=False)
+    started_at = models.DateTimeField()
+    proved_at = models.DateTimeField(null=True)
+    failed_at = models.DateTimeField(null=True)
+    error = models.TextField(blank=True, default="", db_default="")
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-id"]
+        indexes = [models.Index(fields=["workspace", "-proved_at"], name="notifications_proof_latest")]
+
+    def __str__(self) -> str:
+        return f"proof of {self.started_at:%Y-%m-%d %H:%M:%S}"
+
+
+class UnreachableService(models.Model):
+    """A service whose chain reached nobody when it was last gone through."""
+
+    service = models.OneToOneField(Service, on_delete=models.CASCADE, related_name="+")
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
+    found_at = models.DateTimeField()
+    at = models.DateTimeField()  # the instant at which an incident would reach nobody
+    reason = models.TextField()
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["service"]
+
+    def __str__(self) -> str:
+        return f"{self.service}: {self.reason}"
+
+
+class UsedLink(models.Model):
+    """A signed link that was acted on: it is good once."""
+
+    digest = models.CharField(max_length=64, primary_key=True)
+    used_at = models.DateTimeField(db_index=True)
+    used_by = models.CharField(max_length=254)
+
+    def __str__(self) -> str:
+        return f"used by {self.used_by}"

@@ -1,0 +1,175 @@
+"""Who is on call when: layers that rotate, overrides on top, people who are away, shifts that change hands."""
+
+from __future__ import annotations
+
+from django.conf import settings
+from django.db import models
+
+from aiops.access.models import Team, Workspace, validate_time_zone
+from aiops.kernel import secrets
+from notifications.choices import RotationUnit, SwapState
+from notifications.querysets import WorkspaceQuerySet
+
+
+class Schedule(models.Model):
+    """An on-call schedule. At one instant it has one holder: the override, else the topmost layer with somebody on, else the
+    fallback person."""
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="schedules")
+    name = models.CharField(max_length=200)
+    description = models.TextField(blank=True)
+    team = models.ForeignKey(Team, null=True, blank=True, on_delete=models.SET_NULL, related_name="schedules")
+    time_zone = models.CharField(max_length=64, default="UTC", validators=[validate_time_zone])
+    fallback = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="fallback_schedules",
+        help_text="Is paged while nobody is on call.",
+    )
+    feed_digest = models.CharField(max_length=64, unique=True, editable=False)
+    feed_sealed = models.TextField(editable=False)  # the secret of its calendar feed
+    import_url = models.URLField(
+        max_length=1000,
+        blank=True,
+        help_text="An iCal address whose events become overrides, by the attendee's e-mail.",
+    )
+    imported_at = models.DateTimeField(null=True, blank=True, editable=False)
+    import_error = models.TextField(blank=True, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = WorkspaceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [models.UniqueConstraint(fields=["workspace", "name"], name="notifications_schedule_name")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def feed_key(self) -> str:
+        """The secret part of the calendar feed's address."""
+        return secrets.unseal(self.feed_sealed)
+
+
+class Layer(models.Model):
+    """One rotation of a schedule. Hand-overs happen at the wall-clock time of *starts_at* in the layer's zone, every *length*
+    *units*; a higher *position* lies on top."""
+
+    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="layers")
+    position = models.PositiveSmallIntegerField(default=0)
+    name = models.CharField(max_length=200, blank=True)
+    time_zone = models.CharField(max_length=64, blank=True, help_text="Empty: the schedule's.")
+    length = models.PositiveSmallIntegerField(default=1)
+    unit = models.CharField(max_length=8, choices=RotationUnit.choices, default=RotationUnit.WEEK)
+    starts_at = models.DateTimeField()  # the first hand-over
+    ends_at = models.DateTimeField(null=True, blank=True)  # half-open: from then on nobody of this layer
+    # [{"days": [0…6, Monday is 0], "from": "17:00", "to": "09:00"}]: only then; "to" at or before "from" is the next day.
+    restrictions = models.JSONField(default=list, blank=True)
+
+    class Meta:
+        ordering = ["schedule", "position"]
+        constraints = [
+            models.UniqueConstraint(fields=["schedule", "position"], name="notifications_layer_position"),
+            models.CheckConstraint(condition=models.Q(length__gte=1), name="notifications_layer_length"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name or f"Layer {self.position + 1}"
+
+
+class LayerMember(models.Model):
+    """A person's turn in a rotation."""
+
+    layer = models.ForeignKey(Layer, on_delete=models.CASCADE, related_name="members")
+    position = models.PositiveSmallIntegerField()
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="rotations")
+
+    class Meta:
+        ordering = ["layer", "position"]
+        constraints = [models.UniqueConstraint(fields=["layer", "position"], name="notifications_member_position")]
+
+    def __str__(self) -> str:
+        return f"{self.position + 1}. {self.user}"
+
+
+class Override(models.Model):
+    """Somebody else has it, from *starts_at* up to, but without, *ends_at*. The one made last lies on top."""
+
+    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="overrides")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="overrides")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    reason = models.CharField(max_length=500, blank=True)
+    created_by = models.CharField(max_length=254)
+    created_at = models.DateTimeField()
+    import_uid = models.CharField(max_length=500, blank=True, default="", db_default="")  # of the imported event
+
+    class Meta:
+        ordering = ["starts_at", "id"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(ends_at__gt=models.F("starts_at")), name="notifications_override_span"
+            )
+        ]
+        indexes = [models.Index(fields=["schedule", "ends_at"], name="notifications_override_ends")]
+
+    def __str__(self) -> str:
+        return f"{self.user} from {self.starts_at:%Y-%m-%d %H:%M} to {self.ends_at:%Y-%m-%d %H:%M}"
+
+
+class TimeOff(models.Model):
+    """A person is away. It warns, and never by itself takes a page from anybody."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="time_off")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    reason = models.CharField(max_length=500, blank=True)
+    import_uid = models.CharField(max_length=500, blank=True, default="", db_default="")
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        ordering = ["starts_at", "id"]
+        verbose_name_plural = "time off"
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(ends_at__gt=models.F("starts_at")), name="notifications_timeoff_span"
+            )
+        ]
+        indexes = [models.Index(fields=["user", "ends_at"], name="notifications_timeoff_ends")]
+
+    def __str__(self) -> str:
+        return f"{self.user} away from {self.starts_at:%Y-%m-%d} to {self.ends_at:%Y-%m-%d}"
+
+
+class ShiftSwap(models.Model):
+    """*requester* asks for somebody to take a stretch of a schedule; whoever accepts first gets an override."""
+
+    schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="swaps")
+    requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="swaps_asked")
+    candidate = models.ForeignKey(  # empty: anybody of the schedule
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="swaps_offered"
+    )
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    note = models.CharField(max_length=500, blank=True)
+    state = models.CharField(max_length=12, choices=SwapState.choices, default=SwapState.OPEN)
+    taken_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="swaps_taken"
+    )
+    override = models.OneToOneField(Override, null=True, blank=True, on_delete=models.SET_NULL, related_name="swap")
+    created_at = models.DateTimeField()
+    answered_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(ends_at__gt=models.F("starts_at")), name="notifications_swap_span"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.requester} asks for {self.starts_at:%Y-%m-%d %H:%M}"
