@@ -1,3 +1,31 @@
-"""Who is on call: rotations, overrides, gaps, calendars. Pure; spans are half-open, instants aware."""
+"""Who is on call: pure. Values in, values out; no clock, no database."""
 
 from __future__ import annotations
+
+from notifications.oncall.final import final_schedule, gaps, layer_shifts, on_call, rotation_index
+from notifications.oncall.values import (
+    FUTURE,
+    PAST,
+    LayerSpec,
+    OverrideSpec,
+    Restriction,
+    ScheduleSpec,
+    Shift,
+    Span,
+)
+
+__all__ = [
+    "FUTURE",
+    "PAST",
+    "LayerSpec",
+    "OverrideSpec",
+    "Restriction",
+    "ScheduleSpec",
+    "Shift",
+    "Span",
+    "final_schedule",
+    "gaps",
+    "layer_shifts",
+    "on_call",
+    "rotation_index",
+]

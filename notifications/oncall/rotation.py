@@ -1,0 +1,157 @@
+"""One layer: whose turn it is, and when."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+from notifications.choices import RotationUnit
+from notifications.oncall.values import FUTURE, PAST, LayerSpec, Restriction
+from notifications.oncall.wall import add_months, instant_of, wall_of
+
+DAY = timedelta(days=1)
+WEEK = timedelta(weeks=1)
+REACH = (
+    2 * WEEK + DAY
+)  # a stretch of restrictions that are not round the clock is shorter, even if a clock change shuts a hole
+DAYS_IN = {RotationUnit.DAY: 1, RotationUnit.WEEK: 7}
+
+Stretch = tuple[datetime, datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """*index* is the place in the rotation of whoever has it."""
+
+    start: datetime
+    end: datetime
+    index: int
+
+
+def turns(layer: LayerSpec, start: datetime, end: datetime) -> Iterator[Turn]:
+    """The turns that touch the stretch, in order and whole, whatever the restrictions. One member alone never hands over."""
+    start, end = max(start, layer.starts_at), min(end, layer.ends_at or FUTURE)
+    if not layer.members or start >= end:
+        return
+    if len(layer.members) == 1:
+        yield Turn(layer.starts_at, layer.ends_at or FUTURE, 0)
+        return
+    number = _number_at(layer, start)
+    begins = _begin(layer, number)
+    while begins < end:
+        ends = _begin(layer, number + 1)
+        if ends > begins:  # a whole day can be skipped where a zone moved over the date line
+            yield Turn(begins, min(ends, layer.ends_at or FUTURE), number % len(layer.members))
+        number, begins = number + 1, ends
+
+
+def stretches(layer: LayerSpec, start: datetime, end: datetime) -> list[Stretch]:
+    """When the restrictions let the layer be on, joined, over the days that touch the stretch. Unclipped at both ends."""
+    if not layer.restrictions or _round_the_clock(layer.restrictions):
+        return [(PAST, FUTURE)]
+    zone = layer.zone
+    walls = _wall_stretches(layer.restrictions, wall_of(start, zone), wall_of(end, zone))
+    return _joined(_instants(walls, zone))
+
+
+def slices(layer: LayerSpec, start: datetime, end: datetime) -> Iterator[Turn]:
+    """The turns as the restrictions leave them, clipped to the stretch, in order."""
+    allowed = stretches(layer, start, end)
+    ends = [stretch[1] for stretch in allowed]
+    for turn in turns(layer, start, end):
+        begins, stops = max(turn.start, start), min(turn.end, end)
+        for on, off in allowed[bisect_right(ends, begins) :]:
+            if on >= stops:
+                break
+            yield Turn(max(begins, on), min(stops, off), turn.index)
+
+
+def around(layer: LayerSpec, at: datetime) -> tuple[datetime, datetime, int | None]:
+    """From when until when the layer is at *at* as it is, and whose turn it is (None: nobody's)."""
+    if not layer.members:
+        return PAST, FUTURE, None
+    if at < layer.starts_at:
+        return PAST, layer.starts_at, None
+    if layer.ends_at is not None and at >= layer.ends_at:
+        return layer.ends_at, FUTURE, None
+    allowed = stretches(layer, at - REACH, at + REACH)
+    place = bisect_right([on for on, _ in allowed], at) - 1
+    if place >= 0 and at < allowed[place][1]:
+        on, off = allowed[place]
+        turn = next(turns(layer, at, at + timedelta.resolution))
+        somebody = layer.members[turn.index] is not None
+        return max(turn.start, on), min(turn.end, off), turn.index if somebody else None
+    off = allowed[place][1] if place >= 0 else PAST
+    on = allowed[place + 1][0] if place + 1 < len(allowed) else FUTURE
+    return max(off, layer.starts_at), min(on, layer.ends_at or FUTURE), None
+
+
+def _begin(layer: LayerSpec, number: int) -> datetime:
+    """When the turn *number* (from 0) begins."""
+    steps = number * layer.length
+    if number == 0:
+        return layer.starts_at
+    if layer.unit == RotationUnit.HOUR:
+        return layer.starts_at + timedelta(hours=steps)
+    zone = layer.zone
+    first = wall_of(layer.starts_at, zone)
+    if layer.unit == RotationUnit.MONTH:
+        return instant_of(datetime.combine(add_months(first.date(), steps), first.time()), zone)
+    return instant_of(first + timedelta(days=steps * DAYS_IN[layer.unit]), zone)
+
+
+def _number_at(layer: LayerSpec, at: datetime) -> int:
+    """The number of the turn that is on at *at*, which is not before the first: guessed from the calendar, then made exact."""
+    if layer.unit == RotationUnit.HOUR:
+        return (at - layer.starts_at) // timedelta(hours=layer.length)
+    first, there = wall_of(layer.starts_at, layer.zone), wall_of(at, layer.zone)
+    if layer.unit == RotationUnit.MONTH:
+        number = ((there.year - first.year) * 12 + there.month - first.month) // layer.length
+    else:
+        number = (there.date() - first.date()).days // (layer.length * DAYS_IN[layer.unit])
+    while number > 0 and _begin(layer, number) > at:
+        number -= 1
+    while _begin(layer, number + 1) <= at:
+        number += 1
+    return number
+
+
+@lru_cache(maxsize=256)
+def _round_the_clock(restrictions: tuple[Restriction, ...]) -> bool:
+    """Whether they restrict nothing at all."""
+    monday = datetime(2001, 1, 1)  # noqa: DTZ001 (wall clock)
+    joined = _joined(_wall_stretches(restrictions, monday, monday + WEEK))
+    return any(on <= monday and off >= monday + WEEK for on, off in joined)
+
+
+def _wall_stretches(restrictions: Iterable[Restriction], start: datetime, end: datetime) -> Iterator[Stretch]:
+    """On the wall clock, every stretch that may touch the days from *start* to *end*."""
+    day = start.date() - DAY
+    while day <= end.date():
+        for rule in restrictions:
+            if not rule.days or day.weekday() in rule.days:
+                overnight = rule.ends <= rule.begins
+                yield datetime.combine(day, rule.begins), datetime.combine(day + DAY * overnight, rule.ends)
+        day += DAY
+
+
+def _instants(walls: Iterable[Stretch], zone: ZoneInfo) -> Iterator[Stretch]:
+    for on, off in walls:
+        yield instant_of(on, zone), instant_of(off, zone)
+
+
+def _joined(found: Iterable[Stretch]) -> list[Stretch]:
+    """Sorted, without overlaps, neighbours that touch as one, empty ones left out."""
+    joined: list[Stretch] = []
+    for on, off in sorted(found):
+        if on >= off:
+            continue
+        if joined and on <= joined[-1][1]:
+            joined[-1] = (joined[-1][0], max(joined[-1][1], off))
+        else:
+            joined.append((on, off))
+    return joined

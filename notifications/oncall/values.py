@@ -1,0 +1,107 @@
+"""What a schedule is made of, as values. Instants are aware and kept in UTC (two times of one zone are compared and subtracted
+by their clocks, not by the time between them); spans are half-open: from *start* up to, but without, *end*."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, time
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+from notifications.choices import RotationUnit
+
+# What has no beginning or no end that anybody wrote down.
+PAST = datetime(1, 1, 3, tzinfo=UTC)
+FUTURE = datetime(9999, 12, 29, tzinfo=UTC)
+
+Held = Literal["override", "layer", "fallback"]
+
+
+@dataclass(frozen=True, slots=True)
+class Restriction:
+    """A stretch of some weekdays (0 is Monday; none named: every day), on the wall clock. *ends* at or before *begins* is the
+    next day's."""
+
+    days: frozenset[int]
+    begins: time
+    ends: time
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LayerSpec:
+    """One rotation. *members* take turns in order, each for *length* *units*; the first turn begins at *starts_at*.
+
+    A member who left is None: the turn stays, with nobody, so that it shows as a gap and moves nobody else's. *ends_at* None:
+    no end. No *restrictions*: round the clock.
+    """
+
+    id: int | None
+    time_zone: str
+    length: int
+    unit: RotationUnit
+    starts_at: datetime
+    members: tuple[int | None, ...]
+    ends_at: datetime | None = None
+    restrictions: tuple[Restriction, ...] = ()
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        _in_utc(self, "starts_at", "ends_at")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The zone on whose wall clock it is handed over."""
+        return ZoneInfo(self.time_zone)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OverrideSpec:
+    """*user_id* has it from *starts_at* up to, but without, *ends_at*."""
+
+    id: int | None
+    user_id: int
+    starts_at: datetime
+    ends_at: datetime
+
+    def __post_init__(self) -> None:
+        _in_utc(self, "starts_at", "ends_at")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleSpec:
+    """*layers* bottom first; *overrides* in the order in which they were made, so that the last lies on top."""
+
+    id: int
+    name: str
+    time_zone: str
+    layers: tuple[LayerSpec, ...] = ()
+    overrides: tuple[OverrideSpec, ...] = ()
+    fallback_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """Somebody is on call. *index* is the member's place in the rotation, from 0 (None: it is no turn of a layer)."""
+
+    user_id: int
+    start: datetime
+    end: datetime
+    source: Held
+    layer_id: int | None = None
+    index: int | None = None
+    override_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A stretch with nobody of any layer or override; *fallback*: the fallback person would be paged."""
+
+    start: datetime
+    end: datetime
+    fallback: bool = False
+
+
+def _in_utc(value: object, *names: str) -> None:
+    for name in names:
+        if (at := getattr(value, name)) is not None:
+            object.__setattr__(value, name, at.astimezone(UTC))

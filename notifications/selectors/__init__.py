@@ -1,0 +1,3 @@
+"""Shaped reads of paging; none writes."""
+
+from __future__ import annotations
