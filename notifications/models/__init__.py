@@ -8,7 +8,15 @@ from notifications.models.policy import EscalationPolicy, PolicyVersion, Service
 from notifications.models.proof import PagingProof, UnreachableService, UsedLink
 from notifications.models.route import Route
 from notifications.models.run import EscalationRun
-from notifications.models.schedule import Layer, LayerMember, Override, Schedule, ShiftSwap, TimeOff
+from notifications.models.schedule import (
+    Layer,
+    LayerMember,
+    Override,
+    PersonalCalendar,
+    Schedule,
+    ShiftSwap,
+    TimeOff,
+)
 
 __all__ = [
     "ContactRule",
@@ -21,6 +29,7 @@ __all__ = [
     "MessageTemplate",
     "Override",
     "PagingProof",
+    "PersonalCalendar",
     "PolicyVersion",
     "Provider",
     "QuietHours",

@@ -11,7 +11,31 @@ from notifications.choices import RotationUnit, SwapState
 from notifications.querysets import WorkspaceQuerySet
 
 
-class Schedule(models.Model):
+class Calendar(models.Model):
+    """A schedule's or a person's doors to calendars: a feed out behind a secret, and an address to import from, which may be a
+    secret too."""
+
+    feed_digest = models.CharField(max_length=64, unique=True, editable=False)
+    feed_sealed = models.TextField(editable=False)
+    import_sealed = models.TextField(blank=True, default="", db_default="", editable=False)
+    imported_at = models.DateTimeField(null=True, blank=True, editable=False)
+    import_error = models.TextField(blank=True, default="", db_default="", editable=False)
+
+    class Meta:
+        abstract = True
+
+    @property
+    def feed_key(self) -> str:
+        """The secret part of the feed's address."""
+        return secrets.unseal(self.feed_sealed)
+
+    @property
+    def import_url(self) -> str:
+        """Where to import from, in clear; empty: nowhere."""
+        return secrets.unseal(self.import_sealed) if self.import_sealed else ""
+
+
+class Schedule(Calendar):
     """An on-call schedule. At one instant it has one holder: the override, else the topmost layer with somebody on, else the
     fallback person."""
 
@@ -28,15 +52,6 @@ class Schedule(models.Model):
         related_name="fallback_schedules",
         help_text="Is paged while nobody is on call.",
     )
-    feed_digest = models.CharField(max_length=64, unique=True, editable=False)
-    feed_sealed = models.TextField(editable=False)  # the secret of its calendar feed
-    import_url = models.URLField(
-        max_length=1000,
-        blank=True,
-        help_text="An iCal address whose events become overrides, by the attendee's e-mail.",
-    )
-    imported_at = models.DateTimeField(null=True, blank=True, editable=False)
-    import_error = models.TextField(blank=True, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = WorkspaceQuerySet.as_manager()
@@ -48,15 +63,23 @@ class Schedule(models.Model):
     def __str__(self) -> str:
         return self.name
 
-    @property
-    def feed_key(self) -> str:
-        """The secret part of the calendar feed's address."""
-        return secrets.unseal(self.feed_sealed)
+
+class PersonalCalendar(Calendar):
+    """A person's own: all their shifts out, time off in."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="calendar")
+
+    def __str__(self) -> str:
+        return f"calendar of {self.user}"
 
 
 class Layer(models.Model):
     """One rotation of a schedule. Hand-overs happen at the wall-clock time of *starts_at* in the layer's zone, every *length*
-    *units*; a higher *position* lies on top."""
+    *units*; a higher *position* lies on top.
+
+    A layer that has been on is never changed: it ends (*retired_at*) and a new one counts from then (*since*), so that who was
+    on call stays true.
+    """
 
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="layers")
     position = models.PositiveSmallIntegerField(default=0)
@@ -66,13 +89,19 @@ class Layer(models.Model):
     unit = models.CharField(max_length=8, choices=RotationUnit.choices, default=RotationUnit.WEEK)
     starts_at = models.DateTimeField()  # the first hand-over
     ends_at = models.DateTimeField(null=True, blank=True)  # half-open: from then on nobody of this layer
+    since = models.DateTimeField(null=True, blank=True, editable=False)  # nobody of this layer before; empty: starts_at
+    retired_at = models.DateTimeField(null=True, blank=True, editable=False)
     # [{"days": [0…6, Monday is 0], "from": "17:00", "to": "09:00"}]: only then; "to" at or before "from" is the next day.
     restrictions = models.JSONField(default=list, blank=True)
 
     class Meta:
         ordering = ["schedule", "position"]
         constraints = [
-            models.UniqueConstraint(fields=["schedule", "position"], name="notifications_layer_position"),
+            models.UniqueConstraint(
+                fields=["schedule", "position"],
+                condition=models.Q(retired_at__isnull=True),
+                name="notifications_layer_position",
+            ),
             models.CheckConstraint(condition=models.Q(length__gte=1), name="notifications_layer_length"),
         ]
 

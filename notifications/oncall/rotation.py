@@ -34,18 +34,19 @@ class Turn:
 
 def turns(layer: LayerSpec, start: datetime, end: datetime) -> Iterator[Turn]:
     """The turns that touch the stretch, in order and whole, whatever the restrictions. One member alone never hands over."""
-    start, end = max(start, layer.starts_at), min(end, layer.ends_at or FUTURE)
+    first, last = layer.begins, layer.ends_at or FUTURE
+    start, end = max(start, first), min(end, last)
     if not layer.members or start >= end:
         return
     if len(layer.members) == 1:
-        yield Turn(layer.starts_at, layer.ends_at or FUTURE, 0)
+        yield Turn(first, last, 0)
         return
     number = _number_at(layer, start)
     begins = _begin(layer, number)
     while begins < end:
         ends = _begin(layer, number + 1)
         if ends > begins:  # a whole day can be skipped where a zone moved over the date line
-            yield Turn(begins, min(ends, layer.ends_at or FUTURE), number % len(layer.members))
+            yield Turn(max(begins, first), min(ends, last), number % len(layer.members))
         number, begins = number + 1, ends
 
 
@@ -74,8 +75,8 @@ def around(layer: LayerSpec, at: datetime) -> tuple[datetime, datetime, int | No
     """From when until when the layer is at *at* as it is, and whose turn it is (None: nobody's)."""
     if not layer.members:
         return PAST, FUTURE, None
-    if at < layer.starts_at:
-        return PAST, layer.starts_at, None
+    if at < layer.begins:
+        return PAST, layer.begins, None
     if layer.ends_at is not None and at >= layer.ends_at:
         return layer.ends_at, FUTURE, None
     allowed = stretches(layer, at - REACH, at + REACH)
@@ -87,7 +88,7 @@ def around(layer: LayerSpec, at: datetime) -> tuple[datetime, datetime, int | No
         return max(turn.start, on), min(turn.end, off), turn.index if somebody else None
     off = allowed[place][1] if place >= 0 else PAST
     on = allowed[place + 1][0] if place + 1 < len(allowed) else FUTURE
-    return max(off, layer.starts_at), min(on, layer.ends_at or FUTURE), None
+    return max(off, layer.begins), min(on, layer.ends_at or FUTURE), None
 
 
 def _begin(layer: LayerSpec, number: int) -> datetime:

@@ -32,7 +32,7 @@ class LayerSpec:
     """One rotation. *members* take turns in order, each for *length* *units*; the first turn begins at *starts_at*.
 
     A member who left is None: the turn stays, with nobody, so that it shows as a gap and moves nobody else's. *ends_at* None:
-    no end. No *restrictions*: round the clock.
+    no end. *since*: the turns are counted from *starts_at*, but nobody is on before. No *restrictions*: round the clock.
     """
 
     id: int | None
@@ -41,12 +41,18 @@ class LayerSpec:
     unit: RotationUnit
     starts_at: datetime
     members: tuple[int | None, ...]
+    since: datetime | None = None
     ends_at: datetime | None = None
     restrictions: tuple[Restriction, ...] = ()
     name: str = ""
 
     def __post_init__(self) -> None:
-        _in_utc(self, "starts_at", "ends_at")
+        _in_utc(self, "starts_at", "since", "ends_at")
+
+    @property
+    def begins(self) -> datetime:
+        """From when on somebody can be on."""
+        return max(self.starts_at, self.since or PAST)
 
     @property
     def zone(self) -> ZoneInfo:

@@ -57,7 +57,7 @@ def _layers(ids: list[int]) -> dict[int, list[tuple[Layer, tuple[int | None, ...
     for layer_id, user_id, there in members.values_list("layer_id", "user_id", "there"):
         turns[layer_id].append(user_id if there else None)
     layers: dict[int, list[tuple[Layer, tuple[int | None, ...]]]] = defaultdict(list)
-    for layer in Layer.objects.filter(schedule_id__in=ids).order_by("schedule_id", "position"):
+    for layer in Layer.objects.filter(schedule_id__in=ids).order_by("schedule_id", "position", "pk"):
         layers[layer.schedule_id].append((layer, tuple(turns[layer.pk])))
     return layers
 
@@ -87,6 +87,7 @@ def _layer_spec(layer: Layer, members: tuple[int | None, ...], zone: str) -> Lay
         length=layer.length,
         unit=RotationUnit(layer.unit),
         starts_at=layer.starts_at,
+        since=layer.since,
         ends_at=layer.ends_at,
         members=members,
         restrictions=restrictions.of_json(layer.restrictions),

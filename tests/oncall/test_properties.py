@@ -62,6 +62,7 @@ def schedules(draw: st.DrawFn) -> tuple[ScheduleSpec, datetime, datetime]:
                 length=draw(st.integers(1, 40)),
                 unit=draw(st.sampled_from(RotationUnit)),
                 starts_at=starts,
+                since=draw(st.none() | moments),
                 ends_at=ends if ends and ends > starts else None,
                 members=tuple(draw(st.lists(st.none() | people, max_size=5))),
                 restrictions=tuple(draw(st.lists(restrictions, max_size=3))),
