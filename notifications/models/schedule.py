@@ -52,6 +52,13 @@ class Schedule(Calendar):
         related_name="fallback_schedules",
         help_text="Is paged while nobody is on call.",
     )
+    alert_on_gaps = models.BooleanField(
+        default=True,
+        db_default=True,
+        verbose_name="watch for gaps",
+        help_text="Open an incident when nobody is on call at some time of the next 30 days.",
+    )
+    gaps_told = models.JSONField(default=list, blank=True, editable=False)  # the gaps that an incident was opened for
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = WorkspaceQuerySet.as_manager()

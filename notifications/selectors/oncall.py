@@ -9,7 +9,7 @@ from typing import Any
 
 from django.db.models import Exists, OuterRef, Q, QuerySet
 
-from aiops.access.models import Membership
+from aiops.access.models import Membership, User
 from notifications import oncall
 from notifications.choices import RotationUnit
 from notifications.models import Layer, LayerMember, Override, Schedule
@@ -45,6 +45,12 @@ def holders(schedule_ids: Iterable[int], at: datetime) -> dict[int, Shift | None
         schedule_id: oncall.on_call(schedule, at)
         for schedule_id, schedule in load(schedule_ids, at, at + AHEAD).items()
     }
+
+
+def members_of(workspace_id: int) -> QuerySet[User]:
+    """The active people of a workspace, who can be on call in it; superusers are in all."""
+    membership = Membership.objects.filter(user=OuterRef("pk"), workspace_id=workspace_id)
+    return User.objects.filter(Q(is_superuser=True) | Exists(membership), is_active=True)
 
 
 def _layers(ids: list[int]) -> dict[int, list[tuple[Layer, tuple[int | None, ...]]]]:
