@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from aiops.access.actors import ActorKind
-from incidents.choices import EntryKind, Result, SignalAction, SourceKind, Status
+from incidents.choices import PAGING, EntryKind, Result, SignalAction, SourceKind, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +89,7 @@ def _snoozed(fact: Fact) -> Line:
 
 
 def _woken(fact: Fact) -> Line:
-    return Line("woke it", _person(fact), tone="warn")
+    return Line("woke it", _person(fact), fact.data.get("reason", ""), tone="warn")
 
 
 def _assigned(fact: Fact) -> Line:
@@ -105,6 +105,22 @@ def _escalated(fact: Fact) -> Line:
     return Line("escalated it", _person(fact), quote=fact.text, tone="warn")
 
 
+def _told(fact: Fact) -> Line:
+    """What the apps above wrote down, in their own words."""
+    return Line(
+        str(fact.data.get("said") or EntryKind(fact.kind).label),
+        aside=fact.data.get("reason", ""),
+        tone=_TONES.get(fact.kind, ""),
+    )
+
+
+_TONES: dict[str, str] = {
+    EntryKind.NOTIFICATION_SENT: "act",
+    EntryKind.ESCALATION_LEVEL: "warn",
+    EntryKind.ESCALATION_EXHAUSTED: "alert",
+    EntryKind.NOTIFICATION_FAILED: "alert",
+}
+
 TELLERS: dict[str, Callable[[Fact], Line]] = {
     EntryKind.ALERT_RECEIVED: _received,
     EntryKind.INCIDENT_CREATED: _opened,
@@ -116,6 +132,7 @@ TELLERS: dict[str, Callable[[Fact], Line]] = {
     EntryKind.ASSIGNED: _assigned,
     EntryKind.PRIORITY_SET: _priority,
     EntryKind.ESCALATED: _escalated,
+    **dict.fromkeys(PAGING, _told),
 }
 
 

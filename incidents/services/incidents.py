@@ -148,14 +148,10 @@ def set_priority(*, actor: Actor, incident_id: int, now: datetime, priority: Pri
 
 
 def escalate(*, actor: Actor, incident_id: int, now: datetime, reason: str = "") -> Incident:
-    """Say that more people are needed. Sticky: it stays said until the incident is reopened."""
+    """Say that more people are needed; each time the escalation goes one level on. That it was said stays until a reopen."""
     with _locked(actor, incident_id, now) as work:
         incident = work.require_live("escalate")
-        if incident.escalated_at is not None:
-            raise NothingToDo(
-                "Incident is escalated already", details=f"Since {incident.escalated_at:%Y-%m-%dT%H:%M:%SZ}."
-            )
-        incident.escalated_at = now
+        incident.escalated_at = incident.escalated_at or now
         work.save("escalated_at")
         work.tell(EntryKind.ESCALATED, text=reason)
         work.publish("incident.escalated")
@@ -245,6 +241,7 @@ class Work:
             "workspace_id": incident.workspace_id,
             "service_id": incident.service_id,
             "severity": incident.severity,
+            "actor": {"kind": str(self.actor.kind), "id": self.actor.id, "label": self.actor.label},
         }
         reactions.publish(event, [fact], self.now)
 

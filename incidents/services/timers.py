@@ -1,4 +1,5 @@
-"""What happens by itself when its time has come. The deadline is a column; each sweep takes what is due, whoever missed it.
+"""What happens by itself when its time has come. The deadline is a column; each sweep takes what is due, whoever missed it. What
+an app above finds to be due (an acknowledgement that ran out) is done here too.
 
 Set-based: a batch is one lock, one update, one insert of timeline entries, whatever its size. A killed worker loses at most the
 transaction it was in, and the next sweep finds the same rows due.
@@ -6,7 +7,7 @@ transaction it was in, and the next sweep finds the same rows due.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -15,8 +16,8 @@ from django.db import connection, transaction
 
 from aiops.access.actors import SYSTEM
 from aiops.kernel import live
-from incidents.choices import EntryKind, Status
-from incidents.lifecycle import Action
+from incidents.choices import EntryKind
+from incidents.lifecycle import TRANSITIONS, Action, starts_of
 from incidents.models import Incident, RecentResolve, TimelineEntry
 from incidents.querysets import IncidentQuerySet
 from incidents.services import reactions, transitions
@@ -28,48 +29,71 @@ RESOLVE_MEMORY = timedelta(hours=1)
 
 def wake_snoozed(now: datetime) -> int:
     """Wake every incident whose snooze has ended; returns how many."""
-
-    def wake(batch: list[Incident]) -> None:
-        ids = [incident.pk for incident in batch]
-        Incident.objects.filter(pk__in=ids).update(snoozed_until=None, updated_at=now)
-        until = {i.pk: i.snoozed_until.isoformat() if i.snoozed_until else None for i in batch}
-        TimelineEntry.objects.bulk_create(
-            system_entry(incident, now, EntryKind.UNSNOOZED, data={"until": until[incident.pk]}) for incident in batch
-        )
-
-    return _sweep(Incident.objects.snooze_due(now), now, wake, "incident.unsnoozed")
+    return _sweep(Incident.objects.snooze_due(now), now, partial(_wake, now=now), "incident.unsnoozed")
 
 
 def close_resolved(now: datetime, after: timedelta) -> int:
     """Close every incident that was resolved at least *after* ago; returns how many. Zero: never."""
 
     def close(batch: list[Incident]) -> None:
-        rows = [
-            {
-                "id": i.pk,
-                "action": Action.CLOSE,
-                "to_status": Status.CLOSED,
-                "at": now,
-                "by": SYSTEM.label,
-                "by_hand": False,
-                "note": "",
-            }
-            for i in batch
-        ]
-        with connection.cursor() as cursor:
-            cursor.execute(transitions.MOVE, [orjson.dumps(rows).decode()])
-        data = {"action": str(Action.CLOSE), "reason": f"resolved for {after}"}
-        TimelineEntry.objects.bulk_create(
-            system_entry(i, now, EntryKind.STATUS_CHANGED, data=data, from_status=i.status, to_status=Status.CLOSED)
-            for i in batch
-        )
+        _move(batch, now, Action.CLOSE, f"resolved for {after}")
 
     return _sweep(Incident.objects.close_due(now - after), now, close, "incident.closed") if after else 0
+
+
+def release(incident_ids: Collection[int], now: datetime, reason: str) -> int:
+    """Take incidents back from whoever has them, for *reason* (an acknowledgement ran out): open again, nobody's.
+
+    Those that nobody has, or that have ended, are passed over. Returns how many were released.
+    """
+
+    def give_back(batch: list[Incident]) -> None:
+        _move(batch, now, Action.UNACKNOWLEDGE, reason)
+
+    held = Incident.objects.filter(pk__in=incident_ids, status__in=starts_of(Action.UNACKNOWLEDGE))
+    return _sweep(held, now, give_back, "incident.unacknowledged") if incident_ids else 0
+
+
+def wake(incident_ids: Collection[int], now: datetime, reason: str) -> int:
+    """End the snooze of live incidents before its time, for *reason*. Returns how many were asleep."""
+    asleep = Incident.objects.live().filter(pk__in=incident_ids, snoozed_until__gt=now)
+    return _sweep(asleep, now, partial(_wake, now=now, reason=reason), "incident.unsnoozed") if incident_ids else 0
+
+
+def mark_escalated(incident_ids: Collection[int], now: datetime) -> int:
+    """Note on incidents that they went past the first level, if that is not noted yet. Their run tells the timeline of it."""
+    fresh = Incident.objects.live().filter(pk__in=incident_ids, escalated_at__isnull=True)
+    return fresh.update(escalated_at=now, updated_at=now)
 
 
 def forget_resolves(now: datetime) -> int:
     """Drop remembered resolves that can't matter any more; returns how many."""
     return RecentResolve.objects.filter(received_at__lt=now - RESOLVE_MEMORY).delete()[0]
+
+
+def _wake(batch: list[Incident], now: datetime, reason: str = "") -> None:
+    Incident.objects.filter(pk__in=[incident.pk for incident in batch]).update(snoozed_until=None, updated_at=now)
+    until = {i.pk: i.snoozed_until.isoformat() if i.snoozed_until else None for i in batch}
+    said = {"reason": reason} if reason else {}
+    TimelineEntry.objects.bulk_create(
+        system_entry(incident, now, EntryKind.UNSNOOZED, data={"until": until[incident.pk], **said})
+        for incident in batch
+    )
+
+
+def _move(batch: list[Incident], now: datetime, action: Action, reason: str) -> None:
+    """Bring all of *batch*, which may make the move, to where it leads."""
+    target = TRANSITIONS[action][1]
+    rows = [
+        {"id": i.pk, "action": action, "to_status": target, "at": now, "by": SYSTEM.label, "by_hand": False, "note": ""}
+        for i in batch
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(transitions.MOVE, [orjson.dumps(rows).decode()])
+    data = {"action": str(action), "reason": reason}
+    TimelineEntry.objects.bulk_create(
+        system_entry(i, now, EntryKind.STATUS_CHANGED, data=data, from_status=i.status, to_status=target) for i in batch
+    )
 
 
 def system_entry(incident: Incident, at: datetime, kind: EntryKind, **fields: object) -> TimelineEntry:

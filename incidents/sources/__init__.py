@@ -59,9 +59,10 @@ SOURCES: dict[SourceKind, Parse] = {
     SourceKind.PROMETHEUS: parse_alerts,
     SourceKind.PAGERDUTY: parse_pagerduty,
     SourceKind.EVENTS: parse_events,
+    SourceKind.INTERNAL: parse_webhook,
 }
 
-# What X-Source and ?source= may say, in lower case; "webhook" when they say nothing.
+# What X-Source and ?source= may say, in lower case; "webhook" when they say nothing. Nobody else speaks for the platform itself.
 SOURCE_WORDS: dict[str, SourceKind] = {
     "webhook": SourceKind.WEBHOOK,
     "generic": SourceKind.WEBHOOK,

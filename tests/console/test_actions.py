@@ -139,7 +139,7 @@ class TestOne:
         incident.refresh_from_db()
         assert incident.escalated_at is not None
         assert TimelineEntry.objects.filter(incident=incident).last().text == "nobody answers"
-        assert "escalated already" in told(do(browser(ana), incident, "escalate"))
+        assert "is escalated" in told(do(browser(ana), incident, "escalate"))
 
 
 class TestWhoMay:

@@ -152,8 +152,8 @@ def test_change_status_finds_the_way_or_says_what_is_allowed(workspace: Workspac
 def test_escalation_is_sticky_until_the_next_episode(workspace: Workspace, incident: Incident) -> None:
     who = actor(workspace)
     incidents.escalate(actor=who, incident_id=incident.pk, now=LATER, reason="need the DBA")
-    with pytest.raises(NothingToDo):
-        incidents.escalate(actor=who, incident_id=incident.pk, now=LATER)
+    again = incidents.escalate(actor=who, incident_id=incident.pk, now=LATER + timedelta(minutes=1))
+    assert again.escalated_at == LATER, "each time goes a level on; since when stays"
     assert incidents.resolve(actor=who, incident_id=incident.pk, now=LATER).escalated_at == LATER
     assert incidents.reopen(actor=who, incident_id=incident.pk, now=LATER).escalated_at is None
 
@@ -199,6 +199,7 @@ def test_what_happens_is_published_inside_the_transaction(workspace: Workspace, 
             "workspace_id": workspace.pk,
             "service_id": incident.service_id,
             "severity": incident.severity,
+            "actor": {"kind": "user", "id": "ana", "label": "ana"},
         }
     ]
 

@@ -8,7 +8,7 @@ from typing import Any
 from aiops.kernel.clock import rfc3339
 from incidents.api.facts import told
 from incidents.api.v1 import vocab
-from incidents.choices import EntryKind, Status
+from incidents.choices import PAGING, EntryKind, Status
 from incidents.models import TimelineEntry
 
 Facts = dict[str, Any]
@@ -57,4 +57,5 @@ SENTENCES: dict[EntryKind, Callable[[TimelineEntry, Facts], str]] = {
     EntryKind.ASSIGNED: lambda e, f: f"Assigned to {f.get('assignee') or 'nobody'}",
     EntryKind.PRIORITY_SET: lambda e, f: f"Priority set from {f.get('from', '')} to {f.get('to', '')}",
     EntryKind.ESCALATED: lambda e, f: "Escalated",
+    **dict.fromkeys(PAGING, lambda e, f: str(f.get("said") or EntryKind(e.kind).label)),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from incidents.api import states
-from incidents.choices import Automation, EntryKind, Severity, Status
+from incidents.choices import PAGING, Automation, EntryKind, Severity, Status
 
 SEVERITIES: dict[Severity, str] = {
     Severity.CRITICAL: "critical",
@@ -38,6 +38,9 @@ ENTRY_TYPES: dict[EntryKind, str] = {
     EntryKind.ASSIGNED: "Assignment",
     EntryKind.PRIORITY_SET: "PriorityChange",
     EntryKind.ESCALATED: "Escalation",
+    **dict.fromkeys(PAGING, "Escalation"),
+    EntryKind.NOTIFICATION_SENT: "Notification",
+    EntryKind.NOTIFICATION_FAILED: "Notification",
 }
 
 # A change of status is told by where it led.
