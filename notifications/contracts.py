@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
@@ -49,7 +49,8 @@ class Answer:
 class Message:
     """One message, rendered, before a channel puts it into its own form.
 
-    *delivery_id* (``dlv-…``) is the idempotency key. *text* is plain and complete, *short* fits a text message (160 characters).
+    *delivery_id* (``dlv-…``) is the idempotency key. *text* is plain and complete but for the *answers*, which each channel puts
+    into its own form (buttons, links); *html* is the same as a fragment, and *short* fits a text message (160 characters).
     *event* is trigger, acknowledge or resolve for outlets that keep state of their own; *dedup_key* names the problem to them.
     *previous_ref* is what the provider called the message of this incident that went there first (to thread or update it).
     *reply_code* is what a text message may be answered with. *next_step* says what happens if this is ignored ("" when nothing).
@@ -128,7 +129,7 @@ class PermanentFailure(SendFailure):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting of a provider account, as forms ask for it."""
+    """One setting of a provider account, as forms ask for it. *check* returns its one form or raises ``InvalidInput``."""
 
     name: str
     label: str
@@ -136,6 +137,7 @@ class Setting:
     secret: bool = False
     required: bool = True
     default: str = ""
+    check: Callable[[str], str] | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,7 +147,11 @@ class Channel:
     *send(message, outlet, http)* raises :class:`TemporaryFailure` or :class:`PermanentFailure`; it may block for seconds and
     never touches the database. *check_address(text)* returns the address in its one form or raises ``InvalidInput`` with the
     field ``address``. *personal*, *shared*: whose destinations it fits. *bundles*: in a storm several pages become one digest
-    (people want that, machines do not). *confirms*: receipts follow, so that "delivered" can be known.
+    (people want that, machines do not). *confirms*: receipts follow, so that "delivered" can be known. *keyed*: the delivery's id
+    is an idempotency key there, so that sending again after an unknown end does no harm. *ordered*: what is said of one incident
+    must arrive in the order in which it happened. *patience*: how long a message is tried again, None: as its purpose says.
+    *drops*: so many messages given up in a row switch a destination off, 0: never. *make_settings*: those settings of an account
+    that nobody knows but we (a key pair), made once when it is set up.
     """
 
     kind: ChannelKind
@@ -164,3 +170,8 @@ class Channel:
     updates: bool = (
         False  # acknowledge and resolve are sent too, to whoever was told (PagerDuty, Opsgenie, webhook, Slack)
     )
+    keyed: bool = False
+    ordered: bool = False
+    patience: timedelta | None = None
+    drops: int = 0
+    make_settings: Callable[[], Mapping[str, str]] | None = None

@@ -1,0 +1,122 @@
+"""Calls to providers over HTTP: what an answer, or none, means for the delivery. Reasons never carry an address or a secret."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from aiops.kernel.errors import InvalidInput
+from notifications.channels.text import line
+from notifications.contracts import PermanentFailure, TemporaryFailure
+
+LONGEST_WAIT = 3600.0  # seconds that a provider may make us wait
+LATER = frozenset((408, 425, 429))
+GONE = frozenset((404, 410))
+ACCOUNT = frozenset((401, 402, 403, 407))
+_SECRET_PART = re.compile(r"[A-Za-z]+://\S+|[A-Za-z0-9_\-]{20,}")
+
+Explain = Callable[[httpx.Response], str]
+
+
+def call(
+    http: httpx.Client,
+    method: str,
+    url: str,
+    *,
+    who: str,
+    secret_address: bool = False,
+    explain: Explain | None = None,
+    **request: Any,
+) -> httpx.Response:
+    """The answer, if it is a 2xx; else the failure that it stands for. *who* names the provider in reasons.
+
+    *secret_address*: the address itself is the credential, so that 401 and 403 are the address's fault and not the account's.
+    *explain* reads the provider's own words from an answer. *request* is what ``httpx.Client.request`` takes.
+    """
+    try:
+        response = http.request(method, url, **request)
+    except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
+        raise TemporaryFailure(f"{who} cannot be reached ({type(error).__name__}).") from error
+    except httpx.UnsupportedProtocol as error:
+        raise PermanentFailure(f"{who}: the address is no http(s) URL.") from error
+    except httpx.TransportError as error:
+        # The request was on its way: whether it was taken, nobody knows.
+        raise TemporaryFailure(f"{who} gave no answer ({type(error).__name__}).", unknown=True) from error
+    except httpx.InvalidURL as error:
+        raise PermanentFailure(f"{who}: the address is no valid URL.") from error
+    return judge(response, who=who, secret_address=secret_address, explain=explain)
+
+
+def judge(
+    response: httpx.Response, *, who: str, secret_address: bool = False, explain: Explain | None = None
+) -> httpx.Response:
+    """*response* itself if it is a 2xx; else the failure that its status stands for."""
+    status = response.status_code
+    if 200 <= status < 300:
+        return response
+    words = scrub((explain or (lambda answer: answer.text))(response))
+    reason = f"{who} answered {status}{f': {words}' if words else ''}"
+    if status in LATER or status >= 500:
+        raise TemporaryFailure(reason, retry_after=retry_after(response.headers))
+    if status in ACCOUNT:
+        raise PermanentFailure(reason, address=secret_address)
+    if status in GONE or 300 <= status < 400:
+        raise PermanentFailure(reason, address=True)
+    raise PermanentFailure(reason, address=False)  # 400, 413, 422: what we said is at fault
+
+
+def retry_after(headers: Mapping[str, str]) -> float | None:
+    """Seconds that ``Retry-After`` asks to wait (a number or an HTTP date), at most an hour; None when it does not say."""
+    value = headers.get("Retry-After", "").strip()
+    if not value:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            seconds = (parsedate_to_datetime(value).astimezone(UTC) - datetime.now(UTC)).total_seconds()
+        except ValueError:
+            return None
+    return min(max(seconds, 0.0), LONGEST_WAIT) if seconds == seconds else None
+
+
+def scrub(words: str) -> str:
+    """A provider's words, short, on one line, without addresses or anything that may be a key."""
+    return _SECRET_PART.sub("…", line(words[:2000]))[:200]
+
+
+def json_object(response: httpx.Response) -> dict[str, Any]:
+    """The answer's JSON object; empty when it is something else."""
+    try:
+        value = response.json()
+    except ValueError:
+        return {}
+    return value if isinstance(value, dict) else {}
+
+
+def check_url(text: str, *, field: str = "address", hosts: tuple[str, ...] = ()) -> str:
+    """An http(s) URL without user, password, fragment or blanks; on one of *hosts* (or below it), if these are given.
+
+    Whether the host may be called at all (no private networks) is decided when it is called, by what its name means then.
+    """
+    url = text.strip()
+    try:
+        parts = urlsplit(url)
+        host, _ = (parts.hostname or "").lower(), parts.port
+    except ValueError as error:
+        raise InvalidInput(f"{field}: not a valid URL.", field=field) from error
+    if parts.scheme.lower() not in ("http", "https") or not host or re.search(r"[\s\x00-\x1f\x7f\\]", url):
+        raise InvalidInput(f"{field}: expected a URL such as https://example.com/…", field=field)
+    if parts.username or parts.password:
+        raise InvalidInput(f"{field}: a URL with a user or password in it is not taken.", field=field)
+    if hosts and not any(host == known or host.endswith(f".{known}") for known in hosts):
+        raise InvalidInput(f"{field}: expected an address at {' or '.join(hosts)}.", field=field)
+    if len(url) > 2000:
+        raise InvalidInput(f"{field}: at most 2000 characters.", field=field)
+    return parts._replace(scheme=parts.scheme.lower(), fragment="").geturl()
