@@ -1,3 +1,199 @@
-"""Pure: what a policy says, and what happens next in a run. Plain values and ``now`` in, a decision with a named reason out."""
+"""Pure: what happens next in a run. A position, the facts and ``now`` in; a move with a named reason out.
+
+The engine, the what-if and the previews all ask :func:`next_move`, so that what is foretold is what happens.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from incidents.choices import Priority, Severity
+from notifications.choices import Urgency, Wake
+from notifications.definition import RESPONDER, Definition, Step, Window
+
+AGAIN = (Wake.REPEAT, Wake.RESUMED, Wake.SEVERITY_RAISED)  # these tell the current level once more
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """Where a run stands: the step that comes next, the one told last (None: none yet), how often it was gone through.
+
+    *level_at* is when the level was first told in this pass: the next step's delay counts from there, repeats in between or not.
+    """
+
+    step: int = 0
+    level: int | None = None
+    round: int = 0
+    cycle: int = 0
+    repeats: int = 0
+    wake: Wake = Wake.OPENED
+    level_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What decides about an incident."""
+
+    severity: Severity
+    priority: Priority
+    started_at: datetime  # of the run
+
+
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A step that did not apply."""
+
+    step: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """What to do now, and what then: *position* and *next_at* are the run's afterwards.
+
+    Exactly one of: *tell* (the index of the step whose people are told), *wait*, *exhausted*, *stopped*.
+    """
+
+    position: Position
+    next_at: datetime | None
+    reason: str = ""
+    tell: int | None = None
+    urgency: Urgency = Urgency.HIGH
+    wait: bool = False
+    exhausted: bool = False
+    stopped: bool = False
+    skipped: tuple[Skipped, ...] = ()
+
+
+def next_move(definition: Definition, at: Position, facts: Facts, now: datetime) -> Move:
+    """The next thing that a run does. Steps that do not apply are passed over at once; when none is left, it has run out."""
+    if reason := _stop_rule(definition, facts, now):
+        return Move(position=at, next_at=None, reason=reason, stopped=True)
+    if at.wake == Wake.OPENED and definition.steps[0].delay and now < facts.started_at + definition.steps[0].delay:
+        due = facts.started_at + definition.steps[0].delay
+        return Move(position=replace(at, wake=Wake.STEP), next_at=due, wait=True, reason="before the first step")
+    if at.wake == Wake.EXHAUST:
+        return _exhausted(at, "everybody was told and nobody answered")
+    again = at.wake in AGAIN and at.level is not None
+    index = at.level if again and at.level is not None else at.step
+    position, skipped = at, []
+    while True:
+        if index >= len(definition.steps):
+            if position.cycle < definition.repeat and len(skipped) < len(definition.steps):
+                index, position = 0, replace(position, cycle=position.cycle + 1, round=position.round + 1)
+                continue
+            reason = "no step applies" if len(skipped) >= len(definition.steps) else "there is no further step"
+            return _exhausted(position, reason, skipped)
+        step = definition.steps[index]
+        if why := _why_not(step, facts, now):
+            if step.stops:
+                return Move(position=position, next_at=None, reason=why, stopped=True, skipped=tuple(skipped))
+            skipped.append(Skipped(index, why))
+            index, again = index + 1, False
+            continue
+        return _tell(definition, position, index, facts, now, again=again, skipped=tuple(skipped))
+
+
+def urgency_of(step: Step, facts: Facts) -> Urgency:
+    """The step's own, else by the incident: what must be answered at once or within the hour may wake somebody."""
+    if step.urgency is not None:
+        return step.urgency
+    return Urgency.HIGH if facts.priority <= Priority.P2 or facts.severity >= Severity.HIGH else Urgency.LOW
+
+
+def within(window: Window, now: datetime, zone: str) -> bool:
+    """Whether *now* lies in *window* on the clock of *zone*; half-open, and one past midnight belongs to the day it began on."""
+    local = now.astimezone(ZoneInfo(zone))
+    clock, day = local.time(), local.weekday()
+    if window.begins < window.ends:
+        return window.begins <= clock < window.ends and _on(window, day)
+    return (clock >= window.begins and _on(window, day)) or (clock < window.ends and _on(window, (day - 1) % 7))
+
+
+def _tell(
+    definition: Definition,
+    at: Position,
+    index: int,
+    facts: Facts,
+    now: datetime,
+    *,
+    again: bool,
+    skipped: tuple[Skipped, ...],
+) -> Move:
+    """Tell step *index*, and work out when what comes after it is due."""
+    step = definition.steps[index]
+    repeating = again and at.wake == Wake.REPEAT
+    told = Position(
+        step=index + 1,
+        level=index,
+        round=at.round + 1 if again else at.round,
+        cycle=at.cycle,
+        repeats=at.repeats + 1 if repeating else 0,
+        wake=Wake.STEP,
+        level_at=at.level_at if repeating and at.level_at else now,
+    )
+    since = told.level_at or now
+    if told.step < len(definition.steps):
+        due = since + definition.steps[told.step].delay
+    elif told.cycle < definition.repeat:
+        due = since + definition.final_wait
+        told = replace(told, step=0, cycle=told.cycle + 1, round=told.round + 1)
+    else:
+        due, told = since + definition.final_wait, replace(told, wake=Wake.EXHAUST)
+    if told.repeats < step.repeat_times and step.repeat_every and now + step.repeat_every < due:
+        due, told = now + step.repeat_every, _repeat(told, index, at, again)
+    return Move(
+        position=told,
+        next_at=max(due, now),
+        tell=index,
+        urgency=urgency_of(step, facts),
+        skipped=skipped,
+        reason=at.wake.label,
+    )
+
+
+def _repeat(told: Position, index: int, at: Position, again: bool) -> Position:
+    """The same level comes again before anything else: what follows it is worked out anew then."""
+    round_now = at.round + 1 if again else at.round
+    return replace(told, step=index + 1, cycle=at.cycle, round=round_now, wake=Wake.REPEAT)
+
+
+def _exhausted(at: Position, reason: str, skipped: list[Skipped] | None = None) -> Move:
+    return Move(position=at, next_at=None, reason=reason, exhausted=True, skipped=tuple(skipped or ()))
+
+
+def _stop_rule(definition: Definition, facts: Facts, now: datetime) -> str:
+    if definition.stop_after is not None and now >= facts.started_at + definition.stop_after:
+        return f"it has gone on for {_minutes(definition.stop_after)} min, where the policy stops"
+    if definition.stop_below is not None and facts.severity < definition.stop_below:
+        return f"severity {facts.severity.word} is below {definition.stop_below.word}, where the policy stops"
+    return ""
+
+
+def _why_not(step: Step, facts: Facts, now: datetime) -> str:
+    """Why the step does not apply to the incident, "" when it does. A responder's own hours are asked of each responder."""
+    conditions = step.conditions
+    if conditions.severities and facts.severity not in conditions.severities:
+        return f"not for severity {facts.severity.word}"
+    if conditions.priorities and facts.priority not in conditions.priorities:
+        return f"not for {facts.priority.name}"
+    window = conditions.window
+    if window is not None and window.time_zone != RESPONDER and not within(window, now, window.time_zone):
+        return f"only {hours(window)} in {window.time_zone}"
+    return ""
+
+
+def hours(window: Window) -> str:
+    """A window in words: ``Mon Tue 09:00–17:00``."""
+    days = " ".join(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[day] for day in window.days)
+    return f"{days} {window.begins:%H:%M}–{window.ends:%H:%M}".strip()
+
+
+def _on(window: Window, day: int) -> bool:
+    return not window.days or day in window.days
+
+
+def _minutes(span: timedelta) -> int:
+    return int(span.total_seconds() // 60)
