@@ -53,7 +53,8 @@ class Message:
     into its own form (buttons, links); *html* is the same as a fragment, and *short* fits a text message (160 characters).
     *event* is trigger, acknowledge or resolve for outlets that keep state of their own; *dedup_key* names the problem to them.
     *previous_ref* is what the provider called the message of this incident that went there first (to thread or update it).
-    *reply_code* is what a text message may be answered with. *next_step* says what happens if this is ignored ("" when nothing).
+    *reply_code* is what a text message may be answered with, *reply_token* the same for e-mail (``reply+<token>@…``).
+    *next_step* says what happens if this is ignored ("" when nothing).
     *others* are the incidents of a digest beside *incident*.
     """
 
@@ -72,6 +73,7 @@ class Message:
     dedup_key: str = ""
     previous_ref: str = ""
     reply_code: int | None = None
+    reply_token: str = field(default="", repr=False)
     next_step: str = ""
     attempt: int = 1
     maybe_twice: bool = False

@@ -5,11 +5,33 @@ How a new one is made: ``docs/adding-a-channel.md``.
 
 from __future__ import annotations
 
-from notifications.channels import log, webhook
+from notifications.channels import (
+    discord,
+    log,
+    mattermost,
+    opsgenie,
+    pagerduty,
+    slack,
+    teams,
+    telegram,
+    twilio,
+    webhook,
+    webpush,
+)
 from notifications.choices import ChannelKind
 from notifications.contracts import Channel
 
 CHANNELS: dict[ChannelKind, Channel] = {
+    ChannelKind.SLACK: slack.CHANNEL,
+    ChannelKind.TEAMS: teams.CHANNEL,
+    ChannelKind.MATTERMOST: mattermost.CHANNEL,
+    ChannelKind.DISCORD: discord.CHANNEL,
+    ChannelKind.TELEGRAM: telegram.CHANNEL,
+    ChannelKind.PAGERDUTY: pagerduty.CHANNEL,
+    ChannelKind.OPSGENIE: opsgenie.CHANNEL,
     ChannelKind.WEBHOOK: webhook.CHANNEL,
+    ChannelKind.SMS: twilio.SMS_CHANNEL,
+    ChannelKind.VOICE: twilio.VOICE_CHANNEL,
+    ChannelKind.WEBPUSH: webpush.CHANNEL,
     ChannelKind.LOG: log.CHANNEL,
 }

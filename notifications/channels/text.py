@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from notifications.contracts import IncidentFacts, Message
 
@@ -13,6 +14,8 @@ NAMED = 20  # incidents of a digest that are named; the rest is counted
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 _CONTROL_BUT_BREAKS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
+_URL = re.compile(r"https?://[^\s<>()\[\]`|\\*]+")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>~|#])")
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
@@ -40,6 +43,13 @@ def clip_bytes(text: str, limit: int) -> str:
     return text if len(raw) <= limit else raw[: limit - 3].decode("utf-8", "ignore").rstrip() + "…"
 
 
+def fit(text: str, limit: int, escape: Callable[[str], str]) -> str:
+    """*text* escaped, and clipped so that this has at most *limit* characters: never half an escape."""
+    while (excess := len(escape(text)) - limit) > 0:
+        text = clip(text, max(1, len(text) - excess))
+    return escape(text)
+
+
 def colour(message: Message) -> str:
     """The colour beside a message: of its severity, green when it says that it is over."""
     if message.event == "resolve":
@@ -55,3 +65,21 @@ def incidents(message: Message) -> tuple[IncidentFacts, ...]:
 def footer(message: Message) -> str:
     """What stands in small print: the delivery's id, and that it may have come twice."""
     return f"{message.delivery_id} · may be a repeat" if message.maybe_twice else message.delivery_id
+
+
+def markdown(text: str) -> str:
+    """*text* so that Markdown shows it as it is. URLs stay, and nobody can be called by an "@"."""
+    pieces, end = [], 0
+    for found in _URL.finditer(text):
+        pieces += [_markdown(text[end : found.start()]), found.group()]
+        end = found.end()
+    return "".join([*pieces, _markdown(text[end:])])
+
+
+def markdown_links(message: Message) -> str:
+    """The answers as links in Markdown; "" when there are none."""
+    return " · ".join(f"[{_markdown(line(answer.label))}]({answer.url})" for answer in message.answers)
+
+
+def _markdown(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", text).replace("@", "@\u200b")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
+from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput
 from notifications.channels.text import line
 from notifications.contracts import PermanentFailure, TemporaryFailure
@@ -19,7 +20,7 @@ LONGEST_WAIT = 3600.0  # seconds that a provider may make us wait
 LATER = frozenset((408, 425, 429))
 GONE = frozenset((404, 410))
 ACCOUNT = frozenset((401, 402, 403, 407))
-_SECRET_PART = re.compile(r"[A-Za-z]+://\S+|[A-Za-z0-9_\-]{20,}")
+_SECRET_PART = re.compile(r"[A-Za-z]+://\S+|(?=[A-Za-z_\-]*\d)[A-Za-z0-9_\-]{16,}")
 
 Explain = Callable[[httpx.Response], str]
 
@@ -40,7 +41,7 @@ def call(
     *explain* reads the provider's own words from an answer. *request* is what ``httpx.Client.request`` takes.
     """
     try:
-        response = http.request(method, url, **request)
+        response = http.request(method, url, follow_redirects=False, **request)
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise TemporaryFailure(f"{who} cannot be reached ({type(error).__name__}).") from error
     except httpx.UnsupportedProtocol as error:
@@ -80,7 +81,7 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
         seconds = float(value)
     except ValueError:
         try:
-            seconds = (parsedate_to_datetime(value).astimezone(UTC) - datetime.now(UTC)).total_seconds()
+            seconds = (parsedate_to_datetime(value).astimezone(UTC) - utcnow()).total_seconds()
         except ValueError:
             return None
     return min(max(seconds, 0.0), LONGEST_WAIT) if seconds == seconds else None

@@ -1,0 +1,60 @@
+"""Mattermost: an attachment to an incoming webhook; the answers are signed links."""
+
+from __future__ import annotations
+
+import httpx
+
+from notifications.channels.text import block, colour, fit, footer, line, markdown, markdown_links
+from notifications.channels.wire import call, check_url, json_object
+from notifications.choices import ChannelKind
+from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent
+
+TIMEOUT = 10.0  # seconds
+TITLE, BODY = 300, 6000  # characters; Mattermost takes 16,383 in all
+WRONG_HOOK = ("web_hook", "webhook", "channel")
+
+
+def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
+    """Post it; the webhook gives no id, so that nothing can be changed later."""
+    title = line(message.subject, TITLE)
+    body = {
+        # Only the text above an attachment rings the phone; nothing in it can call people by "@".
+        "text": fit(title, TITLE * 2, markdown),
+        "attachments": [
+            {
+                "fallback": title,
+                "color": colour(message),
+                "title": message.incident.name if message.incident else "",
+                "title_link": message.incident.url if message.incident else "",
+                "text": "\n\n".join(filter(None, [fit(block(message.text), BODY, markdown), markdown_links(message)])),
+                "footer": footer(message),
+            }
+        ],
+    }
+    try:
+        call(
+            http,
+            "POST",
+            outlet.address,
+            who="Mattermost",
+            secret_address=True,
+            explain=lambda response: str(json_object(response).get("message") or ""),
+            json=body,
+            timeout=TIMEOUT,
+        )
+    except PermanentFailure as error:
+        # A deleted webhook or channel is a 400 there.
+        wrong_hook = any(word in error.reason.lower() for word in WRONG_HOOK)
+        raise PermanentFailure(error.reason, address=error.address or wrong_hook) from error
+    return Sent()
+
+
+CHANNEL = Channel(
+    kind=ChannelKind.MATTERMOST,
+    personal=False,
+    shared=True,
+    address_label="Webhook URL",
+    address_help="Integrations → Incoming Webhooks.",
+    send=send,
+    check_address=check_url,
+)

@@ -1,0 +1,120 @@
+"""PagerDuty: Events API v2. What happens to an incident here, happens to the alert of the same key there."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import httpx
+
+from aiops.kernel.errors import InvalidInput
+from notifications.channels.text import block, clip, line
+from notifications.channels.wire import call, check_url, json_object
+from notifications.choices import ChannelKind
+from notifications.contracts import Channel, IncidentFacts, Message, Outlet, PermanentFailure, Sent, Setting
+
+API = "https://events.pagerduty.com"
+TIMEOUT = 15.0  # seconds
+SUMMARY, SOURCE, DETAIL, KEY = 1024, 500, 8000, 255  # characters; 512 KB in all
+SEVERITIES = {"critical": "critical", "high": "error", "medium": "warning", "low": "info", "info": "info"}
+
+_KEY = re.compile(r"[A-Za-z0-9]{32}")
+
+
+def check_address(text: str) -> str:
+    """A routing key: 32 letters and digits."""
+    key = text.strip()
+    if not _KEY.fullmatch(key):
+        raise InvalidInput("address: expected an integration key of 32 letters and digits.", field="address")
+    return key
+
+
+def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
+    """Enqueue the event. The same key twice is one alert there, so that a repeat does no harm."""
+    base = str(outlet.settings.get("base_url") or API).rstrip("/")
+    try:
+        response = call(
+            http,
+            "POST",
+            f"{base}/v2/enqueue",
+            who="PagerDuty",
+            explain=_words,
+            json=event(message, outlet.address),
+            timeout=TIMEOUT,
+        )
+    except PermanentFailure as error:
+        wrong_key = "routing" in error.reason.lower()
+        raise PermanentFailure(error.reason, address=wrong_key) from error
+    return Sent(ref=clip(str(json_object(response).get("dedup_key") or message.dedup_key), KEY))
+
+
+def event(message: Message, routing_key: str) -> dict[str, Any]:
+    """The body for ``/v2/enqueue``."""
+    value: dict[str, Any] = {
+        "routing_key": routing_key,
+        "event_action": message.event,
+        # A message about no incident (a test) is an alert of its own.
+        "dedup_key": (message.dedup_key or message.delivery_id)[:KEY],
+    }
+    if message.event != "trigger":
+        return value
+    incident = message.incident
+    value["payload"] = {
+        "summary": line(incident.title if incident else message.subject, SUMMARY) or "—",
+        "source": line((incident.where or incident.service) if incident else "aiops", SOURCE) or "aiops",
+        "severity": SEVERITIES.get(incident.severity.lower(), "error") if incident else "info",
+        "timestamp": (incident.created_at if incident else message.created_at).isoformat(),
+        "custom_details": _details(message, incident),
+    }
+    value["client"] = "aiops"
+    if incident:
+        value["payload"]["component"] = line(incident.service, SOURCE)
+        value["client_url"] = incident.url
+        value["links"] = [{"href": incident.url, "text": incident.name}]
+        if incident.runbook_url:
+            value["links"].append({"href": incident.runbook_url, "text": "Runbook"})
+    return value
+
+
+def _details(message: Message, incident: IncidentFacts | None) -> dict[str, Any]:
+    details: dict[str, Any] = {"text": block(message.text, DETAIL), "delivery": message.delivery_id}
+    if incident:
+        details |= {
+            "incident": incident.name,
+            "priority": incident.priority,
+            "occurrences": incident.occurrences,
+            "labels": {line(name, 200): line(value, 1000) for name, value in list(incident.labels.items())[:100]},
+        }
+    return details
+
+
+def _words(response: httpx.Response) -> str:
+    answer = json_object(response)
+    errors = answer.get("errors")
+    found = [str(error) for error in errors] if isinstance(errors, list) else []
+    return "; ".join([str(answer.get("message") or ""), *found]).strip("; ")
+
+
+CHANNEL = Channel(
+    kind=ChannelKind.PAGERDUTY,
+    personal=False,
+    shared=True,
+    address_label="Integration key",
+    address_help="Of an “Events API V2” integration of the service that is to be paged.",
+    send=send,
+    check_address=check_address,
+    settings=(
+        Setting(
+            "base_url",
+            "Events address",
+            "https://events.eu.pagerduty.com for accounts in the EU.",
+            required=False,
+            default=API,
+            check=lambda text: check_url(text, field="base_url"),
+        ),
+    ),
+    bundles=False,
+    updates=True,
+    keyed=True,
+    ordered=True,
+)

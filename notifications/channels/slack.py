@@ -1,0 +1,213 @@
+"""Slack: blocks with buttons through a bot's token, or an incoming webhook's URL with signed links.
+
+A button's ``action_id`` is ``aiops:<verb>`` and its ``value`` the delivery's id; Slack signs what a click sends, so that
+needs no token of ours. Buttons act if the app's signing secret is known and we have a public URL; else, and in webhooks,
+they are signed links. Later news of an incident changes the first message and, unless it is only an acknowledgement, is
+told in its thread.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import httpx
+from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, ContextBlock, HeaderBlock, SectionBlock
+from slack_sdk.models.blocks.basic_components import MarkdownTextObject, PlainTextObject
+
+from aiops.kernel.errors import InvalidInput
+from notifications.channels.text import block, fit, footer, line
+from notifications.channels.wire import call, check_url, json_object, retry_after
+from notifications.choices import ChannelKind
+from notifications.contracts import (
+    Answer,
+    Channel,
+    Message,
+    Outlet,
+    PermanentFailure,
+    Sent,
+    Setting,
+    TemporaryFailure,
+)
+
+API = "https://slack.com/api/"
+TIMEOUT = 10.0  # seconds
+HEADER, SECTION, FALLBACK, BUTTONS = 150, 3000, 3000, 6  # Slack's limits, the last one ours
+
+# Slack's words for what is the address's fault, and for what passes. Everything else is the account's.
+ADDRESS_ERRORS = frozenset(
+    ("channel_not_found", "is_archived", "not_in_channel", "user_not_found", "user_disabled", "cannot_dm_bot")
+)
+PASSING_ERRORS = frozenset(
+    (
+        "ratelimited", "rate_limited", "message_limit_exceeded", "internal_error", "fatal_error", "service_unavailable",
+        "request_timeout", "team_added_to_org",
+    )
+)  # fmt: skip
+# A message that can't be changed any more is told anew.
+UPDATE_REFUSED = frozenset(("message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"))
+
+_CHANNEL = re.compile(r"[CDGUW][A-Z0-9]{2,20}")
+_NAME = re.compile(r"#?[^\s#@<>&,\x00-\x1f\x7f]{1,80}")
+_REF = re.compile(r"([CDG][A-Z0-9]{2,20}):(\d+\.\d+)")
+
+
+def check_address(text: str) -> str:
+    """A channel's or member's id, ``#channel``, or the URL of an incoming webhook."""
+    address = text.strip()
+    if address.lower().startswith(("http:", "https:")):
+        return check_url(address)
+    if _CHANNEL.fullmatch(address):
+        return address
+    if not _NAME.fullmatch(address):
+        raise InvalidInput(
+            "address: expected a channel (#noc or its id), a member's id, or an incoming webhook's URL.",
+            field="address",
+        )
+    return f"#{address.lstrip('#')}"
+
+
+def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
+    """Post it; news of a message that is already there changes that one and goes into its thread."""
+    if outlet.address.startswith(("http:", "https:")):
+        _post_to_webhook(message, outlet, http)
+        return Sent()
+    if not outlet.settings.get("token"):
+        raise PermanentFailure("Slack: no bot token is set for this workspace.", address=False)
+    before = _REF.fullmatch(message.previous_ref)
+    if before is None:
+        return _post(message, outlet, http)
+    channel, ts = before.groups()
+    if message.event != "trigger":
+        changed = _changed(message, outlet, http, channel, ts)
+        if changed and message.event == "acknowledge":
+            return Sent(ref=message.previous_ref)
+    # A page that comes again must be seen in the channel, not only in a thread.
+    _post(message, outlet, http, channel=channel, thread_ts=ts, reply_broadcast=message.event == "trigger")
+    return Sent(ref=message.previous_ref)
+
+
+def blocks(message: Message, *, act: bool) -> list[dict[str, Any]]:
+    """The message as blocks; *act*: buttons act, else they are links."""
+    parts: list[Block] = [HeaderBlock(text=PlainTextObject(text=line(message.subject, HEADER) or "—", emoji=False))]
+    if body := fit(block(message.text), SECTION, escape):
+        # Verbatim: Slack looks for no channels, people or @here in what strangers wrote.
+        parts.append(SectionBlock(text=MarkdownTextObject(text=body, verbatim=True)))
+    answers = {answer.verb: answer for answer in message.answers}  # Slack takes each action once
+    if buttons := [*_open(message), *(_button(message, answer, act) for answer in answers.values())]:
+        parts.append(ActionsBlock(block_id="aiops", elements=buttons[:BUTTONS]))
+    parts.append(ContextBlock(elements=[PlainTextObject(text=footer(message), emoji=False)]))
+    return [part.to_dict() for part in parts]
+
+
+def escape(text: str) -> str:
+    """The three characters that Slack asks to escape: without them there are no links, mentions or channels."""
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _open(message: Message) -> list[ButtonElement]:
+    if message.incident is None:
+        return []
+    return [ButtonElement(text=PlainTextObject(text="Open"), url=message.incident.url, action_id="aiops:open")]
+
+
+def _button(message: Message, answer: Answer, act: bool) -> ButtonElement:
+    text = PlainTextObject(text=line(answer.label, 75), emoji=False)
+    style = "primary" if answer.verb == "acknowledge" else None
+    action_id = f"aiops:{answer.verb}"
+    if act:
+        return ButtonElement(text=text, action_id=action_id, value=message.delivery_id, style=style)
+    return ButtonElement(text=text, action_id=action_id, url=answer.url, style=style)
+
+
+def _body(message: Message, outlet: Outlet) -> dict[str, Any]:
+    act = bool(outlet.settings.get("signing_secret") and outlet.hook_url) and not message.others
+    return {
+        "text": fit(line(message.subject), FALLBACK, escape),  # what the phone's notification shows
+        "blocks": blocks(message, act=act),
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+
+
+def _post(message: Message, outlet: Outlet, http: httpx.Client, *, channel: str = "", **thread: Any) -> Sent:
+    answer = _api(http, outlet, "chat.postMessage", {**_body(message, outlet), **thread}, channel or outlet.address)
+    return Sent(ref=f"{answer.get('channel', '')}:{answer.get('ts', '')}")
+
+
+def _changed(message: Message, outlet: Outlet, http: httpx.Client, channel: str, ts: str) -> bool:
+    """Whether the first message now says what *message* says."""
+    body = {**_body(message, outlet), "ts": ts}
+    try:
+        _api(http, outlet, "chat.update", body, channel)
+    except PermanentFailure as error:
+        if any(word in error.reason for word in UPDATE_REFUSED):
+            return False
+        raise
+    return True
+
+
+def _api(http: httpx.Client, outlet: Outlet, method: str, body: Mapping[str, Any], channel: str) -> dict[str, Any]:
+    """Call a method of the Web API; Slack says what went wrong in a 200."""
+    response = call(
+        http,
+        "POST",
+        str(outlet.settings.get("base_url") or API) + method,
+        who="Slack",
+        json={**body, "channel": channel},
+        headers={"Authorization": f"Bearer {outlet.settings['token']}"},
+        timeout=TIMEOUT,
+    )
+    answer = json_object(response)
+    if answer.get("ok") is True:
+        return answer
+    error = line(str(answer.get("error") or "no reason given"), 100)
+    reason = f"Slack refused it: {error}"
+    if error in PASSING_ERRORS:
+        raise TemporaryFailure(reason, retry_after=retry_after(response.headers))
+    raise PermanentFailure(reason, address=error in ADDRESS_ERRORS)
+
+
+def _post_to_webhook(message: Message, outlet: Outlet, http: httpx.Client) -> None:
+    body = _body(message, Outlet(kind=outlet.kind, address=outlet.address))  # a webhook's buttons can only be links
+    call(http, "POST", outlet.address, who="Slack", secret_address=True, json=body, timeout=TIMEOUT)
+
+
+def check_base_url(text: str) -> str:
+    """The Web API's address, ending in a slash."""
+    return check_url(text, field="base_url").rstrip("/") + "/"
+
+
+SETTINGS: Sequence[Setting] = (
+    Setting(
+        "token",
+        "Bot token",
+        "Starts with xoxb-; the scope chat:write, and chat:write.public for public channels.",
+        secret=True,
+    ),
+    Setting(
+        "signing_secret",
+        "Signing secret",
+        "Under “Basic Information” of the app; without it the buttons are links.",
+        secret=True,
+        required=False,
+    ),
+    Setting(
+        "base_url", "API address", "Only for GovSlack or a proxy.", required=False, default=API, check=check_base_url
+    ),
+)
+
+CHANNEL = Channel(
+    kind=ChannelKind.SLACK,
+    personal=True,
+    shared=True,
+    address_label="Channel, member id or webhook URL",
+    address_help="#noc, C0123456789 or U0123456789 with a bot token; or the URL of an incoming webhook, which needs none.",
+    send=send,
+    check_address=check_address,
+    settings=tuple(SETTINGS),
+    verifies=True,
+    updates=True,
+    ordered=True,
+)

@@ -1,0 +1,80 @@
+"""Microsoft Teams: an Adaptive Card to the URL of a Workflows (Power Automate) webhook; its actions open signed links.
+
+Text goes into TextRuns, which Teams never reads as Markdown.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+
+from notifications.channels.text import block, clip, footer, line
+from notifications.channels.wire import call, check_url
+from notifications.choices import ChannelKind
+from notifications.contracts import Channel, Message, Outlet, Sent
+
+TIMEOUT = 20.0  # seconds; a cold workflow takes its time
+BODY, LINES, ACTIONS = 6000, 60, 6  # characters and lines of text; Teams takes 28 KB and six actions
+STYLES = {"critical": "attention", "high": "attention", "medium": "warning", "low": "accent", "info": "default"}
+
+
+def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
+    """Post the card. The workflow only says that it will run; 202 is all the receipt there is."""
+    body = {
+        "type": "message",
+        "summary": line(message.subject, 200),
+        "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "content": card(message)}],
+    }
+    call(http, "POST", outlet.address, who="Teams", secret_address=True, json=body, timeout=TIMEOUT)
+    return Sent()
+
+
+def card(message: Message) -> dict[str, Any]:
+    """The message as an Adaptive Card of version 1.4."""
+    severity = message.incident.severity.lower() if message.incident else "info"
+    style = "good" if message.event == "resolve" else STYLES.get(severity, "default")
+    text = block(message.text, BODY).split("\n")
+    body: list[dict[str, Any]] = [
+        {
+            "type": "Container",
+            "style": style,
+            "bleed": True,
+            "items": [_run(line(message.subject, 500) or "—", weight="Bolder", size="Medium")],
+        },
+        *(_run(each) for each in text[:LINES] if each.strip()),
+        _run(footer(message), size="Small", isSubtle=True),
+    ]
+    return {
+        "$schema": "http://adaptivecards.io/schemas/adaptive-card.json",
+        "type": "AdaptiveCard",
+        "version": "1.4",
+        "fallbackText": line(message.subject, 200),
+        "msteams": {"width": "Full"},
+        "body": body,
+        "actions": _actions(message),
+    }
+
+
+def _run(text: str, **look: Any) -> dict[str, Any]:
+    return {"type": "RichTextBlock", "inlines": [{"type": "TextRun", "text": text, **look}]}
+
+
+def _actions(message: Message) -> list[dict[str, str]]:
+    links = [(clip(line(answer.label), 40), answer.url) for answer in message.answers]
+    if message.incident:
+        links.append(("Open", message.incident.url))
+        if message.incident.runbook_url.startswith(("https://", "http://")):
+            links.append(("Runbook", message.incident.runbook_url))
+    return [{"type": "Action.OpenUrl", "title": title, "url": url} for title, url in links[:ACTIONS]]
+
+
+CHANNEL = Channel(
+    kind=ChannelKind.TEAMS,
+    personal=False,
+    shared=True,
+    address_label="Workflow URL",
+    address_help="In Teams: Workflows → “Post to a channel when a webhook request is received”.",
+    send=send,
+    check_address=check_url,
+)

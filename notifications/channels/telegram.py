@@ -1,0 +1,157 @@
+"""Telegram: the Bot API's sendMessage, with signed links as buttons under the message.
+
+The bot's token is part of the URL, so that no URL and no words of the HTTP library may reach a reason or a log.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+import httpx
+
+from aiops.kernel.errors import InvalidInput
+from notifications.channels.text import block, clip, fit, footer, line
+from notifications.channels.wire import call, check_url, json_object
+from notifications.choices import ChannelKind
+from notifications.contracts import Answer, Channel, Message, Outlet, PermanentFailure, Sent, Setting, TemporaryFailure
+
+API = "https://api.telegram.org"
+TIMEOUT = 15.0  # seconds
+TITLE, BODY = 500, 3000  # characters; Telegram takes 4096
+ADDRESS_WORDS = (
+    "chat not found",
+    "blocked by the user",
+    "kicked",
+    "deactivated",
+    "not a member",
+    "upgraded to a supergroup",
+)
+
+_CHAT = re.compile(r"-?\d{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31}")
+_TOKEN = re.compile(r"\d{3,20}:[A-Za-z0-9_-]{20,100}")
+
+
+def check_address(text: str) -> str:
+    """A chat's number (groups are negative) or ``@channel``."""
+    address = text.strip()
+    if not _CHAT.fullmatch(address):
+        raise InvalidInput("address: expected a chat's number such as -1001234567890, or @channel.", field="address")
+    return address
+
+
+def check_token(text: str) -> str:
+    """A bot's token, as @BotFather gives it."""
+    token = text.strip()
+    if not _TOKEN.fullmatch(token):
+        raise InvalidInput("token: expected a bot's token such as 123456789:AAE….", field="token")
+    return token
+
+
+def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
+    """Send it, as an answer to the first message of the same incident if there is one."""
+    if not outlet.settings.get("token"):
+        raise PermanentFailure("Telegram: no bot token is set for this workspace.", address=False)
+    base = str(outlet.settings.get("base_url") or API).rstrip("/")
+    try:
+        response = call(
+            http,
+            "POST",
+            f"{base}/bot{outlet.settings['token']}/sendMessage",
+            who="Telegram",
+            explain=lambda answer: str(json_object(answer).get("description") or ""),
+            json=body(message, outlet.address),
+            timeout=TIMEOUT,
+        )
+    except PermanentFailure as error:
+        # An unknown bot is a 404, an unknown chat a 400.
+        known = any(words in error.reason.lower() for words in ADDRESS_WORDS)
+        raise PermanentFailure(error.reason, address=known) from error
+    except TemporaryFailure as error:
+        raise _patient(error) from error
+    result = json_object(response).get("result")
+    number = result.get("message_id") if isinstance(result, dict) else None
+    return Sent(ref=str(number or ""))
+
+
+def body(message: Message, chat: str) -> dict[str, Any]:
+    """What sendMessage takes."""
+    buttons, links = _answers(message)
+    text = "\n".join(
+        filter(
+            None,
+            [
+                f"<b>{fit(line(message.subject), TITLE, _escape)}</b>",
+                fit(block(message.text), BODY, _escape),
+                "\n".join(f"{_escape(line(answer.label))}: {_escape(answer.url)}" for answer in links),
+                f"<i>{_escape(footer(message))}</i>",
+            ],
+        )
+    )
+    value: dict[str, Any] = {
+        "chat_id": chat,
+        "text": text,
+        "parse_mode": "HTML",
+        "link_preview_options": {"is_disabled": True},
+        "disable_notification": message.urgency == "low",
+    }
+    if message.previous_ref.isdecimal():
+        value["reply_parameters"] = {"message_id": int(message.previous_ref), "allow_sending_without_reply": True}
+    if buttons:
+        value["reply_markup"] = {
+            "inline_keyboard": [
+                [{"text": clip(line(each.label), 60), "url": each.url} for each in buttons[place : place + 3]]
+                for place in range(0, len(buttons), 3)
+            ]
+        }
+    return value
+
+
+def _escape(text: str) -> str:
+    return html.escape(text, quote=False)
+
+
+def _answers(message: Message) -> tuple[Sequence[Answer], Sequence[Answer]]:
+    """What becomes a button and what a link: Telegram refuses a whole message for a button to a host of the inside."""
+    answers = list(message.answers)
+    if message.incident:
+        answers.append(Answer("open", "Open", message.incident.url))
+    host = urlsplit(answers[0].url).hostname or "" if answers else ""
+    return (answers, ()) if "." in host and not host.replace(".", "").isdecimal() else ((), answers)
+
+
+def _patient(error: TemporaryFailure) -> TemporaryFailure:
+    """Telegram says how long to wait in its words, too: "retry after 7"."""
+    found = re.search(r"retry after (\d{1,4})", error.reason.lower())
+    if error.retry_after is None and found:
+        return TemporaryFailure(error.reason, retry_after=float(found.group(1)), unknown=error.unknown)
+    return error
+
+
+SETTINGS = (
+    Setting("token", "Bot token", "From @BotFather.", secret=True, check=check_token),
+    Setting(
+        "base_url",
+        "API address",
+        "Only for a Bot API server of your own.",
+        required=False,
+        default=API,
+        check=lambda text: check_url(text, field="base_url"),
+    ),
+)
+
+CHANNEL = Channel(
+    kind=ChannelKind.TELEGRAM,
+    personal=True,
+    shared=True,
+    address_label="Chat",
+    address_help="The chat's number or @channel; the bot must be a member, and a person must have written to it first.",
+    send=send,
+    check_address=check_address,
+    settings=SETTINGS,
+    needs_provider=True,
+    verifies=True,
+)

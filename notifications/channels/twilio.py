@@ -1,0 +1,176 @@
+"""SMS and voice calls over Twilio's REST API, or anything that speaks it.
+
+What happens to a message afterwards, and what people answer, Twilio posts to the outlet's *hook_url*; ``?delivery=dlv-…`` says of
+which delivery it speaks, since such a post may overtake the answer to our own.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import quote, urlencode
+from xml.sax.saxutils import escape, quoteattr
+
+import httpx
+
+from aiops.kernel.errors import InvalidInput
+from notifications.channels.text import block, clip, fit, line
+from notifications.channels.wire import call, check_url, json_object
+from notifications.choices import ChannelKind
+from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting
+
+API = "https://api.twilio.com"
+VERSION = "2010-04-01"
+TIMEOUT = 15.0  # seconds
+SMS, SHORT, SPOKEN = 1600, 160, 1200  # characters: what Twilio takes, one text message, what is read out; TwiML: 4000
+RING = 40  # seconds that a phone rings
+# Twilio's numbers for what is the number's fault: not valid, not reachable, not mobile, opted out, not allowed to be called.
+ADDRESS_CODES = frozenset((13223, 13224, 21211, 21214, 21217, 21401, 21408, 21610, 21612, 21614, 21635))
+ACKNOWLEDGE_DIGIT, RESOLVE_DIGIT = "4", "6"
+
+_PHONE = re.compile(r"\+[1-9]\d{6,14}")
+_SENDER = re.compile(r"\+[1-9]\d{6,14}|MG[0-9a-f]{32}|\d{3,8}|[A-Za-z0-9 ]{1,11}")
+_ILLEGAL_IN_XML = re.compile("[\ufffe\uffff]")
+
+
+def check_address(text: str) -> str:
+    """A phone number in E.164: a plus, the country's code, at most 15 digits. Blanks, dots, dashes and brackets are dropped."""
+    phone = re.sub(r"[\s().\-/\u00a0]", "", text)
+    phone = f"+{phone[2:]}" if phone.startswith("00") else phone
+    if not _PHONE.fullmatch(phone) or not phone.isascii():
+        raise InvalidInput("address: expected a phone number with its country, such as +4930123456.", field="address")
+    return phone
+
+
+def check_sender(text: str) -> str:
+    """What a message comes from: a number in E.164, a messaging service (MG…), a short code or a name."""
+    sender = text.strip()
+    if not _SENDER.fullmatch(sender):
+        raise InvalidInput(
+            "sender: expected a number such as +15551234567, or a messaging service MG….", field="sender"
+        )
+    return sender
+
+
+def send_sms(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
+    """Send a text message."""
+    sender = str(outlet.settings.get("sender", ""))
+    form = {"To": outlet.address, "Body": sms_text(message, outlet)}
+    form["MessagingServiceSid" if sender.startswith("MG") else "From"] = sender
+    if outlet.hook_url:
+        form["StatusCallback"] = _hook(message, outlet)
+    return _create("Messages", form, outlet, http)
+
+
+def sms_text(message: Message, outlet: Outlet) -> str:
+    """The text: what happened, what to answer (if answers reach us), and a link to acknowledge with."""
+    parts = [block(message.short, SHORT)]
+    if message.reply_code is not None and outlet.hook_url:
+        parts.append(f'Reply "ack {message.reply_code}" or "resolve {message.reply_code}".')
+    parts += [answer.url for answer in message.answers if answer.verb == "acknowledge"][:1]
+    return clip("\n".join(parts), SMS)
+
+
+def send_voice(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
+    """Call and read it out; a key acknowledges or resolves."""
+    form = {"To": outlet.address, "From": str(outlet.settings.get("sender", "")), "Twiml": twiml(message, outlet)}
+    form["Timeout"] = str(RING)
+    if outlet.hook_url:
+        form["StatusCallback"] = _hook(message, outlet)
+        form["StatusCallbackEvent"] = "completed"
+    return _create("Calls", form, outlet, http)
+
+
+def twiml(message: Message, outlet: Outlet) -> str:
+    """What the call says, twice, and which keys it waits for. Nothing in the text can become markup."""
+    spoken = f"<Say>{fit(_ILLEGAL_IN_XML.sub('', line(message.short)), SPOKEN, escape)}</Say>"
+    if message.incident and message.answers and outlet.hook_url:
+        keys = f"<Say>Press {ACKNOWLEDGE_DIGIT} to acknowledge, {RESOLVE_DIGIT} to resolve.</Say>"
+        gather = f'<Gather numDigits="1" timeout="8" action={quoteattr(_hook(message, outlet))} method="POST">'
+        inner = f"{gather}{spoken}{keys}{spoken}{keys}</Gather><Say>No key was pressed. Goodbye.</Say>"
+    else:
+        inner = f'{spoken}<Pause length="1"/>{spoken}'
+    return f'<?xml version="1.0" encoding="UTF-8"?><Response>{inner}</Response>'
+
+
+def _hook(message: Message, outlet: Outlet) -> str:
+    joint = "&" if "?" in outlet.hook_url else "?"
+    return f"{outlet.hook_url}{joint}{urlencode({'delivery': message.delivery_id})}"
+
+
+def _create(what: str, form: dict[str, str], outlet: Outlet, http: httpx.Client) -> Sent:
+    settings = outlet.settings
+    account = str(settings.get("account_sid", ""))
+    if not (account and settings.get("auth_token") and settings.get("sender")):
+        raise PermanentFailure("Twilio: account, token or sender is missing in this workspace.", address=False)
+    base = str(settings.get("base_url") or API).rstrip("/")
+    try:
+        response = call(
+            http,
+            "POST",
+            f"{base}/{VERSION}/Accounts/{quote(account, safe='')}/{what}.json",
+            who="Twilio",
+            explain=_words,
+            data=form,
+            auth=(account, str(settings["auth_token"])),
+            timeout=TIMEOUT,
+        )
+    except PermanentFailure as error:
+        found = re.search(r"\[(\d{5})\]", error.reason)
+        code = int(found.group(1)) if found else 0
+        raise PermanentFailure(error.reason, address=code in ADDRESS_CODES) from error
+    answer = json_object(response)
+    return Sent(ref=str(answer.get("sid") or "")[:100], detail=f"Twilio: {line(str(answer.get('status', '')), 40)}")
+
+
+def _words(response: httpx.Response) -> str:
+    answer: dict[str, Any] = json_object(response)
+    return f"{answer.get('message', '')} [{answer.get('code', '')}]"
+
+
+SETTINGS = (
+    Setting("account_sid", "Account SID", "Starts with AC."),
+    Setting("auth_token", "Auth token", "Also proves that what comes back is from Twilio.", secret=True),
+    Setting(
+        "sender",
+        "From",
+        "A number of the account such as +15551234567; for SMS also a messaging service MG….",
+        check=check_sender,
+    ),
+    Setting(
+        "base_url",
+        "API address",
+        "Only for another service with Twilio's API.",
+        required=False,
+        default=API,
+        check=lambda text: check_url(text, field="base_url"),
+    ),
+)
+HELP = "With the country, such as +4930123456."
+
+SMS_CHANNEL = Channel(
+    kind=ChannelKind.SMS,
+    personal=True,
+    shared=True,
+    address_label="Phone number",
+    address_help=HELP,
+    send=send_sms,
+    check_address=check_address,
+    settings=SETTINGS,
+    needs_provider=True,
+    verifies=True,
+    confirms=True,
+)
+VOICE_CHANNEL = Channel(
+    kind=ChannelKind.VOICE,
+    personal=True,
+    shared=True,
+    address_label="Phone number",
+    address_help=HELP,
+    send=send_voice,
+    check_address=check_address,
+    settings=SETTINGS,
+    needs_provider=True,
+    verifies=True,
+    confirms=True,
+)
