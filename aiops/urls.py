@@ -18,6 +18,7 @@ urlpatterns = [
     path("", include("incidents.api.client.urls")),
     path("", include("aiops.console.urls")),
     path("", include("incidents.console.urls")),
+    path("", include("notifications.hooks.urls")),
     path("", include("incidents.api.fallbacks")),  # the dialects' own 404s: last
 ]
 

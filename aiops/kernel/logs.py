@@ -6,12 +6,14 @@ import logging
 import re
 
 SECRET = re.compile(
-    r"((?:api_?key|routing_key|token|password|secret)[\"']?\s*[=:]\s*[\"']?|/in/)[^\s&\"',;]+", re.IGNORECASE
+    r"((?:api_?key|routing_key|token|password|secret)[\"']?\s*[=:]\s*[\"']?|/in/|/respond/|/hooks/[a-z]+/)[^\s&\"',;]+",
+    re.IGNORECASE,
 )
 
 
 def scrub(text: str) -> str:
-    """*text* with the values of api_key=, routing_key=, token=, password= and of /in/<source key> replaced by ``***``."""
+    """*text* with the values of api_key=, routing_key=, token=, password= and of what follows /in/, /respond/ and
+    /hooks/<kind>/ replaced by ``***``."""
     return SECRET.sub(r"\1***", text)
 
 
