@@ -96,6 +96,7 @@ class Definition:
         )
         if not read.steps:
             raise InvalidInput("steps: expected at least one step.", field="steps")
+        read._check_repeats()
         return read
 
     def as_json(self) -> dict[str, Any]:
@@ -111,6 +112,23 @@ class Definition:
                 "below_severity": self.stop_below.word if self.stop_below else None,
             },
         }
+
+    def _check_repeats(self) -> None:
+        """Repeats go out while a level waits: what would never be sent is refused, not dropped."""
+        waits = [*(step.delay for step in self.steps[1:]), self.final_wait]
+        for place, (step, wait) in enumerate(zip(self.steps, waits, strict=True)):
+            field = f"steps[{place}].repeat_times"
+            if step.repeat_times and not step.repeat_every:
+                raise InvalidInput(
+                    f"steps[{place}].repeat_every_minutes: expected at least 1 where {field} is set.",
+                    field=f"steps[{place}].repeat_every_minutes",
+                )
+            if step.repeat_times and step.repeat_every * step.repeat_times >= wait:
+                raise InvalidInput(
+                    f"{field}: {step.repeat_times} repeats, one every {_in_minutes(step.repeat_every)} min, "
+                    f"do not fit in the {_in_minutes(wait)} min before what comes next.",
+                    field=field,
+                )
 
     def targets(self) -> Iterator[tuple[str, Target]]:
         """Every target with its path."""
@@ -128,7 +146,8 @@ def read_window(data: Any, path: str, *, responder: bool = True) -> Window | Non
     if not isinstance(days, list) or not all(type(day) is int and 0 <= day <= 6 for day in days):
         raise InvalidInput(f"{path}.days: expected weekdays from 0 (Monday) to 6.", field=f"{path}.days")
     zone = given.data.get("time_zone") or (RESPONDER if responder else "UTC")
-    if not (zone == RESPONDER and responder) and zone not in zoneinfo.available_timezones():
+    known = isinstance(zone, str) and zone in zoneinfo.available_timezones()
+    if not known and not (zone == RESPONDER and responder):
         raise InvalidInput(
             f"{path}.time_zone: expected an IANA name such as Europe/Berlin{' or “responder”' if responder else ''}.",
             field=f"{path}.time_zone",

@@ -20,6 +20,8 @@ AGAIN = (Wake.REPEAT, Wake.RESUMED, Wake.SEVERITY_RAISED)  # these tell the curr
 class Position:
     """Where a run stands: the step that comes next, the one told last (None: none yet), how often it was gone through.
 
+    A *step* past the last one: the first again (in a further cycle), or the end.
+
     *level_at* is when the level was first told in this pass: the next step's delay counts from there, repeats in between or not.
     """
 
@@ -72,13 +74,14 @@ def next_move(definition: Definition, at: Position, facts: Facts, now: datetime)
     if reason := _stop_rule(definition, facts, now):
         return Move(position=at, next_at=None, reason=reason, stopped=True)
     if at.wake == Wake.OPENED and definition.steps[0].delay and now < facts.started_at + definition.steps[0].delay:
-        due = facts.started_at + definition.steps[0].delay
+        due = _no_later(definition, facts, facts.started_at + definition.steps[0].delay)
         return Move(position=replace(at, wake=Wake.STEP), next_at=due, wait=True, reason="before the first step")
     if at.wake == Wake.EXHAUST:
         return _exhausted(at, "everybody was told and nobody answered")
     again = at.wake in AGAIN and at.level is not None
     index = at.level if again and at.level is not None else at.step
-    position, skipped = at, []
+    position = at
+    skipped: list[Skipped] = []
     while True:
         if index >= len(definition.steps):
             if position.cycle < definition.repeat and len(skipped) < len(definition.steps):
@@ -91,9 +94,24 @@ def next_move(definition: Definition, at: Position, facts: Facts, now: datetime)
             if step.stops:
                 return Move(position=position, next_at=None, reason=why, stopped=True, skipped=tuple(skipped))
             skipped.append(Skipped(index, why))
+            if again and at.wake == Wake.REPEAT:  # its hours are over: no more repeats, but nobody else any sooner
+                after, due = _after(definition, at, index, at.level_at or now)
+                due = _no_later(definition, facts, max(due, now))
+                return Move(position=after, next_at=due, wait=True, reason=why, skipped=tuple(skipped))
             index, again = index + 1, False
             continue
         return _tell(definition, position, index, facts, now, again=again, skipped=tuple(skipped))
+
+
+def upcoming(definition: Definition, at: Position) -> int | None:
+    """The index of the step that is told next if its conditions hold; None: the policy runs out."""
+    if at.wake == Wake.EXHAUST:
+        return None
+    if at.wake in AGAIN and at.level is not None:
+        return at.level
+    if at.step < len(definition.steps):
+        return at.step
+    return 0 if at.cycle < definition.repeat else None
 
 
 def urgency_of(step: Step, facts: Facts) -> Urgency:
@@ -125,28 +143,20 @@ def _tell(
     """Tell step *index*, and work out when what comes after it is due."""
     step = definition.steps[index]
     repeating = again and at.wake == Wake.REPEAT
-    told = Position(
+    told = replace(
+        at,
         step=index + 1,
         level=index,
         round=at.round + 1 if again else at.round,
-        cycle=at.cycle,
         repeats=at.repeats + 1 if repeating else 0,
-        wake=Wake.STEP,
         level_at=at.level_at if repeating and at.level_at else now,
     )
-    since = told.level_at or now
-    if told.step < len(definition.steps):
-        due = since + definition.steps[told.step].delay
-    elif told.cycle < definition.repeat:
-        due = since + definition.final_wait
-        told = replace(told, step=0, cycle=told.cycle + 1, round=told.round + 1)
-    else:
-        due, told = since + definition.final_wait, replace(told, wake=Wake.EXHAUST)
-    if told.repeats < step.repeat_times and step.repeat_every and now + step.repeat_every < due:
-        due, told = now + step.repeat_every, _repeat(told, index, at, again)
+    after, due = _after(definition, told, index, told.level_at or now)
+    if told.repeats < step.repeat_times and now + step.repeat_every < due:
+        after, due = replace(told, wake=Wake.REPEAT), now + step.repeat_every
     return Move(
-        position=told,
-        next_at=max(due, now),
+        position=after,
+        next_at=_no_later(definition, facts, max(due, now)),
         tell=index,
         urgency=urgency_of(step, facts),
         skipped=skipped,
@@ -154,10 +164,19 @@ def _tell(
     )
 
 
-def _repeat(told: Position, index: int, at: Position, again: bool) -> Position:
-    """The same level comes again before anything else: what follows it is worked out anew then."""
-    round_now = at.round + 1 if again else at.round
-    return replace(told, step=index + 1, cycle=at.cycle, round=round_now, wake=Wake.REPEAT)
+def _after(definition: Definition, told: Position, index: int, since: datetime) -> tuple[Position, datetime]:
+    """What comes after level *index*, which was first told at *since*, and when. Past the last step it begins anew or ends."""
+    after = replace(told, step=index + 1, wake=Wake.STEP)
+    if after.step < len(definition.steps):
+        return after, since + definition.steps[after.step].delay
+    return (
+        after if told.cycle < definition.repeat else replace(after, wake=Wake.EXHAUST)
+    ), since + definition.final_wait
+
+
+def _no_later(definition: Definition, facts: Facts, due: datetime) -> datetime:
+    """*due*, or when the policy stops by rule, if that is before."""
+    return due if definition.stop_after is None else min(due, facts.started_at + definition.stop_after)
 
 
 def _exhausted(at: Position, reason: str, skipped: list[Skipped] | None = None) -> Move:
