@@ -85,6 +85,9 @@ class RunState(models.TextChoices):
     ENDED = "ended", "Ended"  # the incident has ended, or there is no policy
 
 
+GOING = (RunState.ACTIVE, RunState.ACKNOWLEDGED, RunState.PAUSED)
+
+
 class Wake(models.TextChoices):
     """Why a run's ``next_step_at`` is what it is."""
 

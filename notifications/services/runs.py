@@ -13,14 +13,12 @@ import orjson
 from django.db import connection, transaction
 from django.db.models import Case, F, Q, Value, When
 
-from incidents.choices import EntryKind
+from incidents.choices import EntryKind, Status
 from incidents.models import Incident, TimelineEntry
 from incidents.services.timers import system_entry
-from notifications.choices import Purpose, RunState, Wake
+from notifications.choices import GOING, Purpose, RunState, Wake
 from notifications.models import EscalationRun
 from notifications.services import deliveries, doorbell
-
-GOING = (RunState.ACTIVE, RunState.ACKNOWLEDGED, RunState.PAUSED)
 
 # One run per new incident, over the policy that is in force now: its service's own, else an enabled one of the workspace that
 # names the severity, else the default. Without policy and routes nobody is ever told, and there is no run.
@@ -71,10 +69,12 @@ def acknowledge(facts: Sequence[dict[str, Any]], now: datetime) -> None:
             wake=Wake.LEASE if lease else F("wake"),
             reason="",
         )
-    who = {fact["incident_id"]: fact.get("actor", {}).get("label", "") for fact in facts}
-    for incident_id in _ids(facts):
-        said = f"acknowledged by {who[incident_id]}" if who[incident_id] else "acknowledged"
-        deliveries.cancel_waiting([incident_id], f"{said} before it was sent", [Purpose.PAGE, Purpose.FALLBACK], now)
+    by_whom: dict[str, list[int]] = {}
+    for fact in facts:
+        by_whom.setdefault(fact.get("actor", {}).get("label", ""), []).append(fact["incident_id"])
+    for label, incident_ids in by_whom.items():
+        said = f"acknowledged by {label}" if label else "acknowledged"
+        deliveries.cancel_waiting(incident_ids, f"{said} before it was sent", [Purpose.PAGE, Purpose.FALLBACK], now)
     deliveries.tell_update(_ids(facts), "acknowledge", now)
 
 
@@ -103,8 +103,9 @@ def resume(facts: Sequence[dict[str, Any]], now: datetime, reason: str) -> None:
 
     Somebody who acknowledged before the snooze still has it. A level that was to be told by hand comes instead.
     """
-    resumed = _going(facts).exclude(state=RunState.ACTIVE)
-    resumed = resumed.exclude(incident_id__in=Incident.objects.filter(pk__in=_ids(facts)).exclude(status="open"))
+    held = list(Incident.objects.filter(pk__in=_ids(facts)).exclude(status=Status.OPEN).values_list("pk", flat=True))
+    _going(facts).filter(incident_id__in=held, state=RunState.PAUSED).update(state=RunState.ACKNOWLEDGED, reason="")
+    resumed = _going(facts).exclude(state=RunState.ACTIVE).exclude(incident_id__in=held)
     ids = list(resumed.filter(version__isnull=False).values_list("incident_id", flat=True))
     resumed.update(
         state=RunState.ACTIVE,

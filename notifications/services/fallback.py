@@ -1,0 +1,50 @@
+"""Who hears of it when a policy has run out of people: the loud end of an escalation."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from aiops.access.actors import Role
+from aiops.access.models import Membership, User
+from notifications.choices import Purpose, Rank, TargetKind, Urgency
+from notifications.definition import Definition, Target
+from notifications.intents import Intent
+from notifications.services.targets import Book, Reach
+
+
+def reach(definition: Definition, workspace_id: int, now: datetime) -> Reach:
+    """The policy's fallback destinations; where it has none that works, the admins of the workspace, by whatever reaches them."""
+    named = [Target(TargetKind.CHANNEL, pk) for pk in definition.fallback]
+    found = Book(named, now).reach(named, workspace_id, Urgency.HIGH)
+    if found.calls:
+        return found
+    admins = [Target(TargetKind.USER, pk) for pk in _admins(workspace_id)]
+    last = Book(admins, now).reach(admins, workspace_id, Urgency.HIGH)
+    last.missed = [*found.missed, *last.missed]
+    return last
+
+
+def intents(about: Mapping[str, Any], definition: Definition, round: int, now: datetime) -> list[Intent]:
+    """The messages that say so; *about* are the fields that every intent of the run carries."""
+    return [
+        Intent(
+            **about,
+            purpose=Purpose.FALLBACK,
+            round=round,
+            destination_id=call.destination_id,
+            kind=call.kind,
+            recipient_id=call.user_id,
+            urgency=Urgency.HIGH,
+            rank=Rank.FIRST_PAGE,
+            due_at=now,
+        )
+        for call in reach(definition, about["workspace_id"], now).calls
+    ]
+
+
+def _admins(workspace_id: int) -> list[int]:
+    members = Membership.objects.filter(workspace_id=workspace_id, role=Role.ADMIN.value, user__is_active=True)
+    found = list(members.order_by("user_id").values_list("user_id", flat=True))
+    return found or list(User.objects.filter(is_superuser=True, is_active=True).values_list("pk", flat=True))

@@ -1,0 +1,210 @@
+"""From the targets of a step to the people behind them, and to how each is told. Read for a whole batch at once.
+
+Who is on call, who is in a team, who belongs to the workspace, what they own: a constant number of queries for any number of
+incidents. The decision itself is ``contact.plan``.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.conf import settings
+
+from aiops.access.models import Membership, Team, User
+from aiops.kernel import secrets
+from notifications.choices import ChannelKind, TargetKind, Urgency
+from notifications.contact import Call, Own, Person, Quiet, Rule, plan
+from notifications.definition import Target, Window
+from notifications.models import ContactRule, Destination, Provider, QuietHours, Schedule
+from notifications.selectors.oncall import holders
+
+
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """One message that a step leads to. *user_id* None: a shared destination; *destination_id* None: made when it is needed."""
+
+    destination_id: int | None
+    kind: ChannelKind
+    at: datetime
+    first: bool
+    user_id: int | None = None
+    name: str = ""  # of the person, or of the shared destination
+    via: str = ""  # the destination's label
+    note: str = ""
+
+
+@dataclass(slots=True)
+class Reach:
+    """Everybody that a step reaches, and why it does not reach the others."""
+
+    calls: list[Reached] = field(default_factory=list)
+    missed: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def names(self) -> list[str]:
+        """Who is told, each once, in order."""
+        return list(dict.fromkeys(call.name for call in self.calls))
+
+
+class Book:
+    """What a batch of steps needs to know about people, schedules, teams and destinations at one instant."""
+
+    def __init__(self, targets: Iterable[Target], now: datetime) -> None:
+        by_kind: dict[TargetKind, set[int]] = defaultdict(set)
+        for target in targets:
+            by_kind[target.kind].add(target.id)
+        self.now = now
+        self._schedules = dict(Schedule.objects.filter(pk__in=by_kind[TargetKind.SCHEDULE]).values_list("pk", "name"))
+        self._holders = holders(by_kind[TargetKind.SCHEDULE], now) if self._schedules else {}
+        self._teams, self._team_names = _teams(by_kind[TargetKind.TEAM])
+        self._shared = {row.pk: row for row in Destination.objects.filter(pk__in=by_kind[TargetKind.CHANNEL])}
+        on_call = {shift.user_id for shift in self._holders.values() if shift is not None}
+        members = {pk for found in self._teams.values() for pk in found}
+        everybody = on_call | members | by_kind[TargetKind.USER]
+        self.people = load_people(everybody)
+        self._where = _workspaces_of(everybody)
+
+    def reach(
+        self, targets: Iterable[Target], workspace_id: int, urgency: Urgency, window: Window | None = None
+    ) -> Reach:
+        """How the *targets* are told now; a person or a destination that several of them lead to is told once."""
+        reach = Reach()
+        told: set[tuple[str, int]] = set()
+        for target in targets:
+            if target.kind == TargetKind.CHANNEL:
+                self._add_shared(reach, target.id, workspace_id, told)
+                continue
+            users, why = self._people_of(target)
+            if why:
+                reach.missed.append(why)
+            for user_id in users:
+                if ("user", user_id) not in told:
+                    told.add(("user", user_id))
+                    self._add_person(reach, user_id, workspace_id, urgency, window)
+        return reach
+
+    def _people_of(self, target: Target) -> tuple[Collection[int], str]:
+        """The people of a target, or why there are none."""
+        if target.kind == TargetKind.USER:
+            return (target.id,), ""
+        if target.kind == TargetKind.TEAM:
+            name = self._team_names.get(target.id)
+            if name is None:
+                return (), "a team that no longer exists"
+            return self._teams[target.id], "" if self._teams[target.id] else f"team {name} has no members"
+        name = self._schedules.get(target.id)
+        if name is None:
+            return (), "a schedule that no longer exists"
+        shift = self._holders.get(target.id)
+        return ((shift.user_id,), "") if shift else ((), f"nobody is on call in {name}")
+
+    def _add_person(
+        self, reach: Reach, user_id: int, workspace_id: int, urgency: Urgency, window: Window | None
+    ) -> None:
+        person = self.people.get(user_id)
+        if person is None:
+            reach.missed.append("somebody who no longer exists")
+            return
+        where = self._where[user_id]
+        if where is not None and workspace_id not in where:
+            reach.missed.append(f"{person.name} is no member of this workspace any more")
+            return
+        planned = plan(person, urgency, self.now, window)
+        if not planned.calls:
+            reach.missed.append(f"{person.name}: {planned.reason}")
+        reach.warnings += [f"{person.name}: {warning}" for warning in planned.warnings]
+        reach.calls += [_reached(call, person) for call in planned.calls]
+
+    def _add_shared(self, reach: Reach, pk: int, workspace_id: int, told: set[tuple[str, int]]) -> None:
+        row = self._shared.get(pk)
+        if row is None or row.workspace_id != workspace_id:
+            reach.missed.append("a destination that no longer exists")
+        elif problem := problem_of(row):
+            reach.missed.append(f"{row.label}: {problem}")
+        elif ("shared", pk) not in told:
+            told.add(("shared", pk))
+            reach.calls.append(Reached(pk, ChannelKind(row.kind), self.now, True, None, row.label, row.label))
+
+
+def load_people(user_ids: Collection[int]) -> dict[int, Person]:
+    """What is known of how to tell these people; four queries."""
+    own: dict[int, list[Own]] = defaultdict(list)
+    for row in Destination.objects.filter(owner_id__in=user_ids).order_by("pk"):
+        own[row.owner_id or 0].append(Own(row.pk, ChannelKind(row.kind), row.label, problem_of(row)))
+    rules: dict[int, list[Rule]] = defaultdict(list)
+    for rule in ContactRule.objects.filter(user_id__in=user_ids).order_by("delay_minutes", "pk"):
+        delay = timedelta(minutes=rule.delay_minutes)
+        rules[rule.user_id].append(Rule(Urgency(rule.urgency), delay, rule.destination_id))
+    quiet = {q.user_id: Quiet(q.begins, q.ends, tuple(q.days)) for q in QuietHours.objects.filter(user_id__in=user_ids)}
+    can_mail = bool(settings.AIOPS_SMTP_URL) or Provider.objects.filter(kind=ChannelKind.EMAIL).exists()
+    return {
+        user.pk: Person(
+            id=user.pk,
+            name=user.display_name,
+            time_zone=user.time_zone,
+            own=tuple(own[user.pk]),
+            rules=tuple(rules[user.pk]),
+            quiet=quiet.get(user.pk),
+            email=user.email if can_mail else "",
+            active=user.is_active,
+        )
+        for user in User.objects.filter(pk__in=user_ids)
+    }
+
+
+def problem_of(row: Destination) -> str:
+    """Why a destination can't be used, "" when it can."""
+    if not row.enabled:
+        return "switched off"
+    if row.broken_at is not None:
+        return f"it failed for good ({row.broken_reason})" if row.broken_reason else "it failed for good"
+    return "" if row.verified_at is not None else "not verified"
+
+
+def account_mailboxes(user_ids: Collection[int], now: datetime) -> dict[int, int]:
+    """The e-mail destinations of these people's accounts by person, made where there is none yet."""
+    users = [user for user in User.objects.filter(pk__in=user_ids) if user.email]
+    rows = [
+        Destination(
+            owner=user,
+            kind=ChannelKind.EMAIL,
+            label=user.email,
+            address_sealed=secrets.seal(user.email),
+            address_digest=secrets.digest(user.email),
+            verified_at=now,
+        )
+        for user in users
+    ]
+    Destination.objects.bulk_create(rows, ignore_conflicts=True)
+    digests = [row.address_digest for row in rows]
+    found = Destination.objects.filter(owner__in=users, kind=ChannelKind.EMAIL, address_digest__in=digests)
+    return {row.owner_id: row.pk for row in found if row.owner_id is not None}
+
+
+def _reached(call: Call, person: Person) -> Reached:
+    own = call.own
+    return Reached(own.id, own.kind, call.at, call.first, person.id, person.name, own.label, call.note)
+
+
+def _teams(ids: Collection[int]) -> tuple[dict[int, list[int]], dict[int, str]]:
+    names = dict(Team.objects.filter(pk__in=ids).values_list("pk", "name"))
+    members: dict[int, list[int]] = {pk: [] for pk in names}
+    for row in Team.members.through.objects.filter(team_id__in=names).order_by("pk"):
+        members[row.team_id].append(row.user_id)
+    return members, names
+
+
+def _workspaces_of(user_ids: Collection[int]) -> dict[int, set[int] | None]:
+    """The workspaces that each belongs to; None: all of them."""
+    found: dict[int, set[int] | None] = {pk: set() for pk in user_ids}
+    for user_id, workspace_id in Membership.objects.filter(user_id__in=user_ids).values_list("user_id", "workspace_id"):
+        held = found[user_id]
+        if held is not None:
+            held.add(workspace_id)
+    for pk in User.objects.filter(pk__in=user_ids, is_superuser=True).values_list("pk", flat=True):
+        found[pk] = None
+    return found
