@@ -1,0 +1,50 @@
+"""The doorbell: tells the workers, after a commit, that something is due. Losing a ring costs one sweep, never a message.
+
+Rings are coalesced and go out from a thread of their own, since a broker that refuses would hold a request up for a second.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+
+from celery import current_app
+
+log = logging.getLogger(__name__)
+
+TASK = "notifications.tasks.page"
+SILENT = 60.0  # seconds between two lines in the log about a broker that is away
+
+
+class Doorbell:
+    """One thread, started with the first ring."""
+
+    def __init__(self) -> None:
+        self._wanted = threading.Event()
+        self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
+        self._silent_until = 0.0
+
+    def ring(self) -> None:
+        """Something is due. Never blocks, never raises."""
+        with self._lock:
+            if self._thread is None or not self._thread.is_alive():  # also in a process that was forked since
+                self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
+                self._thread.start()
+        self._wanted.set()
+
+    def _run(self) -> None:
+        while True:
+            self._wanted.wait()
+            self._wanted.clear()
+            try:
+                current_app.send_task(TASK, queue="paging", expires=30, ignore_result=True)
+            except Exception as error:  # noqa: BLE001 - whatever a broker raises: the sweep finds what is due
+                if time.monotonic() >= self._silent_until:
+                    self._silent_until = time.monotonic() + SILENT
+                    log.warning("the doorbell does not ring, the sweep has to do: %s", error)
+
+
+_bell = Doorbell()
+ring = _bell.ring
