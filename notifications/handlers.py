@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from aiops.access.models import Workspace
 from aiops.kernel import events
 from aiops.kernel.events import Fact
 from notifications.choices import Wake
-from notifications.services import runs
+from notifications.services import routes, runs
 
 
 def opened(facts: Sequence[Fact], now: datetime) -> None:
@@ -67,7 +68,14 @@ def reopened(facts: Sequence[Fact], now: datetime) -> None:
     runs.begin_episode(facts, now)
 
 
+def set_up_workspaces(facts: Sequence[Fact], now: datetime) -> None:
+    """``workspace.created``: each new workspace starts with routes."""
+    for workspace in Workspace.objects.filter(pk__in=[fact["workspace_id"] for fact in facts]).order_by("pk"):
+        routes.ensure_default_routes(workspace)
+
+
 SUBSCRIPTIONS = {
+    "workspace.created": set_up_workspaces,
     "incident.opened": opened,
     "incident.acknowledged": acknowledged,
     "incident.investigating": acknowledged,
