@@ -19,6 +19,8 @@ urlpatterns = [
     path("", include("aiops.console.urls")),
     path("", include("incidents.console.urls")),
     path("", include("notifications.hooks.urls")),
+    path("", include("notifications.api.client.oncall_urls")),
+    path("", include("notifications.console.oncall.urls")),
     path("", include("incidents.api.fallbacks")),  # the dialects' own 404s: last
 ]
 

@@ -54,9 +54,13 @@ def stretches(layer: LayerSpec, start: datetime, end: datetime) -> list[Stretch]
     """When the restrictions let the layer be on, joined, over the days that touch the stretch. Unclipped at both ends."""
     if not layer.restrictions or _round_the_clock(layer.restrictions):
         return [(PAST, FUTURE)]
-    zone = layer.zone
-    walls = _wall_stretches(layer.restrictions, wall_of(start, zone), wall_of(end, zone))
-    return _joined(_instants(walls, zone))
+    return stretches_of(layer.restrictions, layer.zone, start, end)
+
+
+def stretches_of(rules: Iterable[Restriction], zone: ZoneInfo, start: datetime, end: datetime) -> list[Stretch]:
+    """When the rules say so on the clock of the zone, joined, over the days that touch the stretch. Unclipped at both ends."""
+    walls = _wall_stretches(tuple(rules), wall_of(start, zone), wall_of(end, zone))
+    return joined((instant_of(on, zone), instant_of(off, zone)) for on, off in walls)
 
 
 def slices(layer: LayerSpec, start: datetime, end: datetime) -> Iterator[Turn]:
@@ -125,8 +129,8 @@ def _number_at(layer: LayerSpec, at: datetime) -> int:
 def _round_the_clock(restrictions: tuple[Restriction, ...]) -> bool:
     """Whether they restrict nothing at all."""
     monday = datetime(2001, 1, 1)  # noqa: DTZ001 (wall clock)
-    joined = _joined(_wall_stretches(restrictions, monday, monday + WEEK))
-    return any(on <= monday and off >= monday + WEEK for on, off in joined)
+    week = joined(_wall_stretches(restrictions, monday, monday + WEEK))
+    return any(on <= monday and off >= monday + WEEK for on, off in week)
 
 
 def _wall_stretches(restrictions: Iterable[Restriction], start: datetime, end: datetime) -> Iterator[Stretch]:
@@ -140,19 +144,14 @@ def _wall_stretches(restrictions: Iterable[Restriction], start: datetime, end: d
         day += DAY
 
 
-def _instants(walls: Iterable[Stretch], zone: ZoneInfo) -> Iterator[Stretch]:
-    for on, off in walls:
-        yield instant_of(on, zone), instant_of(off, zone)
-
-
-def _joined(found: Iterable[Stretch]) -> list[Stretch]:
+def joined(found: Iterable[Stretch]) -> list[Stretch]:
     """Sorted, without overlaps, neighbours that touch as one, empty ones left out."""
-    joined: list[Stretch] = []
+    result: list[Stretch] = []
     for on, off in sorted(found):
         if on >= off:
             continue
-        if joined and on <= joined[-1][1]:
-            joined[-1] = (joined[-1][0], max(joined[-1][1], off))
+        if result and on <= result[-1][1]:
+            result[-1] = (result[-1][0], max(result[-1][1], off))
         else:
-            joined.append((on, off))
-    return joined
+            result.append((on, off))
+    return result

@@ -12,8 +12,10 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from aiops.access.models import Membership, User
 from notifications import oncall
 from notifications.choices import RotationUnit
-from notifications.models import Layer, LayerMember, Override, Schedule
+from notifications.models import Layer, LayerMember, Override, Schedule, TimeOff
 from notifications.oncall import LayerSpec, OverrideSpec, ScheduleSpec, Shift, restrictions
+from notifications.oncall.conflicts import Away, Conflict
+from notifications.oncall.conflicts import conflicts as find_conflicts
 
 AHEAD = timedelta(days=8)  # how far the end of a holder's shift is exact
 
@@ -45,6 +47,31 @@ def holders(schedule_ids: Iterable[int], at: datetime) -> dict[int, Shift | None
         schedule_id: oncall.on_call(schedule, at)
         for schedule_id, schedule in load(schedule_ids, at, at + AHEAD).items()
     }
+
+
+def conflicts(schedule_ids: Iterable[int], start: datetime, end: datetime) -> list[Conflict]:
+    """Shifts of the stretch whose holder is away then, by time. Five queries."""
+    schedules = load(schedule_ids, start, end)
+    shifts = {pk: oncall.final_schedule(schedule, start, end) for pk, schedule in schedules.items()}
+    holders = {shift.user_id for found in shifts.values() for shift in found}
+    rows = TimeOff.objects.filter(user_id__in=holders, ends_at__gt=start, starts_at__lt=end)
+    away = [Away(row.user_id, row.starts_at, row.ends_at) for row in rows]
+    found = [conflict for pk in schedules for conflict in find_conflicts(pk, shifts[pk], away)]
+    return sorted(found, key=lambda conflict: conflict.start)
+
+
+def people_of(schedule_id: int) -> set[int]:
+    """Everybody who has a turn in the schedule, or is its fallback."""
+    members = LayerMember.objects.filter(layer__schedule=schedule_id, layer__retired_at=None)
+    fallback = Schedule.objects.filter(pk=schedule_id, fallback__isnull=False).values_list("fallback_id", flat=True)
+    return {*members.values_list("user_id", flat=True), *fallback}
+
+
+def schedules_with(user_id: int) -> QuerySet[Schedule]:
+    """The schedules in which a person has a turn, is the fallback, or takes over at some time."""
+    turns = LayerMember.objects.filter(user=user_id).values("layer__schedule")
+    overrides = Override.objects.filter(user=user_id).values("schedule")
+    return Schedule.objects.filter(Q(pk__in=turns) | Q(pk__in=overrides) | Q(fallback=user_id))
 
 
 def members_of(workspace_id: int) -> QuerySet[User]:
