@@ -109,6 +109,7 @@ class TargetKind(models.TextChoices):
     TEAM = "team", "Team"
     SCHEDULE = "schedule", "Who is on call"
     CHANNEL = "channel", "Shared destination"
+    ADMINS = "admins", "The workspace's admins"  # its id is the workspace's
 
 
 class RotationUnit(models.TextChoices):

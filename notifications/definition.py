@@ -263,7 +263,7 @@ def _target(given: _Object) -> Target:
     kind = given.word("kind", {str(kind): kind for kind in TargetKind}, "")
     pk = given.data.get("id")
     if type(pk) is not int:
-        raise given.refuse("id", "the id of a person, team, schedule or destination")
+        raise given.refuse("id", "the id of a person, team, schedule, destination or workspace")
     return Target(kind, pk)
 
 

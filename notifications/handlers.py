@@ -9,7 +9,7 @@ from aiops.access.models import Workspace
 from aiops.kernel import events
 from aiops.kernel.events import Fact
 from notifications.choices import Wake
-from notifications.services import routes, runs
+from notifications.services import defaults, runs
 
 
 def opened(facts: Sequence[Fact], now: datetime) -> None:
@@ -69,9 +69,9 @@ def reopened(facts: Sequence[Fact], now: datetime) -> None:
 
 
 def set_up_workspaces(facts: Sequence[Fact], now: datetime) -> None:
-    """``workspace.created``: each new workspace starts with routes."""
+    """``workspace.created``: each new workspace starts with routes and a policy."""
     for workspace in Workspace.objects.filter(pk__in=[fact["workspace_id"] for fact in facts]).order_by("pk"):
-        routes.ensure_default_routes(workspace)
+        defaults.ensure_paging(workspace, now)
 
 
 SUBSCRIPTIONS = {

@@ -31,6 +31,7 @@ from aiops.embedded.workers import Workers
 from aiops.kernel.clock import utcnow
 from aiops.probes import ask_database
 from incidents.services.bootstrap import Installation, ensure_installation
+from notifications.services import defaults
 
 DATABASE_PATIENCE = 30.0  # seconds that a start waits for a PostgreSQL
 
@@ -89,7 +90,9 @@ def refuse_unready() -> None:
 
 def make_installation() -> Installation:
     """Make what a first start needs; a password that had to be made is told at once, since it is never seen again."""
-    installation = ensure_installation(now=utcnow())
+    now = utcnow()
+    installation = ensure_installation(now=now)
+    defaults.ensure_all(now)
     if installation.admin_password:
         announce_password(installation.admin_password)
     return installation

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from aiops.access.actors import Role
-from aiops.access.models import Membership, User
 from notifications.choices import Purpose, Rank, TargetKind, Urgency
 from notifications.definition import Definition, Target
 from notifications.intents import Intent
@@ -20,7 +18,7 @@ def reach(definition: Definition, workspace_id: int, now: datetime) -> Reach:
     found = Book(named, now).reach(named, workspace_id, Urgency.HIGH)
     if found.calls:
         return found
-    admins = [Target(TargetKind.USER, pk) for pk in _admins(workspace_id)]
+    admins = [Target(TargetKind.ADMINS, workspace_id)]
     last = Book(admins, now).reach(admins, workspace_id, Urgency.HIGH)
     last.missed = [*found.missed, *last.missed]
     return last
@@ -42,9 +40,3 @@ def intents(about: Mapping[str, Any], definition: Definition, round: int, now: d
         )
         for call in reach(definition, about["workspace_id"], now).calls
     ]
-
-
-def _admins(workspace_id: int) -> list[int]:
-    members = Membership.objects.filter(workspace_id=workspace_id, role=Role.ADMIN.value, user__is_active=True)
-    found = list(members.order_by("user_id").values_list("user_id", flat=True))
-    return found or list(User.objects.filter(is_superuser=True, is_active=True).values_list("pk", flat=True))

@@ -23,6 +23,7 @@ WHAT = {
     TargetKind.TEAM: "team",
     TargetKind.SCHEDULE: "schedule",
     TargetKind.CHANNEL: "shared destination",
+    TargetKind.ADMINS: "workspace",
 }
 
 
@@ -139,6 +140,7 @@ def _read(definition: Any, workspace_id: int) -> Definition:
         TargetKind.TEAM: set(Team.objects.filter(workspace=workspace_id).values_list("pk", flat=True)),
         TargetKind.SCHEDULE: set(Schedule.objects.filter(workspace=workspace_id).values_list("pk", flat=True)),
         TargetKind.CHANNEL: set(Destination.objects.filter(workspace=workspace_id).values_list("pk", flat=True)),
+        TargetKind.ADMINS: {workspace_id},
     }
     for path, target in read.targets():
         if target.id not in known[target.kind]:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from django.conf import settings
 
+from aiops.access.actors import Role
 from aiops.access.models import Membership, Team, User
 from aiops.kernel import secrets
 from notifications.choices import ChannelKind, TargetKind, Urgency
@@ -61,10 +62,12 @@ class Book:
         self._schedules = dict(Schedule.objects.filter(pk__in=by_kind[TargetKind.SCHEDULE]).values_list("pk", "name"))
         self._holders = holders(by_kind[TargetKind.SCHEDULE], now) if self._schedules else {}
         self._teams, self._team_names = _teams(by_kind[TargetKind.TEAM])
+        self._admins = admins_of(by_kind[TargetKind.ADMINS])
         self._shared = {row.pk: row for row in Destination.objects.filter(pk__in=by_kind[TargetKind.CHANNEL])}
         on_call = {shift.user_id for shift in self._holders.values() if shift is not None}
         members = {pk for found in self._teams.values() for pk in found}
-        everybody = on_call | members | by_kind[TargetKind.USER]
+        admins = {pk for found in self._admins.values() for pk in found}
+        everybody = on_call | members | admins | by_kind[TargetKind.USER]
         self.people = load_people(everybody)
         self._where = _workspaces_of(everybody)
 
@@ -96,6 +99,8 @@ class Book:
             if name is None:
                 return (), "a team that no longer exists"
             return self._teams[target.id], "" if self._teams[target.id] else f"team {name} has no members"
+        if target.kind == TargetKind.ADMINS:
+            return self._admins.get(target.id, ()), "" if self._admins.get(target.id) else "the workspace has no admins"
         name = self._schedules.get(target.id)
         if name is None:
             return (), "a schedule that no longer exists"
@@ -128,6 +133,19 @@ class Book:
         elif ("shared", pk) not in told:
             told.add(("shared", pk))
             reach.calls.append(Reached(pk, ChannelKind(row.kind), self.now, True, None, row.label, row.label))
+
+
+def admins_of(workspace_ids: Collection[int]) -> dict[int, list[int]]:
+    """The active admins of each workspace; where it has none, the superusers."""
+    found: dict[int, list[int]] = {pk: [] for pk in workspace_ids}
+    if not found:
+        return found
+    members = Membership.objects.filter(workspace_id__in=found, role=Role.ADMIN.value, user__is_active=True)
+    for workspace_id, user_id in members.order_by("user_id").values_list("workspace_id", "user_id"):
+        found[workspace_id].append(user_id)
+    superusers = User.objects.filter(is_superuser=True, is_active=True).order_by("pk").values_list("pk", flat=True)
+    spare = list(superusers) if not all(found.values()) else []
+    return {pk: users or spare for pk, users in found.items()}
 
 
 def load_people(user_ids: Collection[int]) -> dict[int, Person]:
