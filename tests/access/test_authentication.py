@@ -17,6 +17,7 @@ from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import ApiKey, User, Workspace
 from aiops.access.services.keys import create_key, flush_uses, revoke_key
 from aiops.kernel.clock import utcnow
+from incidents.choices import SourceKind
 from incidents.models import Service, Source
 from tests.factories import make_user, make_workspace
 
@@ -152,7 +153,7 @@ class TestWorkspaceChoice:
         workspace = Workspace.objects.get()
         assert (workspace.slug, workspace.name) == ("ws-acme", "Acme Überwachung")
         assert Service.objects.get(workspace=workspace).is_default
-        assert Source.objects.filter(workspace=workspace, is_default=True).count() == 5
+        assert Source.objects.filter(workspace=workspace, is_default=True).count() == len(SourceKind)
 
     def test_reading_makes_none_and_a_viewer_makes_none(self, client: Client) -> None:
         operator, viewer = make_key(None), make_key(None, Role.VIEWER)

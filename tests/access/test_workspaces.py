@@ -14,6 +14,7 @@ from aiops.access.models import Workspace
 from aiops.access.services.workspaces import CREATED, choose_workspace, create_workspace, narrowed
 from aiops.kernel import events
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted, Overloaded
+from incidents.choices import SourceKind
 from incidents.models import Service, Source
 from tests.factories import NOW, actor, make_workspace
 
@@ -41,7 +42,7 @@ def test_a_name_without_plain_letters_or_with_a_taken_id_gets_something_random()
 def test_a_new_workspace_can_take_signals_at_once() -> None:
     workspace = create_workspace(actor=SYSTEM, name="Acme", now=NOW)
     assert Service.objects.get(workspace=workspace).is_default
-    assert Source.objects.filter(workspace=workspace, is_default=True).count() == 5
+    assert Source.objects.filter(workspace=workspace, is_default=True).count() == len(SourceKind)
 
 
 @pytest.mark.parametrize(
