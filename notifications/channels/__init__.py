@@ -6,7 +6,9 @@ How a new one is made: ``docs/adding-a-channel.md``.
 from __future__ import annotations
 
 from notifications.channels import (
+    apprise,
     discord,
+    email,
     log,
     mattermost,
     opsgenie,
@@ -22,6 +24,7 @@ from notifications.choices import ChannelKind
 from notifications.contracts import Channel
 
 CHANNELS: dict[ChannelKind, Channel] = {
+    ChannelKind.EMAIL: email.CHANNEL,
     ChannelKind.SLACK: slack.CHANNEL,
     ChannelKind.TEAMS: teams.CHANNEL,
     ChannelKind.MATTERMOST: mattermost.CHANNEL,
@@ -33,5 +36,6 @@ CHANNELS: dict[ChannelKind, Channel] = {
     ChannelKind.SMS: twilio.SMS_CHANNEL,
     ChannelKind.VOICE: twilio.VOICE_CHANNEL,
     ChannelKind.WEBPUSH: webpush.CHANNEL,
+    ChannelKind.APPRISE: apprise.CHANNEL,
     ChannelKind.LOG: log.CHANNEL,
 }

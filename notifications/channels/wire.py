@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -13,10 +14,13 @@ import httpx
 
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput
+from aiops.kernel.http import BlockedAddress
 from notifications.channels.text import line
 from notifications.contracts import PermanentFailure, TemporaryFailure
 
 LONGEST_WAIT = 3600.0  # seconds that a provider may make us wait
+LARGEST = 64 * 1024  # bytes of an answer that are read; nobody needs more to know how it went
+SLOWEST = 30.0  # seconds that reading an answer may take
 LATER = frozenset((408, 425, 429))
 GONE = frozenset((404, 410))
 ACCOUNT = frozenset((401, 402, 403, 407))
@@ -38,20 +42,36 @@ def call(
     """The answer, if it is a 2xx; else the failure that it stands for. *who* names the provider in reasons.
 
     *secret_address*: the address itself is the credential, so that 401 and 403 are the address's fault and not the account's.
-    *explain* reads the provider's own words from an answer. *request* is what ``httpx.Client.request`` takes.
+    *explain* reads the provider's own words from an answer. *request* is what ``httpx.Client.stream`` takes.
     """
     try:
-        response = http.request(method, url, follow_redirects=False, **request)
+        with http.stream(method, url, follow_redirects=False, **request) as response:
+            answer = _read(response)
+    except BlockedAddress as error:
+        raise PermanentFailure(f"{who}: {error.message}") from error
     except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
         raise TemporaryFailure(f"{who} cannot be reached ({type(error).__name__}).") from error
     except httpx.UnsupportedProtocol as error:
         raise PermanentFailure(f"{who}: the address is no http(s) URL.") from error
-    except httpx.TransportError as error:
+    except (httpx.TransportError, httpx.DecodingError) as error:
         # The request was on its way: whether it was taken, nobody knows.
         raise TemporaryFailure(f"{who} gave no answer ({type(error).__name__}).", unknown=True) from error
     except httpx.InvalidURL as error:
         raise PermanentFailure(f"{who}: the address is no valid URL.") from error
-    return judge(response, who=who, secret_address=secret_address, explain=explain)
+    return judge(answer, who=who, secret_address=secret_address, explain=explain)
+
+
+def _read(response: httpx.Response) -> httpx.Response:
+    """*response* with as much of its body as anybody needs: one that never ends, or drips, holds nobody up."""
+    body, begun = b"", time.monotonic()
+    for part in response.iter_bytes():
+        body += part
+        if len(body) >= LARGEST or time.monotonic() - begun > SLOWEST:
+            break
+    headers = [
+        (name, value) for name, value in response.headers.items() if name not in ("content-encoding", "content-length")
+    ]
+    return httpx.Response(response.status_code, headers=headers, content=body[:LARGEST])
 
 
 def judge(
