@@ -13,8 +13,6 @@ from django.db.models import Q
 from aiops.access.actors import Role
 from aiops.access.keyring import PRIMARY_WORKSPACE
 from aiops.access.models import Membership, User, Workspace
-from aiops.access.services.workspaces import CREATED
-from aiops.kernel import events
 from incidents.services.catalogue import ensure_workspace_defaults
 
 WORKSPACE_NAME = "Primary Workspace"
@@ -46,17 +44,8 @@ def ensure_installation(*, now: datetime) -> Installation:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         workspace, created = Workspace.objects.get_or_create(slug=PRIMARY_WORKSPACE, defaults={"name": _free_name()})
         service = ensure_workspace_defaults(workspace)
-        if created:
-            _tell_others(workspace, now)
         password = _ensure_admin(workspace, now)
     return Installation(workspace.name, service.routing_key, password, created)
-
-
-def _tell_others(workspace: Workspace, now: datetime) -> None:
-    """The apps above have rows of their own in every workspace."""
-    fact = {"workspace_id": workspace.pk, "slug": workspace.slug, "name": workspace.name}
-    if failures := events.publish(CREATED, [fact], now):
-        raise RuntimeError(f"the first workspace could not be set up: {failures[0].error}")
 
 
 def _free_name() -> str:
