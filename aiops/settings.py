@@ -32,6 +32,7 @@ EMBEDDED = env.flag("AIOPS_EMBEDDED")
 # --- what administrators tune -------------------------------------------------------------------------------------
 AIOPS_AUTO_CLOSE_AFTER = timedelta(hours=env.integer("AIOPS_AUTO_CLOSE_HOURS", 72))  # resolved → closed; 0 hours: never
 AIOPS_ALERT_RETENTION = timedelta(days=env.integer("AIOPS_ALERT_RETENTION_DAYS", 90))  # partitions older than this go
+AIOPS_DELIVERY_RETENTION = timedelta(days=env.integer("AIOPS_DELIVERY_RETENTION_DAYS", 180))
 AIOPS_SWEEP_SECONDS = env.integer("AIOPS_SWEEP_SECONDS", 5)
 AIOPS_MAX_BODY_BYTES = env.integer("AIOPS_MAX_BODY_BYTES", 4 * 1024 * 1024)
 AIOPS_ALLOWED_HOSTS = env.words("AIOPS_ALLOWED_HOSTS")
@@ -168,6 +169,16 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": AIOPS_SWEEP_SECONDS,
         "options": {"expires": AIOPS_SWEEP_SECONDS * 2},
     },
+    "page": {
+        "task": "notifications.tasks.page",
+        "schedule": AIOPS_PAGING_SECONDS,
+        "options": {"expires": AIOPS_PAGING_SECONDS * 2},
+    },
+    "paging-housekeeping": {
+        "task": "notifications.tasks.housekeeping",
+        "schedule": 600,
+        "options": {"queue": "long", "expires": 600},
+    },
     "housekeeping": {
         "task": "incidents.tasks.housekeeping",
         "schedule": 600,
@@ -254,5 +265,6 @@ LOGGING = {
         "uvicorn.access": {"level": "WARNING", "propagate": True},
         "uvicorn.error": {"level": "WARNING", "propagate": True},
         "psycopg.pool": {"level": "ERROR"},
+        "httpx": {"level": "WARNING"},  # below, it logs whole URLs, and those of webhooks and bots are secrets
     },
 }

@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import F, Q
 
 from notifications.channels import CHANNELS
-from notifications.choices import TOLD, WAITING, ChannelKind, DeliveryState, Purpose, Rank
+from notifications.choices import TOLD, WAITING, ChannelKind, DeliveryState, Purpose, Rank, Urgency
 from notifications.intents import ACKNOWLEDGED, NO_STEP, Intent
 from notifications.models import Delivery
 from notifications.services import doorbell
@@ -85,7 +85,7 @@ def tell_update(incident_ids: Collection[int], event: str, now: datetime) -> int
                 recipient_id=recipient_id,
                 destination_id=destination_id,
                 kind=ChannelKind(kind),
-                urgency=urgency,
+                urgency=Urgency(urgency),
                 rank=Rank.TOLD,
                 data={"event": event},
                 due_at=now,

@@ -169,7 +169,7 @@ def _locked(actor: Actor, policy_id: int) -> EscalationPolicy:
     return policy
 
 
-def _no_other_default(workspace_id: int, but: int | None = None) -> None:
+def _no_other_default(workspace_id: int, but: int = 0) -> None:
     """The default moves: a workspace has one."""
     EscalationPolicy.objects.filter(workspace=workspace_id, is_default=True).exclude(pk=but).update(is_default=False)
 

@@ -149,7 +149,7 @@ def begin_episode(facts: Sequence[dict[str, Any]], now: datetime) -> None:
         begin(those, now, episode)
 
 
-def unreached(incident_id: int, episode: int, round: int, step: int, now: datetime) -> bool:
+def unreached(incident_id: int, episode: int, step: int, now: datetime) -> bool:
     """Nobody of a step can be reached: go on at once instead of waiting. True when the run was still waiting for that step."""
     waiting = EscalationRun.objects.filter(
         incident_id=incident_id, episode=episode, level=step, state=RunState.ACTIVE, next_step_at__gt=now
@@ -157,6 +157,8 @@ def unreached(incident_id: int, episode: int, round: int, step: int, now: dateti
     woken = waiting.filter(wake__in=(Wake.STEP, Wake.EXHAUST, Wake.REPEAT)).update(
         next_step_at=now, wake=Case(When(wake=Wake.REPEAT, then=Value(Wake.UNREACHED)), default=F("wake"))
     )
+    if woken:
+        doorbell.ring()
     return bool(woken)
 
 

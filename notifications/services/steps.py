@@ -18,9 +18,9 @@ from aiops.kernel import live
 from incidents.choices import LIVE, EntryKind, Priority, Severity, SourceKind, Status
 from incidents.models import Incident, TimelineEntry
 from incidents.services import internal, timers
-from notifications.choices import Purpose, Rank, RunState, Wake
+from notifications.choices import ChannelKind, Purpose, Rank, RunState, Wake
 from notifications.definition import RESPONDER, Definition, Target
-from notifications.escalation import Facts, Move, Position, next_move
+from notifications.escalation import Facts, Move, next_move
 from notifications.intents import Intent
 from notifications.models import EscalationRun
 from notifications.services import deliveries, fallback, routes
@@ -84,9 +84,9 @@ def _lock(wanted: dict[int, int], now: datetime) -> list[Work]:
     parsed: dict[int, Definition] = {}
     works = []
     for run in runs.select_for_update(no_key=True, skip_locked=True, of=("self",)):
-        if run.version is not None and run.version_id not in parsed:
-            parsed[run.version_id] = Definition.of_json(run.version.definition)
-        works.append(Work(run, incidents[run.incident_id], parsed.get(run.version_id)))
+        if run.version is not None and run.version.pk not in parsed:
+            parsed[run.version.pk] = Definition.of_json(run.version.definition)
+        works.append(Work(run, incidents[run.incident_id], parsed.get(run.version_id or 0)))
     return works
 
 
@@ -102,7 +102,7 @@ def _announce(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
                     **_about(work),
                     purpose=Purpose.ANNOUNCE,
                     destination_id=destination.pk,
-                    kind=destination.kind,
+                    kind=ChannelKind(destination.kind),
                     due_at=now,
                     rank=Rank.TOLD,
                 )
@@ -136,7 +136,7 @@ def _decide(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
     wanted: set[Target] = set()
     for work in works:
         assert work.definition is not None
-        work.move = next_move(work.definition, _position(work.run), _facts(work), now)
+        work.move = next_move(work.definition, work.run.position, _facts(work), now)
         if work.move.tell is not None:
             wanted.update(work.definition.steps[work.move.tell].targets)
     book = Book(wanted, now) if wanted else None
@@ -283,18 +283,6 @@ def _about(work: Work) -> dict[str, Any]:
 
 def _settle(run: EscalationRun, state: RunState, reason: str) -> None:
     run.state, run.next_step_at, run.reason = state, None, reason[:300]
-
-
-def _position(run: EscalationRun) -> Position:
-    return Position(
-        step=run.step,
-        level=run.level,
-        round=run.round,
-        cycle=run.cycle,
-        repeats=run.repeats,
-        wake=Wake(run.wake),
-        level_at=run.level_at,
-    )
 
 
 def _facts(work: Work) -> Facts:

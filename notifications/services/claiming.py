@@ -1,0 +1,169 @@
+"""Which deliveries a worker takes in hand next: a conditional update, first pages first, throttled per destination.
+
+In a storm a destination gets a few messages at once, then digests: what is beyond its allowance waits for the end of the window
+and is told in one message. A destination whose breaker is open gets nothing until it closes, and its person's other ways come
+forward. All of that is rows; a worker that dies leaves claims that run out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.db import connection, transaction
+from django.db.models import F, Q
+
+from notifications.channels import CHANNELS
+from notifications.choices import WAITING, ChannelKind, DeliveryState, Purpose, Rank
+from notifications.models import Delivery, Destination
+
+LEASE = timedelta(seconds=60)  # a claim that is older belonged to a worker that died
+WINDOW = timedelta(seconds=60)
+BURST = 3  # messages to one destination in a window that go one by one
+BUNDLED = (Purpose.PAGE, Purpose.ANNOUNCE, Purpose.STAND_DOWN)
+KEYED = [kind for kind, channel in CHANNELS.items() if channel.keyed]
+
+_CLAIM = """
+UPDATE notifications_delivery SET state = 'sending', claimed_until = %(until)s, attempts = attempts + 1
+WHERE id = ANY (ARRAY(
+    SELECT id FROM notifications_delivery
+    WHERE state IN ('pending', 'failed_temporary') AND due_at <= %(now)s
+    ORDER BY rank, due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
+RETURNING id
+"""
+
+
+@dataclass(slots=True)
+class Parcel:
+    """What goes out as one message: a delivery, and those that are told along with it."""
+
+    delivery: Delivery
+    along: list[Delivery] = field(default_factory=list)
+
+    @property
+    def all(self) -> list[Delivery]:
+        return [self.delivery, *self.along]
+
+
+def claim(now: datetime, limit: int) -> list[Parcel]:
+    """Take at most *limit* due deliveries in hand, and say what becomes one message. Empty: nothing is due."""
+    with transaction.atomic():
+        _take_back(now)
+        with connection.cursor() as cursor:
+            cursor.execute(_CLAIM, {"now": now, "until": now + LEASE, "limit": limit})
+            ids = [pk for (pk,) in cursor.fetchall()]
+        if not ids:
+            return []
+        claimed = _load(ids)
+        destinations = {d.destination_id for d in claimed if d.destination_id is not None}
+        locked = Destination.objects.filter(pk__in=destinations).order_by("pk").select_for_update(no_key=True)
+        by_pk = {row.pk: row for row in locked}
+        by_destination: dict[int | None, list[Delivery]] = defaultdict(list)
+        for delivery in sorted(claimed, key=lambda d: (d.rank, d.due_at, d.pk)):
+            by_destination[delivery.destination_id].append(delivery)
+        parcels: list[Parcel] = []
+        for pk, deliveries in by_destination.items():
+            destination = by_pk.get(pk) if pk is not None else None
+            parcels += _parcels_for(destination, deliveries, now)
+    return sorted(parcels, key=lambda parcel: (parcel.delivery.rank, parcel.delivery.due_at))
+
+
+def _take_back(now: datetime) -> None:
+    """What a dead worker had in hand. Nobody knows whether it went: it goes again, and says so unless the provider can tell."""
+    left = Delivery.objects.filter(state=DeliveryState.SENDING, claimed_until__lte=now)
+    ids = list(left.order_by("pk").select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True)[:500])
+    if not ids:
+        return
+    said = {"state": DeliveryState.FAILED_TEMPORARY, "claimed_until": None, "due_at": now}
+    gone = Delivery.objects.filter(pk__in=ids)
+    gone.filter(kind__in=KEYED).update(**said, reason="a worker died with it in hand")
+    gone.exclude(kind__in=KEYED).update(
+        **said, maybe_twice=True, reason="a worker died with it in hand; it may have been sent before"
+    )
+
+
+def _load(ids: Sequence[int]) -> list[Delivery]:
+    related = ("incident__service", "incident__source", "destination__provider", "recipient")
+    return list(Delivery.objects.filter(pk__in=ids).select_related(*related))
+
+
+def _parcels_for(destination: Destination | None, deliveries: list[Delivery], now: datetime) -> list[Parcel]:
+    """The messages to one destination, after breaker and throttle."""
+    if destination is None:
+        return [Parcel(delivery) for delivery in deliveries]
+    if destination.open_until is not None and destination.open_until > now:
+        urgent = [d for d in deliveries if d.purpose in (Purpose.VERIFY, Purpose.TEST)]
+        _put_back([d for d in deliveries if d not in urgent], destination.open_until, "the circuit breaker is open")
+        _bring_forward(deliveries, now)
+        return [Parcel(delivery) for delivery in urgent]
+    if not CHANNELS[ChannelKind(destination.kind)].bundles:
+        return [Parcel(delivery) for delivery in deliveries]
+    bundled = [d for d in deliveries if d.purpose in BUNDLED]
+    parcels = [Parcel(d) for d in deliveries if d.purpose not in BUNDLED]
+    if not bundled:
+        return parcels
+    if destination.burst_began_at is None or now - destination.burst_began_at >= WINDOW:
+        destination.burst_began_at, destination.burst = now, 0
+    digest = [d for d in bundled if d.rank == Rank.DIGEST]
+    singles = [d for d in bundled if d.rank != Rank.DIGEST]
+    room = max(0, BURST - destination.burst)
+    parcels += [Parcel(d) for d in singles[:room]]
+    destination.burst += min(room, len(singles))
+    if digest:
+        parcels.append(_digest(destination, [*digest, *singles[room:]], now))
+    elif singles[room:]:
+        _put_back(singles[room:], destination.burst_began_at + WINDOW, "many at once: told in a digest", Rank.DIGEST)
+    destination.save(update_fields=["burst_began_at", "burst"])
+    return parcels
+
+
+def _digest(destination: Destination, deliveries: list[Delivery], now: datetime) -> Parcel:
+    """One message for all of *deliveries*, and for whatever else waits for a digest to the same destination."""
+    rest = Delivery.objects.filter(destination=destination, rank=Rank.DIGEST, state__in=WAITING)
+    ids = list(rest.order_by("pk").select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True))
+    if ids:
+        until = now + LEASE
+        Delivery.objects.filter(pk__in=ids).update(
+            state=DeliveryState.SENDING, claimed_until=until, attempts=F("attempts") + 1
+        )
+        deliveries = [*deliveries, *_load(ids)]
+    ordered = sorted(deliveries, key=lambda d: (d.incident.severity if d.incident else 0, d.pk), reverse=True)
+    return Parcel(ordered[0], ordered[1:])
+
+
+def _put_back(deliveries: Sequence[Delivery], due_at: datetime, reason: str, rank: Rank | None = None) -> None:
+    """Not now: due again at *due_at*, and not counted as an attempt."""
+    rows = Delivery.objects.filter(pk__in=[d.pk for d in deliveries])
+    rows.update(
+        state=DeliveryState.PENDING,
+        claimed_until=None,
+        due_at=due_at,
+        attempts=F("attempts") - 1,
+        reason=reason,
+        **({"rank": rank} if rank is not None else {}),
+    )
+
+
+def _bring_forward(deliveries: Sequence[Delivery], now: datetime) -> None:
+    """Whoever is not reached this way is told by the other ways that were to come later."""
+    for delivery in deliveries:
+        if delivery.purpose == Purpose.PAGE and delivery.recipient_id is not None:
+            bring_forward(delivery, now)
+
+
+def bring_forward(delivery: Delivery, now: datetime) -> int:
+    """Make the recipient's later messages of the same step due now; returns how many there were."""
+    later = Delivery.objects.filter(
+        ~Q(pk=delivery.pk),
+        incident=delivery.incident,
+        episode=delivery.episode,
+        round=delivery.round,
+        step=delivery.step,
+        purpose=Purpose.PAGE,
+        recipient_id=delivery.recipient_id,
+        state__in=WAITING,
+        due_at__gt=now,
+    ).exclude(destination=delivery.destination)
+    return later.update(due_at=now)

@@ -1,0 +1,183 @@
+"""A delivery as a message: what the incident says now, the workspace's words or ours, and the signed links to answer with."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import datetime
+from html import escape
+from typing import Any
+
+from django.conf import settings
+
+from aiops.kernel import site
+from aiops.kernel.errors import InvalidInput
+from incidents.choices import Priority, Severity, Status
+from incidents.models import Incident
+from notifications import templating
+from notifications.channels import CHANNELS
+from notifications.choices import ChannelKind, Purpose, Urgency
+from notifications.contracts import IncidentFacts, Message, Outlet, PermanentFailure
+from notifications.models import Delivery, Destination, MessageTemplate, Provider
+from notifications.responding import links
+from notifications.smtp import settings_of_url
+from notifications.templating import BUILT_IN, DIGEST, Words
+
+log = logging.getLogger(__name__)
+
+NAMED = 20  # incidents of a digest that are named; the rest is counted
+ASKING = (Purpose.PAGE, Purpose.FALLBACK, Purpose.ANNOUNCE)  # these may be answered
+
+
+def facts_of(incident: Incident) -> IncidentFacts:
+    """What a message may say of *incident*."""
+    resource = incident.pod or incident.deployment or f"{incident.resource_kind} {incident.resource_name}".strip()
+    runbook = next((link["href"] for link in incident.links if str(link.get("text", "")).lower() == "runbook"), "")
+    return IncidentFacts(
+        id=incident.public_id,
+        name=incident.name,
+        title=incident.title,
+        severity=Severity(incident.severity).word,
+        priority=Priority(incident.priority).label,
+        status=Status(incident.status).label.lower(),
+        service=incident.service_name or incident.service.name,
+        created_at=incident.created_at,
+        url=site.url(f"/console/incidents/{incident.public_id}"),
+        description=incident.description,
+        where=" · ".join(filter(None, [incident.namespace, resource])),
+        source=incident.source_name,
+        occurrences=incident.occurrences,
+        runbook_url=runbook or str(incident.labels.get("runbook_url", "")),
+        labels=incident.labels,
+        acknowledged_by=incident.acknowledged_by,
+        resolved_by=incident.resolved_by,
+        resolution=incident.resolution,
+    )
+
+
+def message_of(
+    delivery: Delivery,
+    now: datetime,
+    *,
+    others: Sequence[Incident] = (),
+    count: int = 1,
+    next_step: str = "",
+    template: MessageTemplate | None = None,
+) -> Message:
+    """The message of *delivery*, which has its incident loaded. A digest tells of *others* too; *count* is how many it is about.
+
+    A workspace's template that can't be filled gives way to ours: a page with plain words is better than none.
+    """
+    incident = facts_of(delivery.incident) if delivery.incident is not None else None
+    named = tuple(facts_of(other) for other in others[: NAMED - 1])
+    event = str(delivery.data.get("event", "trigger"))
+    values: dict[str, Any] = {
+        **{key: value for key, value in delivery.data.items() if key not in ("event",)},
+        "incident": incident,
+        "incidents": [incident, *named] if incident else list(named),
+        "count": count,
+        "event": event,
+        "next_step": next_step,
+        "age": templating.age_in_words(incident.created_at, now) if incident else "",
+        **{name: delivery.data.get(name, "") for name in ("level", "who", "text", "subject", "url", "code")},
+    }
+    words = DIGEST if count > 1 else BUILT_IN[Purpose(delivery.purpose)]
+    subject, text, short = _filled(words, values)
+    if template is not None and count == 1:
+        subject, text = _own_words(template, values, (subject, text))
+    return Message(
+        delivery_id=delivery.public_id,
+        purpose=Purpose(delivery.purpose),
+        urgency=Urgency(delivery.urgency),
+        subject=subject,
+        text=text,
+        short=short,
+        html=_html(subject, text),
+        created_at=delivery.created_at,
+        incident=incident,
+        others=named,
+        answers=_answers(delivery, now) if count == 1 else (),
+        event=event,
+        dedup_key=f"aiops-{incident.id}-{delivery.episode}" if incident else "",
+        previous_ref=_previous_ref(delivery),
+        reply_code=delivery.reply_code,
+        next_step=next_step,
+        attempt=delivery.attempts,
+        maybe_twice=delivery.maybe_twice,
+        data=delivery.data,
+    )
+
+
+def outlet_of(delivery: Delivery) -> Outlet:
+    """Where *delivery* goes, secrets in clear. Raises ``PermanentFailure`` when an account is needed and there is none."""
+    destination = delivery.destination
+    if destination is None:
+        raise PermanentFailure("The destination was removed.")
+    kind = ChannelKind(delivery.kind)
+    provider = provider_for(destination, delivery.workspace_id)
+    own = dict(provider.settings) if provider is not None else {}
+    if kind == ChannelKind.EMAIL and not own and settings.AIOPS_SMTP_URL:
+        own = settings_of_url(settings.AIOPS_SMTP_URL)
+    if CHANNELS[kind].needs_provider and not own:
+        raise PermanentFailure(f"No account is set up for {kind.label} in this workspace.", address=False)
+    return Outlet(
+        kind=kind,
+        address=destination.address,
+        label=destination.label,
+        settings=own,
+        secret=destination.secret,
+        hook_url=site.url(f"/hooks/{kind}/{provider.hook_key}") if provider and settings.AIOPS_PUBLIC_URL else "",
+    )
+
+
+def provider_for(destination: Destination, workspace_id: int) -> Provider | None:
+    """The account that a destination is sent through: its own, else the workspace's default one of its kind."""
+    if destination.provider is not None and destination.provider.workspace_id == workspace_id:
+        return destination.provider
+    return Provider.objects.filter(workspace_id=workspace_id, kind=destination.kind, is_default=True).first()
+
+
+def _filled(words: Words, values: dict[str, Any]) -> tuple[str, str, str]:
+    subject = templating.one_line(templating.fill(words.subject, values, templating.LONGEST_SUBJECT))
+    short = templating.one_line(templating.fill(words.short, values, templating.LONGEST_SHORT))
+    return subject, templating.fill(words.body, values, templating.LONGEST_TEXT), short
+
+
+def _own_words(template: MessageTemplate, values: dict[str, Any], ours: tuple[str, str]) -> tuple[str, str]:
+    try:
+        subject = templating.fill(template.subject, values, templating.LONGEST_SUBJECT) if template.subject else ours[0]
+        return templating.one_line(subject), templating.fill(template.body, values, templating.LONGEST_TEXT)
+    except InvalidInput as error:
+        log.warning("template %s can't be filled, ours is used: %s", template.pk, error.message)
+        return ours
+
+
+def _answers(delivery: Delivery, now: datetime) -> tuple[Any, ...]:
+    if delivery.incident_id is None or delivery.purpose not in ASKING:
+        return ()
+    return links.links_for(
+        delivery_id=delivery.pk,
+        incident_id=delivery.incident_id,
+        episode=delivery.episode,
+        user_id=delivery.recipient_id,
+        now=now,
+    )
+
+
+def _previous_ref(delivery: Delivery) -> str:
+    """What the provider called the first message of this episode that went there."""
+    if delivery.incident_id is None or delivery.destination_id is None:
+        return ""
+    earlier = Delivery.objects.filter(
+        incident_id=delivery.incident_id, episode=delivery.episode, destination_id=delivery.destination_id
+    )
+    found = (
+        earlier.exclude(pk=delivery.pk).exclude(provider_ref="").order_by("pk").values_list("provider_ref", flat=True)
+    )
+    return found.first() or ""
+
+
+def _html(subject: str, text: str) -> str:
+    """The plain text as a simple page; channels that want more build it themselves."""
+    body = "<br>\n".join(escape(line) for line in text.splitlines())
+    return f"<p><strong>{escape(subject)}</strong></p>\n<p>{body}</p>"

@@ -1,0 +1,53 @@
+"""Celery entrypoints: the clock in, services called. Deadlines live in the database; these only look."""
+
+from __future__ import annotations
+
+import threading
+from datetime import timedelta
+
+from celery import shared_task
+from django.core.cache import cache
+
+from aiops.kernel.clock import utcnow
+from notifications.services import keeping, sending, steps
+
+SWEEP_MARK = "aiops:paging:ended"  # epoch seconds of the last finished sweep; /metrics tells its age
+LONGEST = timedelta(seconds=60)  # that one task goes on while there is more to do; then the next one takes over
+
+_busy = threading.Lock()
+_again = threading.Event()
+
+
+@shared_task
+def page() -> int:
+    """Tell who is to be told now: rung after a commit, and every few seconds in case a ring was lost. Returns how much was done.
+
+    One at a time in a process: a ring that comes meanwhile has the one that runs look once more.
+    """
+    _again.set()
+    done = 0
+    while _again.is_set() and _busy.acquire(blocking=False):
+        try:
+            _again.clear()
+            done += _work_off()
+        finally:
+            _busy.release()
+    return done
+
+
+def _work_off() -> int:
+    """Do what is due until nothing is."""
+    began_at, done = utcnow(), 0
+    while (now := utcnow()) - began_at < LONGEST:
+        worked = steps.run_due(now) + sending.send_due(utcnow())
+        done += worked
+        if not worked:
+            break
+    cache.set(SWEEP_MARK, utcnow().timestamp(), timeout=None)
+    return done
+
+
+@shared_task
+def housekeeping() -> None:
+    """Every ten minutes: what keeps the house small."""
+    keeping.forget_old(utcnow())
