@@ -38,7 +38,9 @@ AIOPS_MAX_BODY_BYTES = env.integer("AIOPS_MAX_BODY_BYTES", 4 * 1024 * 1024)
 AIOPS_ALLOWED_HOSTS = env.words("AIOPS_ALLOWED_HOSTS")
 # Hosts and networks that are ours although they are private: notifications may be sent there (aiops/kernel/http.py).
 AIOPS_OUTBOUND_ALLOW = env.words("AIOPS_OUTBOUND_ALLOW")
-AIOPS_SMTP_URL = env.text("AIOPS_SMTP_URL")  # smtp://user:password@host:port?from=…; for workspaces without a server of their own
+AIOPS_SMTP_URL = env.text(
+    "AIOPS_SMTP_URL"
+)  # smtp://user:password@host:port?from=…; for workspaces without a server of their own
 AIOPS_HEARTBEAT_URL = env.text("AIOPS_HEARTBEAT_URL")  # is asked every minute while paging is proven; empty: none
 AIOPS_PROOF_MINUTES = env.integer("AIOPS_PROOF_MINUTES", 5)  # between two proofs of paging; 0: never
 AIOPS_PAGING_SECONDS = env.integer("AIOPS_PAGING_SECONDS", 2)  # between two sweeps of what the doorbell missed
@@ -178,6 +180,16 @@ CELERY_BEAT_SCHEDULE = {
         "task": "notifications.tasks.housekeeping",
         "schedule": 600,
         "options": {"queue": "long", "expires": 600},
+    },
+    "watch-coverage": {
+        "task": "notifications.tasks.watch_coverage",
+        "schedule": 300,
+        "options": {"queue": "long", "expires": 300},
+    },
+    "import-calendars": {
+        "task": "notifications.tasks.import_calendars",
+        "schedule": 900,
+        "options": {"queue": "long", "expires": 900},
     },
     "housekeeping": {
         "task": "incidents.tasks.housekeeping",

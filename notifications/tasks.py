@@ -9,7 +9,7 @@ from celery import shared_task
 from django.core.cache import cache
 
 from aiops.kernel.clock import utcnow
-from notifications.services import keeping, sending, steps
+from notifications.services import calendars, coverage, keeping, sending, steps
 
 SWEEP_MARK = "aiops:paging:ended"  # epoch seconds of the last finished sweep; /metrics tells its age
 LONGEST = timedelta(seconds=60)  # that one task goes on while there is more to do; then the next one takes over
@@ -51,3 +51,15 @@ def _work_off() -> int:
 def housekeeping() -> None:
     """Every ten minutes: what keeps the house small."""
     keeping.forget_old(utcnow())
+
+
+@shared_task
+def watch_coverage() -> int:
+    """Every five minutes: schedules with nobody on call in the next 30 days become incidents. Returns how many have gaps."""
+    return coverage.watch(utcnow())
+
+
+@shared_task
+def import_calendars() -> int:
+    """Every fifteen minutes: what is in people's calendars becomes overrides and time off. Returns how many could be read."""
+    return calendars.import_due(utcnow())

@@ -6,19 +6,20 @@ the first attendee, else the organizer, else an address in the summary, who is a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
+import httpx
 from django.db import transaction
 from django.db.models.functions import Lower
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import User
-from aiops.kernel import secrets
+from aiops.kernel import http, secrets
 from aiops.kernel.errors import DomainError, InvalidInput, NotFound, NotPermitted
 from incidents.services.catalogue import FreshKey
 from notifications import oncall
@@ -99,7 +100,7 @@ def import_text(
         return _take(calendar, text, origin, actor.label, now)
 
 
-def import_due(now: datetime, fetch: Callable[[str], str]) -> int:
+def import_due(now: datetime) -> int:
     """Fetch every calendar that is imported from an address, and take what came; returns how many could be taken.
 
     Nothing is locked while the network is asked. What went wrong is kept beside the calendar for its owner to read.
@@ -109,7 +110,7 @@ def import_due(now: datetime, fetch: Callable[[str], str]) -> int:
         for calendar in model.objects.exclude(import_sealed=""):
             error = ""
             try:
-                text = fetch(calendar.import_url)
+                text = _fetch(calendar.import_url)
                 with transaction.atomic():
                     _take(calendar, text, "url", "calendar import", now)
                 done += 1
@@ -118,6 +119,17 @@ def import_due(now: datetime, fetch: Callable[[str], str]) -> int:
             rows = model.objects.filter(pk=calendar.pk, import_sealed=calendar.import_sealed)
             rows.update(import_error=error, **({} if error else {"imported_at": now}))
     return done
+
+
+def _fetch(url: str) -> str:
+    """The text at *url*; whatever keeps it from us is a ``DomainError`` that its owner can read."""
+    try:
+        return http.fetch(url).decode("utf-8", "replace")
+    except httpx.HTTPStatusError as error:
+        raise InvalidInput(f"The calendar's server answered {error.response.status_code}", field="import_url") from None
+    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
+        what = type(error).__name__  # never its text: that may hold the address, which is a secret
+        raise InvalidInput(f"The calendar could not be fetched ({what})", field="import_url") from None
 
 
 def _entries(schedules: Sequence[Schedule], now: datetime, user_id: int | None = None) -> list[ical.Entry]:

@@ -65,7 +65,7 @@ def create_schedule(*, actor: Actor, workspace_id: int, draft: ScheduleDraft, no
             _fill(schedule, draft)
             schedule.save()
             for position, layer in enumerate(draft.layers):
-                _add_layer(schedule, position, layer)
+                _add_layer(schedule, position, layer, now)
     except IntegrityError:
         raise _taken(draft) from None
     return schedule
@@ -149,7 +149,7 @@ def _replace_layers(schedule: Schedule, old_zone: str, drafts: Sequence[LayerDra
     rows = Layer.objects.filter(schedule=schedule, retired_at=None)
     present = {layer.pk: layer for layer in rows.prefetch_related("members")}
     kept: set[int] = set()
-    changed: list[tuple[int, LayerDraft, bool]] = []
+    changed: list[tuple[int, LayerDraft]] = []
     for position, draft in enumerate(drafts):
         if draft.id is not None and (draft.id not in present or draft.id in kept):
             raise InvalidInput(f"layers[{position}] is no layer of this schedule", field=f"layers[{position}].id")
@@ -158,12 +158,12 @@ def _replace_layers(schedule: Schedule, old_zone: str, drafts: Sequence[LayerDra
             kept.add(old.pk)
             Layer.objects.filter(pk=old.pk).update(name=draft.name.strip(), time_zone=draft.time_zone)
         else:
-            changed.append((position, draft, old is not None and _began(old, now)))
+            changed.append((position, draft))
     for pk, layer in present.items():
         if pk not in kept:
             _retire(layer, old_zone, now)
-    for position, draft, goes_on in changed:
-        _add_layer(schedule, position, draft, since=now if goes_on else None)
+    for position, draft in changed:
+        _add_layer(schedule, position, draft, now)
 
 
 def _retire(layer: Layer, zone: str, now: datetime) -> None:
@@ -176,7 +176,7 @@ def _retire(layer: Layer, zone: str, now: datetime) -> None:
     layer.save()
 
 
-def _add_layer(schedule: Schedule, position: int, draft: LayerDraft, since: datetime | None = None) -> None:
+def _add_layer(schedule: Schedule, position: int, draft: LayerDraft, now: datetime) -> None:
     layer = Layer.objects.create(
         schedule=schedule,
         position=position,
@@ -185,7 +185,7 @@ def _add_layer(schedule: Schedule, position: int, draft: LayerDraft, since: date
         length=draft.length,
         unit=draft.unit,
         starts_at=draft.starts_at,
-        since=since,
+        since=now if draft.starts_at < now else None,  # its turns may be counted from long ago; nobody was on
         ends_at=draft.ends_at,
         restrictions=restrictions.as_json(restrictions.of_json(list(draft.restrictions))),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any
@@ -28,6 +28,7 @@ from notifications.console.oncall.calendar import (
 )
 from notifications.models import Override, Schedule, ShiftSwap, TimeOff
 from notifications.oncall import FUTURE, ScheduleSpec, Shift, Span
+from notifications.oncall.conflicts import Conflict
 from notifications.oncall.wall import instant_of, wall_of
 from notifications.selectors.oncall import conflicts, load, members_of, schedules_with
 
@@ -36,7 +37,7 @@ LOOK_AHEAD = timedelta(days=30)  # gaps, and the next shift
 WARN_AHEAD = timedelta(days=14)  # shifts that fall on time off
 MY_AHEAD = timedelta(days=60)
 WEEKS = (2, 4)
-MOST_GAPS, MOST_SWAPS, MOST_SHIFTS = 12, 50, 40
+MOST_SWAPS, MOST_SHIFTS = 50, 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,22 @@ class Glance:
         """Those that no fallback person covers."""
         return [gap for gap in self.gaps if not gap.fallback]
 
+    @property
+    def stand_ins(self) -> int:
+        """How often only the fallback person is there."""
+        return len(self.gaps) - len(self.open_gaps)
+
+
+@dataclass(frozen=True, slots=True)
+class Clash:
+    """Somebody has shifts while away: the first one's beginning, the last one's end, how many."""
+
+    schedule: str
+    person: Person
+    start: datetime
+    end: datetime
+    count: int
+
 
 def overview(actor: Actor, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
     """Every schedule that the actor may see, with who is on, until when, who is next, and the week ahead. Eight queries."""
@@ -70,14 +87,13 @@ def overview(actor: Actor, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
     today = wall_of(now, zone).date()
     begins = instant_of(datetime.combine(today, datetime.min.time()), zone)
     ends = instant_of(datetime.combine(today + GLANCE, datetime.min.time()), zone)
-    ruler = Ruler(today, zone, begins, ends)
-    found = conflicts(specs, now, now + WARN_AHEAD)
+    ruler = Ruler(today, zone, begins, ends, 4.6)
     names = {schedule.pk: schedule.name for schedule in schedules}
     return {
         "glances": [_glance(schedule, specs[schedule.pk], people, ruler, now) for schedule in schedules],
         "days": [today + timedelta(days=n) for n in range(7)],
         "now_x": ruler.x(now),
-        "conflicts": [(names[one.schedule_id], people[one.user_id], one) for one in found],
+        "conflicts": _clashes(specs, names, people, now),
         "now": now,
     }
 
@@ -95,6 +111,16 @@ def _glance(schedule: Schedule, spec: ScheduleSpec, people: People, ruler: Ruler
         bars=ruler.bars(final_pieces(spec, now, ruler.end), people),
         gaps=oncall.gaps(spec, now, now + LOOK_AHEAD),
     )
+
+
+def _clashes(ids: Iterable[int], names: dict[int, str], people: People, now: datetime) -> list[Clash]:
+    together: dict[tuple[int, int], list[Conflict]] = {}
+    for one in conflicts(ids, now, now + WARN_AHEAD):
+        together.setdefault((one.schedule_id, one.user_id), []).append(one)
+    return [
+        Clash(names[pk], people[user_id], found[0].start, found[-1].end, len(found))
+        for (pk, user_id), found in together.items()
+    ]
 
 
 def schedule_for(actor: Actor, schedule_id: int) -> Schedule:
@@ -115,8 +141,7 @@ def schedule_page(actor: Actor, user: User, schedule: Schedule, params: QueryDic
     ends = instant_of(datetime.combine(first + timedelta(weeks=count), datetime.min.time()), zone)
     spec = load([schedule.pk], min(begins, now), max(ends, now + LOOK_AHEAD))[schedule.pk]
     people = People.of(everybody_in([spec]))
-    ruler = Ruler(first, zone, begins, ends, 7 * count)
-    gaps = oncall.gaps(spec, now, now + LOOK_AHEAD)
+    ruler = Ruler(first, zone, begins, ends)
     ahead = Override.objects.filter(schedule=schedule, ends_at__gt=now).select_related("user").order_by("starts_at")
     return {
         "schedule": schedule,
@@ -130,10 +155,8 @@ def schedule_page(actor: Actor, user: User, schedule: Schedule, params: QueryDic
         "earlier": first - timedelta(weeks=count),
         "later": first + timedelta(weeks=count),
         "people": list(people),
-        "gaps": gaps[:MOST_GAPS],
-        "more_gaps": max(0, len(gaps) - MOST_GAPS),
         "overrides": list(ahead[:MOST_SWAPS]),
-        "conflicts": [(people[one.user_id], one) for one in conflicts([schedule.pk], now, now + WARN_AHEAD)],
+        "conflicts": _clashes([schedule.pk], {schedule.pk: schedule.name}, people, now),
         "operator": actor.may(Role.OPERATOR, schedule.workspace_id),
         "admin": actor.may(Role.ADMIN, schedule.workspace_id),
         "members": members_of(schedule.workspace_id).order_by("username"),

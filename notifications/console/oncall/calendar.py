@@ -20,6 +20,8 @@ from notifications.oncall.wall import instant_of, wall_of
 
 WEEK = timedelta(weeks=1)
 HUES = 8
+NARROW = 3.7  # pixels that a per cent of a week has on a phone
+LETTER = 6.6  # pixels of a letter, on average
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +36,14 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """A shift or a gap (*person* None) in a lane, clipped to the week. *begins*, *ends*: of the whole shift."""
+    """A shift or a gap (*person* None) in a lane, clipped to the week; *begins* and *ends* are those of the whole shift."""
 
     x: str
     width: str
     begins: datetime
     ends: datetime
     source: str
+    fit: str  # how much of the name has room, on a wide screen and on a narrow one: CSS classes
     person: Person | None = None
 
 
@@ -121,18 +124,18 @@ def weeks_of(
 
 @dataclass(frozen=True, slots=True)
 class Ruler:
-    """Where an instant lies between the day *first* and *days* later, in per cent of the width."""
+    """Where an instant lies in the seven days from *first* on, in per cent of the width."""
 
     first: date
     zone: ZoneInfo
     start: datetime
     end: datetime
-    days: int = 7
+    wide: float = 10.0  # pixels that a per cent has on a wide screen
 
     def place(self, at: datetime) -> float:
         """0 to 100."""
         wall = wall_of(min(max(at, self.start), self.end), self.zone)
-        return (wall - datetime.combine(self.first, datetime.min.time())) / timedelta(days=self.days) * 100
+        return (wall - datetime.combine(self.first, datetime.min.time())) / timedelta(days=7) * 100
 
     def x(self, at: datetime) -> str:
         """As SVG wants it."""
@@ -146,7 +149,14 @@ class Ruler:
         width = max(self.place(piece.end) - self.place(piece.start), 0.15)
         person = people[piece.user_id] if isinstance(piece, Shift) else None
         source = piece.source if isinstance(piece, Shift) else "gap"
-        return Bar(self.x(piece.start), f"{width:.3f}%", piece.start, piece.end, source, person)
+        name = person.name if person else "Nobody"
+        fit = f"wide-{_room(width * self.wide, name)} narrow-{_room(width * NARROW, name)}"
+        return Bar(self.x(piece.start), f"{width:.3f}%", piece.start, piece.end, source, fit, person)
+
+
+def _room(pixels: float, name: str) -> str:
+    """What of a name fits: all of it, its initials, or nothing."""
+    return "full" if pixels > LETTER * len(name) + 14 else "short" if pixels > 28 else "none"
 
 
 def final_pieces(spec: ScheduleSpec, start: datetime, end: datetime) -> list[Shift | Span]:

@@ -103,6 +103,7 @@ def swap_page(request: HttpRequest, swap_id: int) -> HttpResponse:
     own = swap.requester_id == request.user.pk
     context = {
         "swap": swap,
+        "own": own,
         "may_accept": swaps.may_accept(swap, request.user.pk, now),
         "may_decline": swap.state == "open" and swap.candidate_id == request.user.pk,
         "may_cancel": swap.state == "open" and (own or actor.may(Role.OPERATOR, swap.schedule.workspace_id)),
@@ -159,7 +160,7 @@ def fairness_page(request: HttpRequest) -> HttpResponse:
     most = max((one.total for _, one in rows), default=timedelta(0))
     context = {
         "form": form,
-        "rows": rows,
+        "rows": [(user, one, _hours(one)) for user, one in rows],
         "most": most.total_seconds(),
         "csv_query": params.urlencode(),
         "zone": _zone(request).key,
