@@ -1,24 +1,31 @@
-"""Short numbers to answer a text message with: each means one incident to one phone, for as long as that incident lives."""
+"""Reply codes: the short number by which an answer from a phone says which incident it means.
+
+An incident keeps its code on a phone for as long as it lives; the code is free again when it has ended.
+"""
 
 from __future__ import annotations
 
+from django.db import transaction
+
 from incidents.choices import LIVE
-from notifications.models import Delivery
+from notifications.choices import ChannelKind
+from notifications.models import Delivery, Destination
 
-MOST = 999
+HIGHEST = 999
 
 
-def assign(delivery: Delivery) -> int | None:
-    """The number that *delivery* may be answered with, stored with it; None when it is about no incident.
-
-    The same incident keeps its number on a phone; a free one is the lowest that no live incident has there.
-    """
-    if delivery.incident_id is None or delivery.destination_id is None:
-        return None
-    there = Delivery.objects.filter(destination_id=delivery.destination_id, reply_code__isnull=False)
-    code = there.filter(incident_id=delivery.incident_id).values_list("reply_code", flat=True).first()
-    if code is None:
-        taken = set(there.filter(incident__status__in=LIVE).values_list("reply_code", flat=True))
-        code = next((number for number in range(1, MOST + 1) if number not in taken), None)
-    Delivery.objects.filter(pk=delivery.pk).update(reply_code=code)
-    return code
+def assign(delivery: Delivery) -> None:
+    """Give a text message about an incident its code, in its row too: the one that the incident has on this phone, else the
+    lowest that no live incident has there. One short transaction; before rendering."""
+    if delivery.kind != ChannelKind.SMS or delivery.incident_id is None or delivery.destination_id is None:
+        return
+    with transaction.atomic():
+        # Two workers may write to one phone at a time.
+        Destination.objects.select_for_update(no_key=True).get(pk=delivery.destination_id)
+        there = Delivery.objects.filter(destination_id=delivery.destination_id, reply_code__isnull=False)
+        code = there.filter(incident_id=delivery.incident_id).values_list("reply_code", flat=True).first()
+        if code is None:
+            taken = set(there.filter(incident__status__in=LIVE).values_list("reply_code", flat=True))
+            code = next((number for number in range(1, HIGHEST + 1) if number not in taken), None)
+        Delivery.objects.filter(pk=delivery.pk).update(reply_code=code)
+        delivery.reply_code = code

@@ -117,8 +117,7 @@ def _send(delivery: Delivery, along: Sequence[Delivery], channel: Channel, now: 
     if _said_already(delivery):
         return None
     _check_destination(delivery)
-    if delivery.kind in (ChannelKind.SMS, ChannelKind.VOICE) and delivery.reply_code is None:
-        delivery.reply_code = reply_codes.assign(delivery)
+    reply_codes.assign(delivery)
     others = [other.incident for other in along if other.incident is not None]
     template = MessageTemplate.objects.filter(
         workspace_id=delivery.workspace_id, kind=delivery.kind, purpose=delivery.purpose
