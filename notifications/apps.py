@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
+from aiops.kernel import slots
+
 
 class NotificationsConfig(AppConfig):
     name = "notifications"
@@ -9,5 +11,7 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         from notifications import handlers  # noqa: PLC0415 - models are loaded by now, and not before
+        from notifications.selectors import next_steps  # noqa: PLC0415
 
         handlers.subscribe()
+        slots.register("incident.next", next_steps.next_steps)

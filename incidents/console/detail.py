@@ -19,7 +19,7 @@ from incidents import selectors
 from incidents.choices import LIVE, Priority, Status
 from incidents.console.actions import buttons_of
 from incidents.console.forms import PRESETS
-from incidents.console.rows import look_of, next_of, who_has
+from incidents.console.rows import look_of, next_of_all, who_has
 from incidents.console.story import Fact, Line, Step, line_of, steps_of
 from incidents.models import Alert, Incident, TimelineEntry
 
@@ -40,7 +40,7 @@ def detail_context(actor: Actor, user: User, incident: Incident, now: datetime) 
         "incident": incident,
         "look": look_of(incident, now),
         "is_snoozed": incident.is_snoozed(now),
-        "next": next_of(incident, now),
+        "next": next_of_all([incident], now)[incident.pk],
         "who": who_has(incident),
         "is_mine": incident.assignee_id == user.pk,
         "lasted": _duration((incident.resolved_at or now) - incident.created_at),

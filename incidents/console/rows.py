@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
 from django.urls import reverse
 
+from aiops.kernel import slots
 from incidents.choices import LIVE, Priority, Status
 from incidents.console.next_step import NextStep, Situation, next_step
 from incidents.models import Incident
@@ -52,11 +53,12 @@ def rows_of(incidents: Iterable[Incident], now: datetime) -> list[Row]:
     """The rows of *incidents*, in their order; the workspace is named when there are several on the page."""
     found = list(incidents)
     many = len({incident.workspace_id for incident in found}) > 1
-    return [row_of(incident, now, name_workspace=many) for incident in found]
+    following = next_of_all(found, now)
+    return [row_of(incident, following[incident.pk], now, name_workspace=many) for incident in found]
 
 
-def row_of(incident: Incident, now: datetime, *, name_workspace: bool = False) -> Row:
-    """One row."""
+def row_of(incident: Incident, following: NextStep, now: datetime, *, name_workspace: bool = False) -> Row:
+    """One row; *following* is what happens next."""
     places = [incident.workspace.name] if name_workspace else []
     return Row(
         incident=incident,
@@ -65,7 +67,7 @@ def row_of(incident: Incident, now: datetime, *, name_workspace: bool = False) -
         where=" · ".join(dict.fromkeys(filter(None, [*places, *where(incident)]))),
         look=look_of(incident, now),
         who=who_has(incident),
-        next=next_of(incident, now),
+        next=following,
     )
 
 
@@ -92,8 +94,14 @@ def who_has(incident: Incident) -> str:
     return incident.acknowledged_by if incident.status in LIVE else incident.resolved_by or incident.acknowledged_by
 
 
+def next_of_all(incidents: Sequence[Incident], now: datetime) -> dict[int, NextStep]:
+    """What happens next to each if nobody acts: what the apps above foresee, else what the incident itself says."""
+    foreseen = slots.load("incident.next", [incident.pk for incident in incidents if incident.is_live], now=now)
+    return {i.pk: foreseen[i.pk][0] if i.pk in foreseen else next_of(i, now) for i in incidents}
+
+
 def next_of(incident: Incident, now: datetime) -> NextStep:
-    """What happens next if nobody acts."""
+    """What happens next if nobody acts, as the incident itself says."""
     situation = Situation(
         status=Status(incident.status),
         priority=Priority(incident.priority),

@@ -5,6 +5,7 @@ from django.db import models
 from aiops.access.models import Workspace
 from incidents.models import Incident
 from notifications.choices import RunState, Wake
+from notifications.escalation import Position
 from notifications.models.policy import PolicyVersion
 from notifications.querysets import WorkspaceQuerySet
 
@@ -62,3 +63,16 @@ class EscalationRun(models.Model):
 
     def __str__(self) -> str:
         return f"run of {self.incident_id}, episode {self.episode}"
+
+    @property
+    def position(self) -> Position:
+        """Where it stands, as the pure core takes it."""
+        return Position(
+            step=self.step,
+            level=self.level,
+            round=self.round,
+            cycle=self.cycle,
+            repeats=self.repeats,
+            wake=Wake(self.wake),
+            level_at=self.level_at,
+        )

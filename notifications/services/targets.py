@@ -19,8 +19,11 @@ from aiops.kernel import secrets
 from notifications.choices import ChannelKind, TargetKind, Urgency
 from notifications.contact import Call, Own, Person, Quiet, Rule, plan
 from notifications.definition import Target, Window
-from notifications.models import ContactRule, Destination, Provider, QuietHours, Schedule
-from notifications.selectors.oncall import holders
+from notifications.models import ContactRule, Destination, Provider, QuietHours
+from notifications.oncall import ScheduleSpec, on_call
+from notifications.selectors.oncall import load as load_schedules
+
+INSTANT = timedelta(seconds=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,45 +55,59 @@ class Reach:
 
 
 class Book:
-    """What a batch of steps needs to know about people, schedules, teams and destinations at one instant."""
+    """What a batch of steps needs to know about people, schedules, teams and destinations: now, or until a later instant too.
 
-    def __init__(self, targets: Iterable[Target], now: datetime) -> None:
+    A dozen queries, however many targets. Contact data are as they are now; only who is on call depends on the instant.
+    """
+
+    def __init__(self, targets: Iterable[Target], now: datetime, until: datetime | None = None) -> None:
         by_kind: dict[TargetKind, set[int]] = defaultdict(set)
         for target in targets:
             by_kind[target.kind].add(target.id)
         self.now = now
-        self._schedules = dict(Schedule.objects.filter(pk__in=by_kind[TargetKind.SCHEDULE]).values_list("pk", "name"))
-        self._holders = holders(by_kind[TargetKind.SCHEDULE], now) if self._schedules else {}
+        self._schedules = load_schedules(by_kind[TargetKind.SCHEDULE], now, (until or now) + INSTANT)
         self._teams, self._team_names = _teams(by_kind[TargetKind.TEAM])
         self._admins = admins_of(by_kind[TargetKind.ADMINS])
         self._shared = {row.pk: row for row in Destination.objects.filter(pk__in=by_kind[TargetKind.CHANNEL])}
-        on_call = {shift.user_id for shift in self._holders.values() if shift is not None}
+        if until is None:
+            shifts = [on_call(schedule, now) for schedule in self._schedules.values()]
+            holders = {shift.user_id for shift in shifts if shift is not None}
+        else:
+            holders = {pk for schedule in self._schedules.values() for pk in _may_hold(schedule)}
         members = {pk for found in self._teams.values() for pk in found}
         admins = {pk for found in self._admins.values() for pk in found}
-        everybody = on_call | members | admins | by_kind[TargetKind.USER]
+        everybody = holders | members | admins | by_kind[TargetKind.USER]
         self.people = load_people(everybody)
         self._where = _workspaces_of(everybody)
 
     def reach(
-        self, targets: Iterable[Target], workspace_id: int, urgency: Urgency, window: Window | None = None
+        self,
+        targets: Iterable[Target],
+        workspace_id: int,
+        urgency: Urgency,
+        window: Window | None = None,
+        at: datetime | None = None,
     ) -> Reach:
-        """How the *targets* are told now; a person or a destination that several of them lead to is told once."""
-        reach = Reach()
+        """How the *targets* are told now, or *at* an instant until which the book was made.
+
+        A person or a destination that several of them lead to is told once.
+        """
+        reach, now = Reach(), at or self.now
         told: set[tuple[str, int]] = set()
         for target in targets:
             if target.kind == TargetKind.CHANNEL:
-                self._add_shared(reach, target.id, workspace_id, told)
+                self._add_shared(reach, target.id, workspace_id, told, now)
                 continue
-            users, why = self._people_of(target)
+            users, why = self._people_of(target, now)
             if why:
                 reach.missed.append(why)
             for user_id in users:
                 if ("user", user_id) not in told:
                     told.add(("user", user_id))
-                    self._add_person(reach, user_id, workspace_id, urgency, window)
+                    self._add_person(reach, user_id, workspace_id, urgency, window, now)
         return reach
 
-    def _people_of(self, target: Target) -> tuple[Collection[int], str]:
+    def _people_of(self, target: Target, now: datetime) -> tuple[Collection[int], str]:
         """The people of a target, or why there are none."""
         if target.kind == TargetKind.USER:
             return (target.id,), ""
@@ -101,14 +118,14 @@ class Book:
             return self._teams[target.id], "" if self._teams[target.id] else f"team {name} has no members"
         if target.kind == TargetKind.ADMINS:
             return self._admins.get(target.id, ()), "" if self._admins.get(target.id) else "the workspace has no admins"
-        name = self._schedules.get(target.id)
-        if name is None:
+        schedule = self._schedules.get(target.id)
+        if schedule is None:
             return (), "a schedule that no longer exists"
-        shift = self._holders.get(target.id)
-        return ((shift.user_id,), "") if shift else ((), f"nobody is on call in {name}")
+        shift = on_call(schedule, now)
+        return ((shift.user_id,), "") if shift else ((), f"nobody is on call in {schedule.name}")
 
     def _add_person(
-        self, reach: Reach, user_id: int, workspace_id: int, urgency: Urgency, window: Window | None
+        self, reach: Reach, user_id: int, workspace_id: int, urgency: Urgency, window: Window | None, now: datetime
     ) -> None:
         person = self.people.get(user_id)
         if person is None:
@@ -118,13 +135,13 @@ class Book:
         if where is not None and workspace_id not in where:
             reach.missed.append(f"{person.name} is no member of this workspace any more")
             return
-        planned = plan(person, urgency, self.now, window)
+        planned = plan(person, urgency, now, window)
         if not planned.calls:
             reach.missed.append(f"{person.name}: {planned.reason}")
         reach.warnings += [f"{person.name}: {warning}" for warning in planned.warnings]
         reach.calls += [_reached(call, person) for call in planned.calls]
 
-    def _add_shared(self, reach: Reach, pk: int, workspace_id: int, told: set[tuple[str, int]]) -> None:
+    def _add_shared(self, reach: Reach, pk: int, workspace_id: int, told: set[tuple[str, int]], now: datetime) -> None:
         row = self._shared.get(pk)
         if row is None or row.workspace_id != workspace_id:
             reach.missed.append("a destination that no longer exists")
@@ -132,7 +149,7 @@ class Book:
             reach.missed.append(f"{row.label}: {problem}")
         elif ("shared", pk) not in told:
             told.add(("shared", pk))
-            reach.calls.append(Reached(pk, ChannelKind(row.kind), self.now, True, None, row.label, row.label))
+            reach.calls.append(Reached(pk, ChannelKind(row.kind), now, True, None, row.label, row.label))
 
 
 def admins_of(workspace_ids: Collection[int]) -> dict[int, list[int]]:
@@ -201,6 +218,13 @@ def account_mailboxes(user_ids: Collection[int], now: datetime) -> dict[int, int
     digests = [row.address_digest for row in rows]
     found = Destination.objects.filter(owner__in=users, kind=ChannelKind.EMAIL, address_digest__in=digests)
     return {row.owner_id: row.pk for row in found if row.owner_id is not None}
+
+
+def _may_hold(schedule: ScheduleSpec) -> set[int]:
+    """Everybody whom the schedule can name."""
+    turns = {user_id for layer in schedule.layers for user_id in layer.members if user_id is not None}
+    spare = {schedule.fallback_id} if schedule.fallback_id is not None else set()
+    return turns | spare | {override.user_id for override in schedule.overrides}
 
 
 def _reached(call: Call, person: Person) -> Reached:
