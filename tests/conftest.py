@@ -15,6 +15,7 @@ from incidents.models import Service, Source
 from incidents.services import directory
 from incidents.services.bootstrap import ensure_workspace_defaults
 from tests.factories import make_workspace
+from tests.receivers import receivers as receivers
 
 
 @pytest.fixture(autouse=True)

@@ -20,11 +20,12 @@ from notifications.contracts import PermanentFailure, TemporaryFailure
 
 LONGEST_WAIT = 3600.0  # seconds that a provider may make us wait
 LARGEST = 64 * 1024  # bytes of an answer that are read; nobody needs more to know how it went
+SECRET = 10  # characters from which on a part of a URL may be one
 SLOWEST = 30.0  # seconds that reading an answer may take
 LATER = frozenset((408, 425, 429))
 GONE = frozenset((404, 410))
 ACCOUNT = frozenset((401, 402, 403, 407))
-_SECRET_PART = re.compile(r"[A-Za-z]+://\S+|(?=[A-Za-z_\-]*\d)[A-Za-z0-9_\-]{16,}")
+_PRIVATE = re.compile(r"[A-Za-z]+://\S+|\S+@\S+|\+\d{6,}|(?=[A-Za-z_\-]*\d)[A-Za-z0-9_\-]{16,}")
 
 Explain = Callable[[httpx.Response], str]
 
@@ -58,7 +59,10 @@ def call(
         raise TemporaryFailure(f"{who} gave no answer ({type(error).__name__}).", unknown=True) from error
     except httpx.InvalidURL as error:
         raise PermanentFailure(f"{who}: the address is no valid URL.") from error
-    return judge(answer, who=who, secret_address=secret_address, explain=explain)
+    if not 200 <= answer.status_code < 300:
+        words = (explain or (lambda response: response.text))(answer)
+        raise _failure(answer, who, scrub(_redact(words, url, request)), secret_address)
+    return answer
 
 
 def _read(response: httpx.Response) -> httpx.Response:
@@ -74,22 +78,26 @@ def _read(response: httpx.Response) -> httpx.Response:
     return httpx.Response(response.status_code, headers=headers, content=body[:LARGEST])
 
 
-def judge(
-    response: httpx.Response, *, who: str, secret_address: bool = False, explain: Explain | None = None
-) -> httpx.Response:
-    """*response* itself if it is a 2xx; else the failure that its status stands for."""
-    status = response.status_code
-    if 200 <= status < 300:
-        return response
-    words = scrub((explain or (lambda answer: answer.text))(response))
+def _failure(answer: httpx.Response, who: str, words: str, secret_address: bool) -> TemporaryFailure | PermanentFailure:
+    status = answer.status_code
     reason = f"{who} answered {status}{f': {words}' if words else ''}"
     if status in LATER or status >= 500:
-        raise TemporaryFailure(reason, retry_after=retry_after(response.headers))
+        return TemporaryFailure(reason, retry_after=retry_after(answer.headers))
     if status in ACCOUNT:
-        raise PermanentFailure(reason, address=secret_address)
-    if status in GONE or 300 <= status < 400:
-        raise PermanentFailure(reason, address=True)
-    raise PermanentFailure(reason, address=False)  # 400, 413, 422: what we said is at fault
+        return PermanentFailure(reason, address=secret_address)
+    # 400, 413, 422: what we said is at fault.
+    return PermanentFailure(reason, address=status in GONE or 300 <= status < 400)
+
+
+def _redact(words: str, url: str, request: Mapping[str, Any]) -> str:
+    """A provider's words without what we showed it to get in: parts of the URL, a token, a password."""
+    parts = urlsplit(url)
+    shown = re.split(r"[/?&=:]", f"{parts.path}?{parts.query}")
+    shown.append(str(request.get("headers", {}).get("Authorization", "")).rpartition(" ")[2])
+    shown += request.get("auth") or ()
+    for secret in sorted((each for each in shown if len(each) >= SECRET), key=len, reverse=True):
+        words = words.replace(secret, "…")
+    return words
 
 
 def retry_after(headers: Mapping[str, str]) -> float | None:
@@ -108,8 +116,8 @@ def retry_after(headers: Mapping[str, str]) -> float | None:
 
 
 def scrub(words: str) -> str:
-    """A provider's words, short, on one line, without addresses or anything that may be a key."""
-    return _SECRET_PART.sub("…", line(words[:2000]))[:200]
+    """A provider's words, short, on one line, without addresses, phone numbers or anything that may be a key."""
+    return _PRIVATE.sub("…", line(words[:2000]))[:200]
 
 
 def json_object(response: httpx.Response) -> dict[str, Any]:

@@ -117,7 +117,7 @@ class TeamsReceiver(HttpReceiver):
 
     @property
     def hook(self) -> str:
-        return f"{self.url}/workflows/0123456789abcdef/triggers/manual/paths/invoke?sig=secret"
+        return f"{self.url}/workflows/0123456789abcdef/triggers/manual/paths/invoke?sig=teams-signature-of-the-workflow"
 
     def answer(self, request: Request) -> Answer:
         card = request.json["attachments"][0]
