@@ -77,7 +77,7 @@ def slices(layer: LayerSpec, start: datetime, end: datetime) -> Iterator[Turn]:
 
 def around(layer: LayerSpec, at: datetime) -> tuple[datetime, datetime, int | None]:
     """From when until when the layer is at *at* as it is, and whose turn it is (None: nobody's)."""
-    if not layer.members:
+    if not layer.members or layer.begins >= (layer.ends_at or FUTURE):
         return PAST, FUTURE, None
     if at < layer.begins:
         return PAST, layer.begins, None
