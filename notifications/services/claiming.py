@@ -98,7 +98,10 @@ def _parcels_for(destination: Destination | None, deliveries: list[Delivery], no
         _put_back([d for d in deliveries if d not in urgent], destination.open_until, "the circuit breaker is open")
         _bring_forward(deliveries, now)
         return [Parcel(delivery) for delivery in urgent]
-    if not CHANNELS[ChannelKind(destination.kind)].bundles:
+    channel = CHANNELS[ChannelKind(destination.kind)]
+    if channel.ordered:
+        deliveries = _in_order(destination, deliveries)
+    if not channel.bundles:
         return [Parcel(delivery) for delivery in deliveries]
     bundled = [d for d in deliveries if d.purpose in BUNDLED]
     parcels = [Parcel(d) for d in deliveries if d.purpose not in BUNDLED]
@@ -117,6 +120,23 @@ def _parcels_for(destination: Destination | None, deliveries: list[Delivery], no
         _put_back(singles[room:], destination.burst_began_at + WINDOW, "many at once: told in a digest", Rank.DIGEST)
     destination.save(update_fields=["burst_began_at", "burst"])
     return parcels
+
+
+def _in_order(destination: Destination, deliveries: list[Delivery]) -> list[Delivery]:
+    """Those that nothing older about the same incident waits before; the others are put behind that."""
+    incidents = [d.incident_id for d in deliveries if d.incident_id is not None]
+    waiting = Delivery.objects.filter(destination=destination, incident_id__in=incidents, state__in=WAITING)
+    oldest: dict[int | None, tuple[int, datetime]] = {}
+    for pk, incident_id, due_at in waiting.order_by("-pk").values_list("pk", "incident_id", "due_at"):
+        oldest[incident_id] = (pk, due_at)
+    going = []
+    for delivery in sorted(deliveries, key=lambda d: d.pk):
+        before = oldest.get(delivery.incident_id)
+        if before is None or before[0] > delivery.pk:
+            going.append(delivery)
+        else:
+            _put_back([delivery], before[1] + timedelta(milliseconds=1), "waits for what was said before it")
+    return going
 
 
 def _digest(destination: Destination, deliveries: list[Delivery], now: datetime) -> Parcel:

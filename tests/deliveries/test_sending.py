@@ -1,0 +1,321 @@
+"""From intent to receipt, against a receiver that answers as it is told."""
+
+from __future__ import annotations
+
+import pytest
+
+from aiops.access.actors import Role
+from aiops.access.models import Workspace
+from aiops.kernel.errors import InvalidInput
+from incidents.models import Incident, TimelineEntry
+from incidents.services import incidents
+from notifications.choices import ChannelKind, DeliveryState, Purpose, Rank
+from notifications.intents import Intent
+from notifications.models import Delivery, Destination
+from notifications.services import deliveries, receipts
+from tests.deliveries.conftest import Page, make_destination, seconds, send
+from tests.factories import NOW, actor, make_incident, make_user, minutes
+from tests.receivers import RESET, Answer, HttpReceiver, Receivers, too_many
+
+pytestmark = pytest.mark.django_db
+S = DeliveryState
+
+
+def test_a_page_goes_out_once_and_is_written_down(
+    incident: Incident, hook: Destination, page: Page, receiver: HttpReceiver
+) -> None:
+    delivery = page(incident, hook, data={"level": "L1"})
+    assert send() == 1
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.sent_at, delivery.attempts, delivery.maybe_twice) == (S.DELIVERED, NOW, 1, False)
+    event = receiver.requests[0].json["event"]
+    assert (event["id"], event["event_type"], event["incident"]["name"]) == (
+        delivery.public_id,
+        "incident.triggered",
+        incident.name,
+    )
+    assert [receipt.state for receipt in delivery.receipts.all()] == [S.DELIVERED]
+    assert TimelineEntry.objects.filter(incident=incident, kind="notification_sent").count() == 1
+    assert send(NOW + minutes(5)) == 0, "what was told is not told again"
+    assert len(receiver.requests) == 1
+
+
+def test_the_same_intent_is_one_row_and_others_are_others(incident: Incident, hook: Destination, page: Page) -> None:
+    page(incident, hook)
+    page(incident, hook)
+    assert Delivery.objects.count() == 1
+    page(incident, hook, round=1)
+    page(incident, hook, purpose=Purpose.STAND_DOWN, step=-1, data={"event": "resolve"})
+    page(incident, hook, step=1)
+    assert Delivery.objects.count() == 4
+
+
+def test_too_busy_is_tried_again_when_the_provider_says(
+    incident: Incident, hook: Destination, page: Page, receiver: HttpReceiver
+) -> None:
+    delivery = page(incident, hook)
+    receiver.fail(too_many(90))
+    send()
+    delivery.refresh_from_db()
+    assert delivery.state == S.FAILED_TEMPORARY
+    assert NOW + seconds(90) <= delivery.due_at < NOW + seconds(91)
+    assert send(NOW + seconds(89)) == 0
+    send(NOW + seconds(91))
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts) == (S.DELIVERED, 2)
+    assert [r.headers["x-aiops-attempt"] for r in receiver.requests] == ["1", "2"]
+    hook.refresh_from_db()
+    assert hook.failures == 0, "a success clears the count"
+
+
+def test_pauses_double_and_a_page_is_given_up_after_its_patience(
+    incident: Incident, workspace: Workspace, receivers: Receivers, page: Page
+) -> None:
+    chat = make_destination(workspace=workspace, kind=ChannelKind.MATTERMOST, address=receivers.mattermost.hook)
+    delivery = page(incident, chat)
+    receivers.mattermost.fail(*[Answer(500)] * 30)
+    at, pauses = NOW, []
+    while at < NOW + minutes(80):
+        send(at)
+        delivery.refresh_from_db()
+        if delivery.state == S.FAILED_PERMANENT:
+            break
+        pauses.append((delivery.due_at - at).total_seconds())
+        at = delivery.due_at
+    assert delivery.state == S.FAILED_PERMANENT
+    assert delivery.reason.startswith("gave up: ")
+    assert 4 <= pauses[0] <= 6 and 8 <= pauses[1] <= 12 and max(pauses) <= 660
+    assert TimelineEntry.objects.filter(incident=incident, kind="notification_failed").count() == 1
+
+
+def test_a_connection_that_breaks_may_mean_it_arrived(
+    incident: Incident, workspace: Workspace, receivers: Receivers, page: Page
+) -> None:
+    chat = make_destination(workspace=workspace, kind=ChannelKind.MATTERMOST, address=receivers.mattermost.hook)
+    delivery = page(incident, chat)
+    receivers.mattermost.fail(RESET)
+    send()
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.maybe_twice) == (S.FAILED_TEMPORARY, True)
+    send(NOW + minutes(1))
+    assert "may be a repeat" in str(receivers.mattermost.requests[-1].json)
+
+
+def test_where_the_id_is_a_key_a_second_try_is_no_repeat(
+    incident: Incident, hook: Destination, page: Page, receiver: HttpReceiver
+) -> None:
+    delivery = page(incident, hook)
+    receiver.fail(RESET)
+    send()
+    delivery.refresh_from_db()
+    assert not delivery.maybe_twice
+
+
+def test_a_destination_that_is_gone_is_flagged_and_its_owner_told_another_way(
+    incident: Incident, workspace: Workspace, receivers: Receivers, page: Page
+) -> None:
+    ana = make_user("ana", workspace)
+    gone = make_destination(owner=ana, kind=ChannelKind.TELEGRAM, address="12345", label="her telegram")
+    mail = make_destination(owner=ana, kind=ChannelKind.EMAIL, address="ana@example.com")
+    delivery = page(incident, gone, recipient_id=ana.pk)
+    send()  # no account is set up: the account's fault, not the address's
+    delivery.refresh_from_db()
+    gone.refresh_from_db()
+    assert (delivery.state, gone.broken_at) == (S.FAILED_PERMANENT, None)
+    notices = Delivery.objects.filter(purpose=Purpose.OWNER_NOTICE)
+    assert not notices.exists()
+    chat = make_destination(workspace=workspace, kind=ChannelKind.DISCORD, address=receivers.discord.hook)
+    make_user("bo", workspace, role=Role.ADMIN)
+    receivers.discord.fail(Answer(404, {"message": "Unknown Webhook"}))
+    page(incident, chat)
+    send()
+    chat.refresh_from_db()
+    assert chat.broken_at == NOW and "404" in chat.broken_reason
+    page(incident, chat, round=7)
+    send(NOW + minutes(1))
+    assert len(receivers.discord.requests) == 1, "nothing more is sent to what is broken"
+    assert mail.pk  # hers still works
+
+
+def test_a_breaker_opens_after_five_failures_and_other_ways_come_forward(
+    incident: Incident, workspace: Workspace, receivers: Receivers, page: Page
+) -> None:
+    ana = make_user("ana", workspace)
+    chat = make_destination(owner=ana, kind=ChannelKind.MATTERMOST, address=receivers.mattermost.hook)
+    later = make_destination(owner=ana, kind=ChannelKind.EMAIL, address="ana@example.com")
+    chat.failures = 4
+    chat.save()
+    receivers.mattermost.fail(Answer(503))
+    page(incident, chat, recipient_id=ana.pk)
+    send()
+    chat.refresh_from_db()
+    assert chat.open_until == NOW + seconds(30)
+    held = page(incident, chat, recipient_id=ana.pk, round=1)
+    second = page(incident, later, recipient_id=ana.pk, round=1, due_at=NOW + minutes(10))
+    send(NOW + seconds(1))
+    held.refresh_from_db()
+    second.refresh_from_db()
+    assert (held.state, held.due_at, held.attempts) == (S.PENDING, NOW + seconds(30), 0)
+    assert second.due_at == NOW + seconds(1), "the way that was to come in ten minutes comes now"
+    assert len(receivers.mattermost.requests) == 1
+
+
+def test_in_a_storm_the_first_go_at_once_and_the_rest_in_one_digest(
+    workspace: Workspace, teams: Destination, page: Page, receivers: Receivers
+) -> None:
+    many = [make_incident(workspace) for _ in range(30)]
+    for each in many:
+        page(each, teams)
+    send()
+    assert len(receivers.teams.requests) == 3
+    assert Delivery.objects.filter(rank=Rank.DIGEST, state=S.PENDING).count() == 27
+    other = make_destination(workspace=workspace, kind=ChannelKind.LOG, address="paging")
+    first = page(make_incident(workspace), other)
+    assert send(NOW + seconds(1)) == 1
+    first.refresh_from_db()
+    assert first.state == S.DELIVERED, "somebody else's first page does not wait for digests"
+    assert send(NOW + seconds(59)) == 0
+    send(NOW + seconds(61))
+    assert len(receivers.teams.requests) == 4
+    assert "27 incidents" in receivers.teams.requests[-1].body.decode()
+    assert not Delivery.objects.exclude(state__in=(S.SENT, S.DELIVERED)).exists()
+    assert Delivery.objects.filter(digest__isnull=False).count() == 26
+
+
+def test_machines_want_every_event(workspace: Workspace, hook: Destination, page: Page, receiver: HttpReceiver) -> None:
+    for _ in range(10):
+        page(make_incident(workspace), hook)
+    send()
+    assert len(receiver.requests) == 10
+
+
+def test_first_pages_overtake_digests(workspace: Workspace, hook: Destination, page: Page) -> None:
+    page(make_incident(workspace), hook, rank=Rank.DIGEST, due_at=NOW - minutes(1))
+    first = page(make_incident(workspace), hook)
+    from notifications.services.claiming import claim
+
+    assert claim(NOW, 1)[0].delivery.pk == first.pk
+
+
+def test_what_somebody_has_meanwhile_is_not_sent(
+    workspace: Workspace, incident: Incident, hook: Destination, page: Page, receiver: HttpReceiver
+) -> None:
+    from notifications.services import sending
+    from notifications.services.claiming import claim
+
+    delivery = page(incident, hook)
+    parcel = claim(NOW, 10)[0]  # in a worker's hands …
+    incidents.acknowledge(actor=actor(workspace), incident_id=incident.pk, now=NOW)  # … when Ana answers
+    sending._serve([parcel], sending.CHANNELS, lambda: NOW)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.reason) == (S.SUPPRESSED, "acknowledged by ana before it was sent")
+    assert not receiver.requests
+
+
+def test_an_acknowledgement_calls_off_what_waits_and_a_resolve_tells_everybody(
+    workspace: Workspace, incident: Incident, hook: Destination, page: Page, receiver: HttpReceiver
+) -> None:
+    page(incident, hook)
+    send()
+    waiting = page(incident, hook, round=1, due_at=NOW + minutes(10))
+    incidents.acknowledge(actor=actor(workspace), incident_id=incident.pk, now=NOW)
+    waiting.refresh_from_db()
+    assert waiting.state == S.SUPPRESSED
+    incidents.resolve(actor=actor(workspace), incident_id=incident.pk, now=NOW, resolution="restarted")
+    while send(NOW + seconds(1)):
+        pass
+    assert [r.json["event"]["event_type"] for r in receiver.requests] == [
+        "incident.triggered", "incident.acknowledged", "incident.resolved",
+    ]  # fmt: skip
+
+
+def test_news_of_one_incident_arrives_in_order(
+    workspace: Workspace, incident: Incident, hook: Destination, page: Page, receiver: HttpReceiver
+) -> None:
+    page(incident, hook)
+    receiver.fail(Answer(500))
+    send()
+    page(incident, hook, purpose=Purpose.STAND_DOWN, step=-1, data={"event": "resolve"})
+    send(NOW + seconds(1))
+    assert len(receiver.requests) == 1, "the end is not told before the beginning"
+    for n in range(2, 20):
+        send(NOW + seconds(n))
+    assert [r.json["event"]["event_type"] for r in receiver.requests[1:]] == ["incident.triggered", "incident.resolved"]
+
+
+def test_an_announcement_that_would_only_repeat_a_page_is_not_sent(
+    incident: Incident, hook: Destination, page: Page, receiver: HttpReceiver
+) -> None:
+    page(incident, hook)
+    said = page(incident, hook, purpose=Purpose.ANNOUNCE, step=-1, rank=Rank.TOLD)
+    send()
+    said.refresh_from_db()
+    assert (said.state, len(receiver.requests)) == (S.SUPPRESSED, 1)
+
+
+def test_receipts_only_move_forward(incident: Incident, hook: Destination, page: Page) -> None:
+    delivery = page(incident, hook)
+    Delivery.objects.update(state=S.SENT, provider_ref="SM1", kind=ChannelKind.SMS, sent_at=NOW)
+    kind = ChannelKind.SMS
+    assert receipts.note(kind=kind, ref="nobody's", state=S.DELIVERED, detail="", now=NOW) is None
+    receipts.note(kind=kind, ref="SM1", state=S.READ, detail="", now=NOW)
+    receipts.note(kind=kind, ref="SM1", state=S.SENT, detail="late", now=NOW)
+    receipts.note(kind=kind, ref="SM1", state=S.FAILED_PERMANENT, detail="later still", now=NOW)
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.read_at, delivery.receipts.count()) == (S.READ, NOW, 3)
+
+
+def test_a_claim_that_ran_out_is_taken_up_again_and_says_so(
+    incident: Incident, workspace: Workspace, receivers: Receivers, page: Page
+) -> None:
+    from notifications.services.claiming import LEASE, claim
+
+    chat = make_destination(workspace=workspace, kind=ChannelKind.MATTERMOST, address=receivers.mattermost.hook)
+    delivery = page(incident, chat)
+    claim(NOW, 10)  # and the worker dies
+    assert send(NOW + LEASE - seconds(1)) == 0
+    assert send(NOW + LEASE + seconds(1)) == 1
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.maybe_twice, delivery.attempts, delivery.reason) == (S.SENT, True, 2, "")
+
+
+def test_an_address_inside_our_network_is_refused_naming_the_setting(
+    settings: object, incident: Incident, hook: Destination, page: Page, receiver: HttpReceiver
+) -> None:
+    settings.AIOPS_OUTBOUND_ALLOW = []  # type: ignore[attr-defined]
+    delivery = page(incident, hook)
+    send()
+    delivery.refresh_from_db()
+    assert delivery.state == S.FAILED_PERMANENT
+    assert "AIOPS_OUTBOUND_ALLOW" in delivery.reason
+    assert not receiver.requests
+
+
+def test_an_intent_without_a_destination_says_why(workspace: Workspace, incident: Incident) -> None:
+    about = {"workspace_id": workspace.pk, "incident_id": incident.pk, "purpose": Purpose.PAGE, "due_at": NOW}
+    deliveries.intend([Intent(**about, suppressed="nobody is on call")], NOW)
+    row = Delivery.objects.get()
+    assert (row.state, row.reason) == (S.SUPPRESSED, "nobody is on call")
+    assert send() == 0
+
+
+def test_statements_do_not_grow_with_the_batch(
+    workspace: Workspace, hook: Destination, page: Page, django_assert_max_num_queries: object
+) -> None:
+    from notifications.services.claiming import claim
+
+    for _ in range(40):
+        page(make_incident(workspace), hook)
+    with django_assert_max_num_queries(8):  # type: ignore[operator]
+        assert len(claim(NOW, 100)) == 40
+
+
+def test_templates_say_what_is_wrong() -> None:
+    from notifications import templating
+
+    with pytest.raises(InvalidInput, match="line 2"):
+        templating.check("fine", "{{ incident.name }}\n{% if %}")
+    with pytest.raises(InvalidInput):
+        templating.fill("{{ ''.__class__.__mro__ }}", {}, 100)
+    with pytest.raises(InvalidInput, match="nonsense"):
+        templating.fill("{{ nonsense }}", {}, 100)
