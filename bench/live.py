@@ -21,22 +21,25 @@ FLAGS = [
     "--disable-backgrounding-occluded-windows", "--disable-background-timer-throttling",
 ]  # fmt: skip
 
-# Runs in the page: every change of the DOM is looked at; the highest number that any row, counter or pill shows is noted.
+# Runs in the page: when an alert first shows, as a row that was put in or in the count of what is live. It looks only at what was
+# added, once per batch of changes: looking at all rows each time would cost the pages more than showing them does.
 WATCH = """() => {
   window.seenAt = new Map();
-  const look = () => {
+  let counted = 0;
+  const see = (number, now) => { if (!window.seenAt.has(number)) window.seenAt.set(number, now); };
+  const look = (records) => {
     const now = Date.now();
-    for (const row of document.querySelectorAll("[data-incident]")) {
-      const match = row.textContent.match(/bench-(\\d+)/);
-      if (match && !window.seenAt.has(+match[1])) window.seenAt.set(+match[1], now);
+    for (const { addedNodes } of records) {
+      for (const node of addedNodes) {
+        const number = node.nodeType === 1 && node.querySelector(".row-title")?.textContent.match(/^bench-(\\d+)$/)?.[1];
+        if (number) see(+number, now);
+      }
     }
-    const live = document.querySelector('[data-count="live"]');
-    const n = live ? +(live.dataset.value || live.textContent.replace(/\\D/g, "")) : 0;
-    for (let k = window.counted || 0; k < n; k++) if (!window.seenAt.has(k + 1)) window.seenAt.set(k + 1, now);
-    window.counted = Math.max(window.counted || 0, n);
+    const live = +document.querySelector('[data-count="live"]').dataset.value;
+    while (counted < live) see(++counted, now);
   };
-  new MutationObserver(look).observe(document.body, {subtree: true, childList: true, characterData: true, attributes: true});
-  look();
+  new MutationObserver(look).observe(document.querySelector("main"), {subtree: true, childList: true, characterData: true});
+  look([]);
 }"""
 
 

@@ -3,7 +3,7 @@
 Any thread may call :func:`publish`. Changes of a workspace are coalesced for a moment and leave as one message
 ``{"type": "live.change", "incidents": [ids], "kinds": […], "count": n, "at": …}`` to the Channels group of the workspace; the
 first change after a quiet spell leaves at once. *at* names the change (it is no clock to compare): who heard of it may ask for
-what was rendered after it. The consumer adds its own running number, so a page notices a gap and resyncs.
+what was rendered after it. Each web process listens once for all of its pages, and paces what they are told.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from channels.layers import get_channel_layer
 
 log = logging.getLogger(__name__)
 
-QUIET = 0.05  # seconds between two messages of one workspace while little happens
+QUIET = 0.02  # seconds between two messages of one workspace while little happens
 BUSY = 0.25  # … and while a storm passes, so that pushes never eat what ingest needs
 STORM = 50  # changes in one message that count as a storm
 MAX_IDS = 200  # a message that would name more incidents says "many" (an empty list) instead

@@ -1,17 +1,17 @@
 """``/ws/console``: tells an open page what changed in the workspaces that its person may see, and answers with fragments.
 
-The page hears ``{"v", "incidents": [ids], "kinds": […], "count": n, "at"}`` for a change (an empty list means many) and ``{"v",
-"counts": {…}}`` for new figures; *v* counts the messages of this socket from 1, so that a gap is noticed. It may say
+The page hears what its ``feed`` says. It may say
 
-- ``{"ask": n, "fragment": name, "query": "…", "at"}``: answered ``{"v", "answer": n, "html"}``, rendered after the change *at*,
-  once for all who see the same. A request through Django's stack costs ten times what this does when many pages are open;
-- ``{"ping": n}``: answered ``{"v", "pong": n}``.
+- ``{"ask": n, "fragment": name, "query": "…", "at"}``: answered ``{"answer": n, "html"}``, rendered after the change *at*, once
+  for all who see the same. A request through Django's stack costs ten times what this does when many pages are open;
+- ``{"ping": n}``: answered ``{"pong": n, "v"}``, where *v* is the number of the last message that the page should have heard.
 
 Every few seconds what it says makes us ask again whether the person may still be here.
 """
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -29,8 +29,7 @@ from aiops.access.people import ANONYMOUS, actor_for_user
 from aiops.kernel import live
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError
-from aiops.kernel.ids import incident_id
-from incidents.console.counts import FEEDS, Counts, CountsFeed
+from incidents.console.feed import FEEDS, Feed
 from incidents.console.fragments import FRAGMENTS
 
 SIGNED_OUT = 4401  # close code: reload, and the sign-in page comes
@@ -49,8 +48,8 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):
         self.fragments = fragments or {}
         self.actor: Actor = ANONYMOUS
         self.user: Any = None
-        self.feed: CountsFeed | None = None
-        self.sent = 0
+        self.feed: Feed | None = None
+        self.accepted = asyncio.Event()
         self.joined: list[str] = []
         self.checked_at = 0.0  # time.monotonic()
 
@@ -58,20 +57,19 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):
         self.user = self.scope.get("user")
         self.actor, groups = await _rights(self.user)
         self.checked_at = time.monotonic()
-        await self.accept()  # also before a refusal: a refused handshake would not tell the page why
         if self.actor == ANONYMOUS:
+            await self.accept()  # a refused handshake would not tell the page why
             await self.close(SIGNED_OUT)
             return
-        for group in groups:
-            await self.channel_layer.group_add(group, self.channel_name)
-            self.joined.append(group)
-        self.feed = FEEDS.join(self.actor, self.tell_counts)
+        self.joined = groups
+        # First listen, then let the page ask for what it shows: so nothing falls between the two.
+        self.feed = await FEEDS.join(self.actor, groups, self.tell)
+        await self.accept()
+        self.accepted.set()
 
     async def disconnect(self, code: int) -> None:
         if self.feed is not None:
-            FEEDS.leave(self.feed, self.tell_counts)
-        for group in self.joined:
-            await self.channel_layer.group_discard(group, self.channel_name)
+            await FEEDS.leave(self.feed, self.tell)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
         if text_data:  # pages send nothing else
@@ -81,9 +79,9 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):
         if not isinstance(content, dict) or not await self._may_stay():
             return
         if isinstance(number := content.get("ask"), int):
-            await self._tell({"answer": number, "html": await self._fragment(content)})
-        elif isinstance(number := content.get("ping"), int):
-            await self._tell({"pong": number})
+            await self.send_json({"answer": number, "html": await self._fragment(content)})
+        elif self.feed is not None and isinstance(number := content.get("ping"), int):
+            await self.send_json({"pong": number, "v": self.feed.v})
 
     @classmethod
     async def decode_json(cls, text_data: str) -> Any:
@@ -92,26 +90,10 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):
         except ValueError:
             return None  # no reason to fall over
 
-    async def live_change(self, message: dict[str, Any]) -> None:
-        """A change, from ``kernel.live``."""
-        await self._tell(
-            {
-                "incidents": [incident_id(pk) for pk in message["incidents"]],
-                "kinds": message["kinds"],
-                "count": message["count"],
-                "at": message["at"],
-            }
-        )
-        if self.feed is not None:
-            self.feed.changed()
-
-    async def tell_counts(self, counts: Counts) -> None:
-        """New figures, from the feed."""
-        await self._tell({"counts": counts})
-
-    async def _tell(self, content: dict[str, Any]) -> None:
-        self.sent += 1
-        await self.send_json({"v": self.sent, **content})
+    async def tell(self, text: str) -> None:
+        """A message of the feed."""
+        await self.accepted.wait()
+        await self.send(text_data=text)
 
     async def _fragment(self, content: dict[str, Any]) -> str:
         """The fragment that is asked for, empty when it can't be made of what was said."""

@@ -1,10 +1,11 @@
 // The socket: hears what changed, asks for fragments, shows the figures, and says how old the page is when nothing can be heard.
 //   in: "live:ask" {fragment, query, at, answer}
-//   out: "live:change" {incidents, kinds, count, at}, "live:resync" (something may have been missed)
+//   out: "live:change" {incidents, kinds, count, at, rest}, "live:resync" (something may have been missed)
 
 const PING = 5_000; // ms
 const SILENCE = 12_000; // ms without an answer: the connection is dead, whatever the browser thinks
 const SIGNED_OUT = 4401;
+const TITLE = 3_000; // ms between two changes of the title, which cost the browser more than all figures of a page
 
 const fresh = document.getElementById("fresh");
 let socket = null;
@@ -14,6 +15,8 @@ let asked = 0; // the number of the last question
 const answers = new Map(); // number of a question → who waits for the answer
 let heardAt = Date.now();
 let goodAt = Date.now(); // until when the page was known to be up to date
+let waiting = 0; // how many need someone
+let titleTimer = 0;
 
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`live:${name}`, { detail }));
 
@@ -22,14 +25,20 @@ function showCounts(counts) {
     const value = counts[figure.dataset.count];
     if (value === undefined || String(value) === figure.dataset.value) continue;
     figure.dataset.value = value;
-    figure.textContent = value;
+    if (figure.firstChild) figure.firstChild.nodeValue = value; // in place: half the work of a new text
+    else figure.textContent = value;
   }
-  showTitle(counts.need_someone);
+  waiting = counts.need_someone;
+  if (!titleTimer) showTitle();
 }
 
-function showTitle(waiting) {
-  const title = document.title.replace(/^\(\d+\) /, "");
-  document.title = waiting ? `(${waiting}) ${title}` : title;
+function showTitle() {
+  const bare = document.title.replace(/^\(\d+\) /, "");
+  const title = waiting ? `(${waiting}) ${bare}` : bare;
+  titleTimer = 0;
+  if (title === document.title) return;
+  document.title = title;
+  titleTimer = setTimeout(showTitle, TITLE);
 }
 
 function showFreshness() {
@@ -42,12 +51,18 @@ function showFreshness() {
   if (fresh.textContent !== text) fresh.textContent = text;
 }
 
+// A message that is missing (its number, or that of the last one when a ping is answered, shows it) may have told of anything.
+function noteNumber({ v, pong }) {
+  const expected = pong === undefined ? seen + 1 : seen;
+  if (seen && v > expected) tell("resync");
+  seen = Math.max(seen, v);
+}
+
 function hear(message) {
   heardAt = Date.now();
-  if (message.v !== seen + 1) tell("resync");
-  seen = message.v;
+  if (message.v) noteNumber(message);
   if (message.counts) showCounts(message.counts);
-  if (message.incidents) tell("change", message);
+  if (message.at) tell("change", message);
   if (message.answer) {
     answers.get(message.answer)?.(message.html);
     answers.delete(message.answer);
@@ -94,5 +109,6 @@ if (fresh) {
     if (Date.now() - heardAt > SILENCE) socket.close();
     else socket.send(JSON.stringify({ ping: seen }));
   }, PING);
-  showTitle(Number(document.querySelector('[data-count="need_someone"]')?.dataset.value));
+  waiting = Number(document.querySelector('[data-count="need_someone"]')?.dataset.value);
+  showTitle();
 }

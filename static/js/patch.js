@@ -1,6 +1,7 @@
 // Puts fragments that the server rendered where they belong. A fragment that somebody is typing in, or whose menu is open,
 // waits until that is over. Rows of a list are left to rows.js.
-//   in:  "fragments:arrived" {html, from}   from: the element whose own request this answers; it never waits
+//   in:  "fragments:arrived" {html, from, share}   from: the element whose own request this answers; it never waits
+//                                                  share: is set to the greatest part of a fragment that was replaced, 0 to 1
 //   out: "fragments:patched"
 
 const served = new WeakMap(); // element → its markup as the server sent it, before anybody touched it
@@ -24,28 +25,30 @@ const swap = (old, fresh) => {
   if (focused) fresh.querySelector(`[data-action="${CSS.escape(focused)}"]`)?.focus();
 };
 
+// Returns which part of what it shows was replaced, 0 to 1.
 function patchFragment(fresh, from) {
   const old = document.getElementById(fresh.id);
   const markup = markupOf(fresh);
-  if (!old || served.get(old) === markup) return;
-  if (!from && !fresh.childElementCount && old.matches(".messages")) return; // no news is no reason to take a word away
+  if (!old || served.get(old) === markup) return 0;
+  if (!from && !fresh.childElementCount && old.matches(".messages")) return 0; // no news is no reason to take a word away
   if (isHeld(old) && !(from && old.contains(from))) {
     waiting.set(fresh.id, fresh.outerHTML);
-    return;
+    return 0;
   }
   waiting.delete(fresh.id);
-  const request = { old, fresh, markup, served, from, taken: false };
+  const request = { old, fresh, markup, served, from, taken: false, share: 1 };
   document.dispatchEvent(new CustomEvent("fragments:keyed", { detail: request }));
-  if (request.taken) return;
+  if (request.taken) return request.share;
   swap(old, fresh);
   served.set(fresh, markup);
   remember(fresh);
+  return 1;
 }
 
-document.addEventListener("fragments:arrived", ({ detail: { html, from } }) => {
-  const page = new DOMParser().parseFromString(html, "text/html");
+document.addEventListener("fragments:arrived", ({ detail }) => {
+  const page = new DOMParser().parseFromString(detail.html, "text/html");
   const fragments = [...page.querySelectorAll("[data-fragment]")];
-  for (const fragment of fragments) patchFragment(document.adoptNode(fragment), from);
+  detail.share = Math.max(0, ...fragments.map((fragment) => patchFragment(document.adoptNode(fragment), detail.from)));
   if (fragments.length) document.dispatchEvent(new CustomEvent("fragments:patched"));
 });
 

@@ -1,12 +1,14 @@
-// Asks for what changes on this page again: at once after a quiet spell, then at most five times a second (less often when the
-// answers come slowly), one at a time, and not at all while nobody looks. A fragment that is the same for many comes over the
-// socket, where it costs the server a tenth; the whole page, with what is one's own, by HTTP.
-//   in: "live:change" {incidents, kinds, count, at}, "live:resync"   out: "live:ask" {fragment, query, at, answer}, "fragments:arrived"
+// Asks for what changes on this page again: at once after a quiet spell, then at most five times a second, one at a time, and not
+// at all while nobody looks. In a storm the server says for how long a page should rest after all that it shows was replaced (after
+// less in proportion); a page that is slow itself rests longer. A fragment that is the same for many comes over the socket, where it
+// costs the server a tenth; the whole page, with what is one's own, by HTTP.
+//   in: "live:change" {incidents, kinds, at, rest}, "live:resync"
+//   out: "live:ask" {fragment, query, at, answer}, "fragments:arrived" {html, share}
 
 const PACE = 200; // ms between two requests
-const SHARE = 6; // … and this many times as long as the last one took, until it was painted
-const STORM = 25; // changes a second that nobody can follow row by row: figures and pill tell of them, rows come
-const CALM = 1000; // … this many ms apart
+const SHARE = 10; // … and this many times as long as the last one took, until it was painted …
+const SLOWEST = 500; // … but without a storm never so long that one change after another would miss its second
+const LONGEST = 5_000; // … and in a storm no longer than this
 const SAFETY = 60_000; // ms: also without news, in case some got lost
 const PATIENCE = 10_000; // ms
 
@@ -17,7 +19,7 @@ let dirty = false;
 let running = false;
 let next = 0; // performance.now() from which another request may start
 let timer = 0;
-let recent = []; // when changes came, within the last second: [performance.now(), how many]
+let rest = 0; // ms; over 0 in a storm
 
 const concerns = ({ incidents }) => !main.dataset.incident || !incidents.length || incidents.includes(main.dataset.incident);
 
@@ -41,26 +43,23 @@ const painted = () =>
     setTimeout(resolve, 500);
   });
 
-function pace(took) {
-  recent = recent.filter(([when]) => when > performance.now() - 1000);
-  const storm = recent.reduce((sum, [, count]) => sum + count, 0) > STORM;
-  // Without a storm never so slow that one change after another would miss its second.
-  return storm ? Math.max(CALM, SHARE * took) : Math.min(CALM / 2, Math.max(PACE, SHARE * took));
-}
+// How long to wait after something that *took* so long and replaced this *share* of what is shown.
+const pace = (took, share) => Math.max(PACE, Math.min(SHARE * took, rest ? LONGEST : SLOWEST), share * rest);
 
 async function fetchNow() {
   const shared = main.dataset.refetch !== "page" && at && !whole;
   [dirty, whole, running] = [false, false, true];
   const began = performance.now();
+  const detail = { html: "", share: 0 };
   try {
-    const html = await (shared ? overSocket() : overHttp());
-    if (html) document.dispatchEvent(new CustomEvent("fragments:arrived", { detail: { html } }));
-    if (html && !document.hidden) await painted();
+    detail.html = await (shared ? overSocket() : overHttp());
+    if (detail.html) document.dispatchEvent(new CustomEvent("fragments:arrived", { detail }));
+    if (detail.share && !document.hidden) await painted();
   } catch {
     // The socket notices a server that is away, and asks for everything when it is back.
   } finally {
     running = false;
-    next = performance.now() + pace(performance.now() - began);
+    next = performance.now() + pace(performance.now() - began, detail.share);
     if (dirty) schedule();
   }
 }
@@ -71,7 +70,7 @@ function schedule() {
   timer = setTimeout(() => {
     timer = 0;
     if (dirty && !running) fetchNow();
-  }, Math.max(0, next - performance.now()));
+  }, Math.max((Math.random() * rest) / 2, next - performance.now()));
 }
 
 function resync() {
@@ -82,8 +81,7 @@ function resync() {
 if (main) {
   document.addEventListener("live:change", ({ detail }) => {
     if (!concerns(detail)) return;
-    at = detail.at;
-    recent.push([performance.now(), detail.count]);
+    [at, rest] = [detail.at, detail.rest];
     whole ||= detail.kinds.some((kind) => kind !== "ingest");
     schedule();
   });

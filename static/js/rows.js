@@ -1,7 +1,8 @@
 // Lists change row by row: what stayed the same is not touched. A list that is kept "still" never jumps under the pointer:
 // while the pointer or the focus is in it, or it is scrolled, rows change in place, those that left the view fade, and new ones
 // wait behind a pill.
-//   in:  "fragments:keyed" {old, fresh, markup, served, from}, "rows:release"   out: "rows:held" {fresh: n}
+//   in:  "fragments:keyed" {old, fresh, markup, served, from, taken, share}, "rows:release"   out: "rows:held" {fresh: n}
+//   Whoever takes a fragment says so (taken), and which part of its rows changed (share, 0 to 1).
 
 const GLOWS = 3; // rows that may glow at a time
 let latest = null; // the newest request for a held list
@@ -34,6 +35,8 @@ function renew(row, fresh, served, changed) {
   return fresh;
 }
 
+const partOf = (list, changed) => changed.length / Math.max(1, list.childElementCount);
+
 function inPlace({ old, fresh, served }) {
   const changed = [];
   const wanted = new Map([...rowsOf(fresh).children].map((row) => [row.id, row]));
@@ -44,7 +47,7 @@ function inPlace({ old, fresh, served }) {
     else row.classList.add("is-gone");
   }
   glow(changed);
-  return wanted.size;
+  return { fresh: wanted.size, share: partOf(rowsOf(old), changed) };
 }
 
 function inOrder({ old, fresh, served }) {
@@ -64,12 +67,13 @@ function inOrder({ old, fresh, served }) {
     if (row.nextElementSibling !== place || row.parentElement !== list) list.insertBefore(row, place);
   }
   for (const row of present.values()) row.remove();
-  for (const row of changed) window.htmx?.process(row);
+  for (const row of changed) if (row.querySelector("[hx-get], [hx-post]")) window.htmx?.process(row); // a search of its own is dear
   glow(changed);
   const [pager, next] = [old.querySelector(".pager"), fresh.querySelector(".pager")];
   if (pager && next) pager.replaceWith(next);
   else if (next) old.append(next);
   else pager?.remove();
+  return partOf(list, changed);
 }
 
 document.addEventListener("fragments:keyed", ({ detail: request }) => {
@@ -78,11 +82,13 @@ document.addEventListener("fragments:keyed", ({ detail: request }) => {
   request.taken = true;
   const filtered = from?.matches?.("[data-filters]");
   if (old.dataset.keyed === "still" && !filtered && isHeld(old)) {
-    latest = { old, fresh: fresh.cloneNode(true), markup, served };
-    document.dispatchEvent(new CustomEvent("rows:held", { detail: { fresh: inPlace({ old, fresh, served }) } }));
+    latest = { old, fresh, markup, served };
+    const detail = inPlace(latest);
+    request.share = detail.share;
+    document.dispatchEvent(new CustomEvent("rows:held", { detail }));
     return;
   }
-  inOrder(request);
+  request.share = inOrder(request);
   served.set(old, markup);
   if (old.dataset.keyed !== "still") return;
   latest = null;

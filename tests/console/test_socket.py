@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from datetime import timedelta
 from typing import Any
@@ -20,8 +21,9 @@ from aiops.access.actors import Role
 from aiops.access.models import Membership, User
 from aiops.kernel import live
 from incidents.console import consumer as consumers
+from incidents.console import pace
 from incidents.console.consumer import RIGHTS_CHANGED, SIGNED_OUT
-from incidents.console.counts import PAUSE
+from incidents.console.feed import Feed
 from incidents.console.fragments import Fragments
 from incidents.models import Incident
 from incidents.services import incidents as services
@@ -106,8 +108,8 @@ async def open_page(user: User | None) -> Page:
     return await sync_to_async(Page)(user)
 
 
-async def change(workspace_id: int, *incidents: int, kind: str = "ingest", at: str = "1") -> None:
-    message = {"type": "live.change", "incidents": list(incidents), "kinds": [kind], "count": len(incidents), "at": at}
+async def change(workspace_id: int, *incidents: int, kind: str = "ingest", at: str = "1", count: int = 1) -> None:
+    message = {"type": "live.change", "incidents": list(incidents), "kinds": [kind], "count": count, "at": at}
     await get_channel_layer().group_send(live.group(workspace_id), message)
 
 
@@ -131,19 +133,21 @@ async def test_a_deactivated_person_hears_nothing(workspace, ana):
         assert await page.is_closed_with(SIGNED_OUT)
 
 
-async def test_a_change_is_named_and_numbered_then_the_figures_come(workspace, viewer, opened):
+async def test_a_change_is_named_and_numbered_with_the_new_figures(workspace, viewer, opened):
     incident = await sync_to_async(opened)()
     async with await open_page(viewer) as page:
         await change(workspace.pk, incident.pk, at="a1")
         assert await page.next() == {
-            "v": 1, "incidents": [incident.public_id], "kinds": ["ingest"], "count": 1, "at": "a1",
+            "v": 1, "incidents": [incident.public_id], "kinds": ["ingest"], "count": 1, "at": "a1", "rest": 0,
+            "counts": {
+                "live": 1, "need_someone": 1, "snoozed": 0, "suppressed": 0, "open": 1, "acknowledged": 0,
+                "investigating": 0, "info": 0, "low": 0, "medium": 1, "high": 0, "critical": 0,
+            },
         }  # fmt: skip
-        message = await page.next()
-        assert message["v"] == 2
-        assert message["counts"] == {
-            "live": 1, "need_someone": 1, "snoozed": 0, "suppressed": 0, "open": 1, "acknowledged": 0, "investigating": 0,
-            "info": 0, "low": 0, "medium": 1, "high": 0, "critical": 0,
-        }  # fmt: skip
+        await change(workspace.pk, incident.pk, at="a2")
+        assert (await page.next())["v"] == 2
+        await page.says({"ping": 1})
+        assert await page.next() == {"pong": 1, "v": 2}
 
 
 async def test_what_a_service_does_is_heard(workspace, viewer, opened, now):
@@ -157,7 +161,7 @@ async def test_what_a_service_does_is_heard(workspace, viewer, opened, now):
             message = await page.hears("incidents")
             assert (message["incidents"], message["kinds"]) == ([incident.public_id], ["incident"])
             assert message["at"]
-            assert (await page.hears("counts"))["counts"]["snoozed"] == 1
+            assert message["counts"]["snoozed"] == 1
     finally:
         live.bind(None)
 
@@ -283,14 +287,61 @@ class TestRights:
 class TestSharing:
     async def test_figures_are_read_once_for_all_pages(self, workspace, ana, viewer, monkeypatch):
         readings = []
-        monkeypatch.setattr("incidents.console.counts.read_counts", lambda actor: readings.append(actor) or {"live": 1})
+        monkeypatch.setattr("incidents.console.feed.read_counts", lambda actor: readings.append(actor) or {"live": 1})
         async with await open_page(ana) as one, await open_page(viewer) as two:
             await change(workspace.pk, 1)
             assert (await one.hears("counts"))["counts"] == (await two.hears("counts"))["counts"] == {"live": 1}
             for _ in range(50):
                 await change(workspace.pk, 1)
-            await asyncio.sleep(PAUSE * 1.5)
+            await asyncio.sleep(pace.TURN * 1.5)
         assert len(readings) <= 4
+
+    async def test_a_page_whose_line_is_slow_keeps_nobody_waiting(self, workspace, ana, monkeypatch):
+        monkeypatch.setattr("incidents.console.feed.read_counts", lambda actor: {"live": 1})
+        gate, slow, quick = asyncio.Event(), [], []
+        heard = asyncio.Semaphore(0)
+
+        async def slowly(text: str) -> None:
+            await gate.wait()
+            slow.append(json.loads(text)["v"])
+            heard.release()
+
+        async def quickly(text: str) -> None:
+            quick.append(json.loads(text)["v"])
+            heard.release()
+
+        feed = Feed(actor(workspace), [live.group(workspace.pk)])
+        await feed.join(slowly)
+        await feed.join(quickly)
+        try:
+            for _ in range(3):
+                await change(workspace.pk, 1)
+                await heard.acquire()
+            gate.set()
+            await heard.acquire()
+            await change(workspace.pk, 1)
+            await heard.acquire()
+            await heard.acquire()
+        finally:
+            feed.leave(slowly)
+            feed.leave(quickly)
+            await feed.stop()
+        assert quick == [1, 2, 3, 4]
+        assert slow == [1, 4]  # the gap tells it to ask for everything
+
+    async def test_in_a_storm_figures_go_on_and_rows_wait_for_its_end(self, workspace, viewer, monkeypatch):
+        readings = itertools.count(1)
+        monkeypatch.setattr("incidents.console.feed.read_counts", lambda actor: {"live": next(readings)})
+        monkeypatch.setattr(pace, "STORM_ROWS", 0.3)
+        async with await open_page(viewer) as page:
+            await change(workspace.pk, 1, at="a1", count=100)
+            assert (await page.next())["at"] == "a1"
+            await change(workspace.pk, 2, at="a2")
+            await change(workspace.pk, 3, at="a3")
+            assert await page.next() == {"counts": {"live": 2}}
+            message = await page.hears("incidents")  # without a further change
+            assert (message["incidents"], message["at"]) == (["inc-00000002", "inc-00000003"], "a3")
+            assert message["rest"] > 0
 
     async def test_a_rendering_that_failed_is_tried_again(self):
         fragments, attempts = Fragments(), []
