@@ -191,6 +191,27 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": 900,
         "options": {"queue": "long", "expires": 900},
     },
+    # What watches the paging is independent of it: another queue, other statements.
+    "audit": {
+        "task": "notifications.tasks.audit",
+        "schedule": 60,
+        "options": {"queue": "long", "expires": 60},
+    },
+    "prove": {
+        "task": "notifications.tasks.prove",
+        "schedule": 20,
+        "options": {"queue": "long", "expires": 20},
+    },
+    "heartbeat": {
+        "task": "notifications.tasks.beat_heart",
+        "schedule": 60,
+        "options": {"queue": "long", "expires": 60},
+    },
+    "find-unreachable": {
+        "task": "notifications.tasks.find_unreachable",
+        "schedule": 3600,
+        "options": {"queue": "long", "expires": 3600},
+    },
     "housekeeping": {
         "task": "incidents.tasks.housekeeping",
         "schedule": 600,

@@ -64,6 +64,10 @@ class SourceKind(models.TextChoices):
     INTERNAL = "internal", "The platform itself"
 
 
+# The signal type of the synthetic incidents by which paging proves itself; they are in no list and in no count.
+PAGING_PROOF = "paging_proof"
+
+
 class SignalAction(models.TextChoices):
     TRIGGER = "trigger", "Trigger"
     ACKNOWLEDGE = "acknowledge", "Acknowledge"

@@ -9,24 +9,26 @@ from django.db.models import Q
 
 from aiops.access.actors import Actor
 from aiops.kernel.errors import NotFound
-from incidents.choices import EntryKind
+from incidents.choices import PAGING_PROOF, EntryKind
 from incidents.models import Alert, Incident, TimelineEntry
 from incidents.querysets import IncidentQuerySet
 
 
 def listing(actor: Actor) -> IncidentQuerySet:
-    """The incidents that *actor* may see, newest first, with what a row shows of other tables."""
-    return (
-        Incident.objects.visible_to(actor).select_related("workspace", "service", "assignee", "source").order_by("-pk")
-    )
+    """The incidents that *actor* may see, newest first, with what a row shows of other tables. Without proofs of paging."""
+    return _visible(actor).exclude(signal_type=PAGING_PROOF).order_by("-pk")
 
 
 def incident_for(actor: Actor, reference: str) -> Incident:
     """The incident of an id (``inc-…``) or a name (``INC-…``); ``NotFound`` when there is none or the actor may not see it."""
-    incident = listing(actor).by_reference(reference).first()
+    incident = _visible(actor).by_reference(reference).first()
     if incident is None:
         raise NotFound("Incident not found", details=f"No incident '{reference}' found")
     return incident
+
+
+def _visible(actor: Actor) -> IncidentQuerySet:
+    return Incident.objects.visible_to(actor).select_related("workspace", "service", "assignee", "source")
 
 
 def timeline(incident: Incident, limit: int = 1000) -> list[TimelineEntry]:

@@ -24,6 +24,9 @@ class ChannelKind(models.TextChoices):
     LOG = "log", "Log"
 
 
+PROOF_ADDRESS = "aiops paging proof"  # the log of synthetic pages; no route leads there
+
+
 class DeliveryState(models.TextChoices):
     """How far one intended message has come."""
 

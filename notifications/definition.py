@@ -63,6 +63,12 @@ class Step:
     stops: bool = False
     urgency: Urgency | None = None
 
+    @property
+    def responders_hours(self) -> Window | None:
+        """The step's hours when they are on the clock of whoever would be told: each is asked by their own."""
+        window = self.conditions.window
+        return window if window is not None and window.time_zone == RESPONDER else None
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Definition:

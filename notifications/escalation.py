@@ -5,6 +5,7 @@ The engine, the what-if and the previews all ask :func:`next_move`, so that what
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -101,6 +102,25 @@ def next_move(definition: Definition, at: Position, facts: Facts, now: datetime)
             index, again = index + 1, False
             continue
         return _tell(definition, position, index, facts, now, again=again, skipped=tuple(skipped))
+
+
+def after_telling(definition: Definition, move: Move, heard_at: Collection[datetime], now: datetime) -> Move:
+    """*move*, once it is known when the people of its step hear of it.
+
+    Nobody does: what follows comes at once, but for beginning anew, which would find the same nobody. They all wait for the
+    end of their quiet hours: what follows waits as long, so that a policy does not run out while its people may sleep.
+    """
+    at, next_at = move.position, move.next_at
+    if next_at is None:
+        return move
+    if not heard_at:
+        anew = at.wake == Wake.STEP and at.step >= len(definition.steps)
+        wake = Wake.UNREACHED if at.wake == Wake.REPEAT else at.wake
+        return replace(move, position=replace(at, wake=wake), next_at=next_at if anew else now)
+    if (wait := min(heard_at) - now) > timedelta(0):
+        moved = at.level_at + wait if at.level_at else None
+        return replace(move, position=replace(at, level_at=moved), next_at=next_at + wait)
+    return move
 
 
 def upcoming(definition: Definition, at: Position) -> int | None:

@@ -9,7 +9,7 @@ from celery import shared_task
 from django.core.cache import cache
 
 from aiops.kernel.clock import utcnow
-from notifications.services import calendars, coverage, keeping, sending, steps
+from notifications.services import auditor, calendars, coverage, heartbeat, keeping, proof, sending, steps, unreachable
 
 SWEEP_MARK = "aiops:paging:ended"  # epoch seconds of the last finished sweep; /metrics tells its age
 LONGEST = timedelta(seconds=60)  # that one task goes on while there is more to do; then the next one takes over
@@ -63,3 +63,27 @@ def watch_coverage() -> int:
 def import_calendars() -> int:
     """Every fifteen minutes: what is in people's calendars becomes overrides and time off. Returns how many could be read."""
     return calendars.import_due(utcnow())
+
+
+@shared_task
+def audit() -> int:
+    """Every minute: has paging lost sight of anything? Returns how many violations were found."""
+    return len(auditor.audit(utcnow()))
+
+
+@shared_task
+def prove() -> None:
+    """Every twenty seconds: whether the synthetic page has arrived, and whether it is time for the next."""
+    proof.prove(utcnow())
+
+
+@shared_task
+def beat_heart() -> bool:
+    """Every minute: tell whoever watches us that paging works, if it does."""
+    return heartbeat.beat(utcnow())
+
+
+@shared_task
+def find_unreachable() -> int:
+    """Every hour: services whose escalation would reach nobody. Returns how many."""
+    return unreachable.sweep(utcnow())

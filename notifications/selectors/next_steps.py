@@ -11,7 +11,7 @@ from django.db.models import F
 from incidents.choices import LIVE, Priority, Severity
 from incidents.console.next_step import NextStep
 from notifications.choices import RunState, Wake
-from notifications.definition import RESPONDER, Definition, Target
+from notifications.definition import Definition, Target
 from notifications.escalation import Facts, Move, next_move
 from notifications.models import EscalationRun
 from notifications.services.targets import Book
@@ -78,9 +78,11 @@ def _said(it: _Next, book: Book | None, now: datetime) -> NextStep | None:
             "nobody is left" if move.exhausted else "stops by rule" if move.stopped else "waits", when, style, tone
         )
     step = it.definition.steps[move.tell]
-    window = step.conditions.window
-    own = window if window is not None and window.time_zone == RESPONDER else None
-    names = book.reach(step.targets, run.workspace_id, move.urgency, own, max(at, now)).names if book else []
+    names = (
+        book.reach(step.targets, run.workspace_id, move.urgency, step.responders_hours, max(at, now)).names
+        if book
+        else []
+    )
     if not names:
         return NextStep(f"{step.name or f'level {move.tell + 1}'} reaches nobody", when, style, "late")
     more = f" +{len(names) - NAMED}" if len(names) > NAMED else ""

@@ -24,8 +24,8 @@ def reach(definition: Definition, workspace_id: int, now: datetime) -> Reach:
     return last
 
 
-def intents(about: Mapping[str, Any], definition: Definition, round: int, now: datetime) -> list[Intent]:
-    """The messages that say so; *about* are the fields that every intent of the run carries."""
+def intents(about: Mapping[str, Any], reached: Reach, round: int, now: datetime) -> list[Intent]:
+    """The messages that say so to those *reached*; *about* are the fields that every intent of the run carries."""
     return [
         Intent(
             **about,
@@ -38,5 +38,5 @@ def intents(about: Mapping[str, Any], definition: Definition, round: int, now: d
             rank=Rank.FIRST_PAGE,
             due_at=now,
         )
-        for call in reach(definition, about["workspace_id"], now).calls
+        for call in reached.calls
     ]

@@ -17,7 +17,7 @@ from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
 from incidents.choices import Severity
 from incidents.models import Incident, Service
 from notifications.channels import CHANNELS
-from notifications.choices import ChannelKind
+from notifications.choices import PROOF_ADDRESS, ChannelKind
 from notifications.definition import read_window, window_json
 from notifications.models import Destination, Route
 from notifications.routing import About, Rule, why_not
@@ -302,7 +302,9 @@ def rule_of(route: Route) -> Rule:
 def _shared(rules: Mapping[int, Sequence[tuple[Route, Rule]]]) -> dict[int, list[Destination]]:
     """Per workspace, the shared destinations that any of its routes may lead to."""
     found: dict[int, list[Destination]] = defaultdict(list)
-    for destination in Destination.objects.filter(workspace_id__in=list(rules)).order_by("pk"):
+    shared = Destination.objects.filter(workspace_id__in=list(rules))
+    shared = shared.exclude(kind=ChannelKind.LOG, address_digest=secrets.digest(PROOF_ADDRESS))
+    for destination in shared.order_by("pk"):
         found[destination.workspace_id or 0].append(destination)
     return found
 

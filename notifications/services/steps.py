@@ -15,18 +15,20 @@ from typing import Any
 from django.db import transaction
 
 from aiops.kernel import live
-from incidents.choices import LIVE, EntryKind, Priority, Severity, SourceKind, Status
+from incidents.choices import LIVE, PAGING_PROOF, EntryKind, Priority, Severity, SourceKind, Status
 from incidents.models import Incident, TimelineEntry
 from incidents.services import internal, timers
 from notifications.choices import ChannelKind, Purpose, Rank, RunState, Wake
-from notifications.definition import RESPONDER, Definition, Target
-from notifications.escalation import Facts, Move, next_move
+from notifications.definition import Definition, Target
+from notifications.escalation import Facts, Move, after_telling, next_move
 from notifications.intents import Intent
-from notifications.models import EscalationRun
+from notifications.models import EscalationPolicy, EscalationRun
 from notifications.services import deliveries, fallback, routes
 from notifications.services.targets import Book, Reach, Reached, account_mailboxes
 
 BATCH = 250
+NAMED = 20  # incidents that an alarm names
+EXHAUSTED = "escalation_exhausted"  # the signal type of that alarm
 RELEASES = {
     Wake.LEASE: "the acknowledgement ran out",
     Wake.SEVERITY_RAISED: "the severity rose",
@@ -42,7 +44,6 @@ class Work:
     incident: Incident
     definition: Definition | None
     move: Move | None = None
-    reach: Reach | None = None
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class Outcome:
     released: dict[Wake, list[int]] = field(default_factory=dict)
     woken: list[int] = field(default_factory=list)
     exhausted: list[Work] = field(default_factory=list)
+    last_resorts: dict[tuple[int, tuple[int, ...]], Reach] = field(default_factory=dict)
 
 
 def run_due(now: datetime, limit: int = BATCH) -> int:
@@ -70,8 +72,8 @@ def run_due(now: datetime, limit: int = BATCH) -> int:
         going = [work for work in works if _goes_on(work, outcome)]
         _decide(going, outcome, now)
         _write(works, outcome, now)
-        _raise_alarms(outcome.exhausted, now)
         transaction.on_commit(partial(_show, works), robust=True)
+    _raise_alarms(outcome.exhausted, now)
     return len(works)
 
 
@@ -92,7 +94,13 @@ def _lock(wanted: dict[int, int], now: datetime) -> list[Work]:
 
 def _announce(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
     """Tell the shared destinations that routes name, once per run."""
-    open_ones = [work.incident for work in works if work.incident.status in LIVE and not _is_silent(work.incident, now)]
+    open_ones = [
+        work.incident
+        for work in works
+        if work.incident.status in LIVE
+        and work.incident.signal_type != PAGING_PROOF
+        and not _is_silent(work.incident, now)
+    ]
     matched = routes.matching(open_ones, now) if open_ones else {}
     for work in works:
         work.run.announced_at = now
@@ -158,6 +166,8 @@ def _apply(work: Work, book: Book | None, outcome: Outcome, now: datetime) -> No
             now,
             skipped.reason,
         )
+    if move.tell is not None and book is not None:
+        move = _tell(work, move, move.tell, book, outcome, now)
     at = move.position
     run.step, run.level, run.round, run.cycle, run.repeats = at.step, at.level, at.round, at.cycle, at.repeats
     run.wake, run.level_at, run.next_step_at = at.wake, at.level_at, move.next_at
@@ -171,33 +181,36 @@ def _apply(work: Work, book: Book | None, outcome: Outcome, now: datetime) -> No
         said = f"{work.run.version.policy if work.run.version else 'The policy'} has run out"
         _note(outcome, work, EntryKind.ESCALATION_EXHAUSTED, said, now, move.reason)
         run.round += 1  # escalated by hand after that, it is said once more
-        outcome.intents += fallback.intents(_about(work), definition, run.round, now)
-    elif move.tell is not None and book is not None:
-        _tell(work, move.tell, book, outcome, now)
+        outcome.intents += fallback.intents(_about(work), _last_resort(work, definition, outcome, now), run.round, now)
+        outcome.escalated.append(run.incident_id)
 
 
-def _tell(work: Work, index: int, book: Book, outcome: Outcome, now: datetime) -> None:
-    definition, move, run = work.definition, work.move, work.run
-    assert definition is not None and move is not None
-    step = definition.steps[index]
-    window = step.conditions.window
-    theirs = window if window is not None and window.time_zone == RESPONDER else None
-    reach = book.reach(step.targets, run.workspace_id, move.urgency, theirs)
-    work.reach = reach
+def _tell(work: Work, move: Move, index: int, book: Book, outcome: Outcome, now: datetime) -> Move:
+    """Write down who is told of step *index*, and why others are not; returns the move as it is then."""
+    definition, run = work.definition, work.run
+    assert definition is not None
+    step, name = definition.steps[index], level_name(definition, index)
+    reach = book.reach(step.targets, run.workspace_id, move.urgency, step.responders_hours)
     first_page = index == 0 and move.position.round == 0
     for call in reach.calls:
         outcome.intents.append(_page(work, index, call, first_page))
     if index > 0:
         outcome.escalated.append(run.incident_id)
-    kind = EntryKind.ESCALATION_STARTED if first_page else EntryKind.ESCALATION_LEVEL
-    name = level_name(definition, index)
     missed = "; ".join(dict.fromkeys([*reach.missed, *reach.warnings]))
     if reach.calls:
+        kind = EntryKind.ESCALATION_STARTED if first_page else EntryKind.ESCALATION_LEVEL
         _note(outcome, work, kind, f"{name}: {', '.join(reach.names)}", now, missed)
     else:
-        run.next_step_at = now
-        run.wake = Wake.UNREACHED if run.wake == Wake.REPEAT else run.wake
         _note(outcome, work, EntryKind.ESCALATION_SKIPPED, f"{name} reaches nobody", now, missed)
+    return after_telling(definition, move, [call.at for call in reach.calls], now)
+
+
+def _last_resort(work: Work, definition: Definition, outcome: Outcome, now: datetime) -> Reach:
+    """Who hears that nobody answered; asked once per batch for all runs that end alike."""
+    key = (work.run.workspace_id, definition.fallback)
+    if key not in outcome.last_resorts:
+        outcome.last_resorts[key] = fallback.reach(definition, work.run.workspace_id, now)
+    return outcome.last_resorts[key]
 
 
 def _page(work: Work, index: int, call: Reached, first_page: bool) -> Intent:
@@ -249,19 +262,27 @@ def _write(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
 
 
 def _raise_alarms(works: Sequence[Work], now: datetime) -> None:
-    """An internal incident per policy that ran out. The platform's own incidents raise none: that would never end."""
+    """An internal incident per policy that ran out. The platform's own incidents raise none: that would never end.
+
+    After the transaction, since it would wait for the alarm's incident while holding others. The fallback's messages are safe
+    by then; where there are none, and this is where a worker dies, the auditor has the end come again.
+    """
+    by_policy: dict[EscalationPolicy, list[Work]] = {}
     for work in works:
-        policy = work.run.version.policy if work.run.version else None
-        if policy is None or (work.incident.source is not None and work.incident.source.kind == SourceKind.INTERNAL):
-            continue
+        internal_one = work.incident.source is not None and work.incident.source.kind == SourceKind.INTERNAL
+        if work.run.version is not None and not internal_one:
+            by_policy.setdefault(work.run.version.policy, []).append(work)
+    for policy, those in by_policy.items():
+        named = [f"{work.incident.name} {work.incident.title}: {work.run.reason}." for work in those[:NAMED]]
+        more = [f"And {len(those) - NAMED} more."] if len(those) > NAMED else []
         internal.raise_internal(
-            workspace_id=work.run.workspace_id,
+            workspace_id=policy.workspace_id,
             dedup_key=f"exhausted:{policy.pk}",
             title=f"Nobody answered: escalation policy “{policy.name}” has run out",
-            description=f"{work.incident.name} {work.incident.title}: {work.run.reason}.",
+            description="\n".join([*named, *more]),
             severity=Severity.CRITICAL,
-            signal_type="escalation_exhausted",
-            labels={"incident": work.incident.name, "policy": policy.name},
+            signal_type=EXHAUSTED,
+            labels={"incident": those[0].incident.name, "policy": policy.name},
             now=now,
         )
 

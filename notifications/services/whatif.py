@@ -1,0 +1,203 @@
+"""What if: an incident opens at an instant, and nobody answers. Who is told when, by what, and where does it end?
+
+The same decisions as the engine's (``next_move``, the book of targets, contact rules), walked through ahead of time; nothing is
+written. Overrides, quiet hours, holes in schedules and missing contact data are in it, since they are in the decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db.models import Q
+
+from aiops.access.actors import Actor
+from aiops.kernel.errors import NotFound
+from incidents.choices import Priority, Severity
+from incidents.models import Incident, Service
+from incidents.services.ingest.rows import PRIORITY_OF
+from notifications.definition import Definition
+from notifications.escalation import Facts, Position, after_telling, next_move
+from notifications.models import EscalationPolicy, ServicePolicy
+from notifications.services import fallback, routes
+from notifications.services.targets import Book, Reach
+
+MOVES = 1000  # a walk that is longer is cut off
+MARGIN = timedelta(days=2)  # quiet hours may put a walk off
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One thing that would happen. *what*: announced, told, skipped, unreached, stopped, exhausted, or fallback.
+
+    *minutes* after the incident opened. *who* is told *via* which destination of the channel *kind*; *note* says why, or what
+    is wrong with it.
+    """
+
+    at: datetime
+    minutes: int
+    what: str
+    step: int | None = None
+    level: str = ""
+    who: str = ""
+    via: str = ""
+    kind: str = ""
+    user_id: int | None = None
+    note: str = ""
+
+
+def what_if(
+    *, actor: Actor, service_id: int, at: datetime, severity: Severity, priority: Priority | None = None
+) -> list[Line]:
+    """Everything that would happen to an incident of the service that opens *at*, to the end. Raises ``NotFound``."""
+    service = Service.objects.visible_to(actor).filter(pk=service_id).first()
+    if service is None:
+        raise NotFound("There is no such service.")
+    wanted = priority or service.default_priority or PRIORITY_OF[severity]
+    announced = _announced(service, severity, Priority(wanted), at)
+    policy = policies_of([service], severity).get(service.pk)
+    if policy is None or policy.version is None:
+        why = "no escalation policy is in force for this service and severity"
+        return [*announced, Line(at=at, minutes=0, what="exhausted", note=why)]
+    definition = Definition.of_json(policy.version.definition)
+    book = Book({target for _, target in definition.targets()}, at, at + longest(definition))
+    facts = Facts(severity, Priority(wanted), at)
+    walked = list(walk(definition, book, service.workspace_id, facts))
+    return [*announced, *walked, *_last_resort(definition, service.workspace_id, walked[-1])]
+
+
+def preview(
+    *, definition: Definition, workspace_id: int, at: datetime, severity: Severity, priority: Priority
+) -> list[Line]:
+    """The same for a policy that is being edited."""
+    book = Book({target for _, target in definition.targets()}, at, at + longest(definition))
+    walked = list(walk(definition, book, workspace_id, Facts(severity, priority, at)))
+    return [*walked, *_last_resort(definition, workspace_id, walked[-1])]
+
+
+def policies_of(services: Sequence[Service], severity: Severity) -> dict[int, EscalationPolicy]:
+    """The policy in force per service: its own, else one of the workspace that names the severity, else the default."""
+    own = {
+        row.service_id: row.policy
+        for row in ServicePolicy.objects.filter(service__in=services, policy__enabled=True).select_related(
+            "policy__version"
+        )
+    }
+    workspaces = {service.workspace_id for service in services}
+    fits = Q(is_default=True) | Q(severities__contains=[severity.word])
+    general: dict[int, EscalationPolicy] = {}
+    rows = EscalationPolicy.objects.filter(fits, workspace_id__in=workspaces, enabled=True, version__isnull=False)
+    for policy in rows.select_related("version").order_by("is_default", "pk"):
+        general.setdefault(policy.workspace_id, policy)
+    found = {service.pk: own.get(service.pk) or general.get(service.workspace_id) for service in services}
+    return {pk: policy for pk, policy in found.items() if policy is not None}
+
+
+def longest(definition: Definition) -> timedelta:
+    """No walk through the policy takes longer, but for quiet hours."""
+    once = sum((step.delay for step in definition.steps), definition.final_wait)
+    return once * (definition.repeat + 1) + MARGIN
+
+
+def walk(definition: Definition, book: Book, workspace_id: int, facts: Facts) -> Iterator[Line]:
+    """Go through the policy as the engine would; the last line is exhausted or stopped."""
+    position, now = Position(), facts.started_at
+    for _ in range(MOVES):
+        move = next_move(definition, position, facts, now)
+        for skipped in move.skipped:
+            yield _line(facts, now, "skipped", definition, skipped.step, note=skipped.reason)
+        if move.tell is not None:
+            step = definition.steps[move.tell]
+            reach = book.reach(step.targets, workspace_id, move.urgency, step.responders_hours, now)
+            yield from _told(facts, now, definition, move.tell, reach)
+            move = after_telling(definition, move, [call.at for call in reach.calls], now)
+        if move.next_at is None:
+            yield _line(facts, now, "exhausted" if move.exhausted else "stopped", definition, None, note=move.reason)
+            return
+        position, now = move.position, move.next_at
+    yield _line(facts, now, "stopped", definition, None, note="and so on")
+
+
+def _told(facts: Facts, now: datetime, definition: Definition, index: int, reach: Reach) -> Iterator[Line]:
+    wrong = "; ".join(dict.fromkeys([*reach.missed, *reach.warnings]))
+    for place, call in enumerate(reach.calls):
+        note = "; ".join(filter(None, [call.note, wrong if place == 0 else ""]))
+        yield _line(
+            facts,
+            call.at,
+            "told",
+            definition,
+            index,
+            who=call.name,
+            via=call.via,
+            kind=str(call.kind),
+            user_id=call.user_id,
+            note=note,
+        )
+    if not reach.calls:
+        yield _line(facts, now, "unreached", definition, index, note=wrong)
+
+
+def _last_resort(definition: Definition, workspace_id: int, last: Line) -> list[Line]:
+    """Where it ends when it has run out: the fallback, or that there is none."""
+    if last.what != "exhausted":
+        return []
+    reach = fallback.reach(definition, workspace_id, last.at)
+    told = [
+        Line(
+            at=last.at,
+            minutes=last.minutes,
+            what="fallback",
+            who=call.name,
+            via=call.via,
+            kind=str(call.kind),
+            user_id=call.user_id,
+        )
+        for call in reach.calls
+    ]
+    nobody = Line(
+        at=last.at, minutes=last.minutes, what="fallback", note="; ".join(["nobody is left to tell", *reach.missed])
+    )
+    return told or [nobody]
+
+
+def _announced(service: Service, severity: Severity, priority: Priority, at: datetime) -> list[Line]:
+    """The shared destinations that routes name."""
+    sample = Incident(
+        pk=0, workspace_id=service.workspace_id, service_id=service.pk, severity=severity, priority=priority
+    )
+    found: Mapping[int, list] = routes.matching([sample], at)
+    return [
+        Line(at=at, minutes=0, what="announced", who=row.label, via=row.label, kind=row.kind, note="by a route")
+        for row in found.get(0, ())
+    ]
+
+
+def _line(
+    facts: Facts,
+    at: datetime,
+    what: str,
+    definition: Definition,
+    step: int | None,
+    *,
+    who: str = "",
+    via: str = "",
+    kind: str = "",
+    user_id: int | None = None,
+    note: str = "",
+) -> Line:
+    level = (definition.steps[step].name or f"Level {step + 1}") if step is not None else ""
+    minutes = int((at - facts.started_at).total_seconds() // 60)
+    return Line(
+        at=at,
+        minutes=minutes,
+        what=what,
+        step=step,
+        level=level,
+        who=who,
+        via=via,
+        kind=kind,
+        user_id=user_id,
+        note=note,
+    )
