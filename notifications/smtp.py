@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+FROM_OPERATOR = "from_operator"  # no workspace can write this: the server may stand inside, since the operator named it
 SECURITY = {"smtp": "starttls", "smtps": "tls"}
 
 
 def settings_of_url(url: str) -> dict[str, str]:
-    """``smtp://user:password@host:port?from=pager@example.com&security=none`` (``smtps://`` for TLS from the first byte)."""
+    """``smtp://user:password@host:port?from=pager@example.com&security=none&inbound=in.example.com`` (``smtps://`` for TLS from
+    the first byte)."""
     parts = urlsplit(url)
     query = dict(parse_qsl(parts.query))
     host = parts.hostname or "localhost"
@@ -19,4 +21,6 @@ def settings_of_url(url: str) -> dict[str, str]:
         "password": unquote(parts.password or ""),
         "security": query.get("security", SECURITY.get(parts.scheme, "starttls")),
         "sender": query.get("from", f"aiops@{host}"),
+        "inbound_domain": query.get("inbound", ""),
+        FROM_OPERATOR: "yes",
     }

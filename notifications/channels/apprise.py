@@ -5,9 +5,11 @@ Apprise says only whether it worked; whose fault it was is read from what it log
 
 from __future__ import annotations
 
+import functools
 import logging
 import re
 import threading
+import warnings
 
 import apprise
 import httpx
@@ -35,7 +37,6 @@ TYPES = {
     "medium": apprise.NotifyType.WARNING,
 }
 
-_PLUGINS = NotificationManager()
 _ASSET = apprise.AppriseAsset(
     storage_mode="memory",
     secure_logging=True,
@@ -113,9 +114,17 @@ def _failure(name: str, words: list[str], refused: list[str]) -> TemporaryFailur
     return TemporaryFailure(reason, unknown=not statuses)
 
 
+@functools.cache
+def _load() -> int:
+    """Load the plugins, which takes a second and which the fence would not let happen; how many there are."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # some use what Python is about to drop
+        return len(NotificationManager())
+
+
 def _service(url: str) -> apprise.NotifyBase:
     """The service that *url* names. Raises :class:`InvalidInput`."""
-    len(_PLUGINS)  # loads them, which the fence would not let happen
+    _load()
     with fence():
         parts = url_to_dict(url) or {}
         scheme = str(parts.get("schema", ""))

@@ -1,7 +1,7 @@
 """E-mail over the workspace's SMTP server: text and HTML, threaded by incident, with signed links and an address to reply to.
 
-Settings are an account's, or those of ``AIOPS_SMTP_URL`` (:func:`settings_of_url`), whose server may stand anywhere: it was the
-operator who named it.
+Settings are an account's, or those of ``AIOPS_SMTP_URL`` (``notifications/smtp.py``), whose server may stand anywhere: it was
+the operator who named it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,6 @@ from email.message import EmailMessage
 from email.policy import SMTP as POLICY
 from email.utils import format_datetime, parseaddr
 from typing import Any
-from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 from django.core.exceptions import ValidationError
@@ -30,12 +29,12 @@ from notifications.channels.text import block, footer, line
 from notifications.channels.wire import scrub
 from notifications.choices import ChannelKind
 from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting, TemporaryFailure
+from notifications.smtp import FROM_OPERATOR
 
 TIMEOUT = 20.0  # seconds
 SUBJECT, BODY = 200, 100_000  # characters
 SECURITY = ("starttls", "tls", "none")
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
-OPERATORS = "from_environment"  # marks settings that no workspace can write
 
 _REF = re.compile(r"<[^<>\s@]{1,200}@[^<>\s@]{1,200}>")
 _TOKEN = re.compile(r"[A-Za-z0-9._-]{1,200}")
@@ -133,26 +132,6 @@ def _html(message: Message, *, replies: bool) -> str:
     )
 
 
-def settings_of_url(url: str) -> dict[str, str]:
-    """An account's settings from ``smtp://user:password@host:port?from=…&security=none&inbound=…`` (``smtps://``: TLS from the
-    start; else STARTTLS, unless *security* says none). Raises :class:`InvalidInput`."""
-    parts = urlsplit(url)
-    query = {name: values[-1] for name, values in parse_qs(parts.query).items()}
-    security = query.get("security") or ("tls" if parts.scheme == "smtps" else "starttls")
-    if parts.scheme not in ("smtp", "smtps") or not parts.hostname or security not in SECURITY:
-        raise InvalidInput("AIOPS_SMTP_URL: expected smtp://host:port?from=…, or smtps://.", field="AIOPS_SMTP_URL")
-    return {
-        "host": parts.hostname,
-        "port": str(parts.port or PORTS[security]),
-        "security": security,
-        "username": unquote(parts.username or ""),
-        "password": unquote(parts.password or ""),
-        "sender": check_sender(query.get("from", "")),
-        "inbound_domain": query.get("inbound", ""),
-        OPERATORS: "yes",
-    }
-
-
 class _Smtp(smtplib.SMTP):
     """Connects to an address that was checked, not to whatever the name means a moment later."""
 
@@ -198,7 +177,7 @@ def _connect(settings: Mapping[str, Any]) -> smtplib.SMTP:
     if security == "tls":
         options["context"] = ssl.create_default_context()
     smtp = (_SmtpTls if security == "tls" else _Smtp)(**options)
-    smtp.checked = settings.get(OPERATORS) != "yes"
+    smtp.checked = settings.get(FROM_OPERATOR) != "yes"
     host = str(settings["host"])
     smtp._host = host  # type: ignore[attr-defined]  # the name that the certificate must carry
     try:
@@ -238,8 +217,10 @@ def _bytes(words: bytes | str) -> bytes:
 
 def check_sender(text: str) -> str:
     """From whom mails come: an address, or a name and an address in angle brackets."""
-    name, address = parseaddr(line(text))
+    name, address = parseaddr(text.strip())
     try:
+        if line(text) != text.strip():
+            raise ValueError("more than one line")
         return str(Address(line(name), addr_spec=check_address(address)))
     except (InvalidInput, ValueError, IndexError) as error:
         raise InvalidInput("sender: expected an address such as NOC <noc@example.com>.", field="sender") from error
@@ -260,8 +241,13 @@ def check_security(text: str) -> str:
 
 
 def check_domain(text: str) -> str:
-    """The domain whose mail reaches us."""
-    return check_address(f"reply@{text.strip()}").rpartition("@")[2] if text.strip() else ""
+    """The domain whose mail reaches us; empty: none does."""
+    try:
+        return check_address(f"reply@{text.strip()}").rpartition("@")[2] if text.strip() else ""
+    except InvalidInput as error:
+        raise InvalidInput(
+            "inbound_domain: expected a domain such as in.example.com.", field="inbound_domain"
+        ) from error
 
 
 CHANNEL = Channel(
@@ -287,7 +273,7 @@ CHANNEL = Channel(
         Setting(
             "inbound_domain",
             "Domain for replies",
-            "Mail to reply+…@ this domain must reach /hooks (docs/answering.md); empty: replies are not read.",
+            "Mail to reply+…@ this domain must be posted to us (docs/answering.md); empty: replies are not read.",
             required=False,
             check=check_domain,
         ),

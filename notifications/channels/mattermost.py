@@ -16,10 +16,10 @@ WRONG_HOOK = ("web_hook", "webhook", "channel")
 
 def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
     """Post it; the webhook gives no id, so that nothing can be changed later."""
-    title = line(message.subject, TITLE)
+    title = fit(line(message.subject, TITLE), TITLE * 2, markdown)
     body = {
         # Only the text above an attachment rings the phone; nothing in it can call people by "@".
-        "text": fit(title, TITLE * 2, markdown),
+        "text": title,
         "attachments": [
             {
                 "fallback": title,

@@ -112,6 +112,13 @@ CHANNEL = Channel(
             default=API,
             check=lambda text: check_url(text, field="base_url"),
         ),
+        Setting(
+            "webhook_secret",
+            "Webhook secret",
+            "Of the v3 webhook subscription that tells us what is done there; several, separated by blanks, while it changes.",
+            secret=True,
+            required=False,
+        ),
     ),
     bundles=False,
     updates=True,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Callable
 
 from notifications.contracts import IncidentFacts, Message
@@ -45,9 +46,10 @@ def clip_bytes(text: str, limit: int) -> str:
 
 def fit(text: str, limit: int, escape: Callable[[str], str]) -> str:
     """*text* escaped, and clipped so that this has at most *limit* characters: never half an escape."""
-    while (excess := len(escape(text)) - limit) > 0:
-        text = clip(text, max(1, len(text) - excess))
-    return escape(text)
+    if len(whole := escape(text)) <= limit:
+        return whole
+    longest = bisect_right(range(1, len(text)), limit, key=lambda length: len(escape(clip(text, length))))
+    return escape(clip(text, max(1, longest)))
 
 
 def colour(message: Message) -> str:

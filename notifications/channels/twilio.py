@@ -26,7 +26,7 @@ SMS, SHORT, SPOKEN = 1600, 160, 1200  # characters: what Twilio takes, one text 
 RING = 40  # seconds that a phone rings
 # Twilio's numbers for what is the number's fault: not valid, not reachable, not mobile, opted out, not allowed to be called.
 ADDRESS_CODES = frozenset((13223, 13224, 21211, 21214, 21217, 21401, 21408, 21610, 21612, 21614, 21635))
-ACKNOWLEDGE_DIGIT, RESOLVE_DIGIT = "4", "6"
+KEYS = "Press 4 to acknowledge, 6 to resolve, 8 to escalate."  # hooks/twilio.py reads them
 
 _PHONE = re.compile(r"\+[1-9]\d{6,14}")
 _SENDER = re.compile(r"\+[1-9]\d{6,14}|MG[0-9a-f]{32}|\d{3,8}|[A-Za-z0-9 ]{1,11}")
@@ -85,7 +85,7 @@ def twiml(message: Message, outlet: Outlet) -> str:
     """What the call says, twice, and which keys it waits for. Nothing in the text can become markup."""
     spoken = f"<Say>{fit(_ILLEGAL_IN_XML.sub('', line(message.short)), SPOKEN, escape)}</Say>"
     if message.incident and message.answers and outlet.hook_url:
-        keys = f"<Say>Press {ACKNOWLEDGE_DIGIT} to acknowledge, {RESOLVE_DIGIT} to resolve.</Say>"
+        keys = f"<Say>{KEYS}</Say>"
         gather = f'<Gather numDigits="1" timeout="8" action={quoteattr(_hook(message, outlet))} method="POST">'
         inner = f"{gather}{spoken}{keys}{spoken}{keys}</Gather><Say>No key was pressed. Goodbye.</Say>"
     else:

@@ -11,12 +11,12 @@ status is a drop, and three drops in a row switch the destination off.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 import httpx
-import orjson
 
 from notifications.channels.signing import HEADER, signatures
 from notifications.channels.wire import call, check_url
@@ -37,7 +37,7 @@ HEADERS = {"Content-Type": "application/json", "User-Agent": "aiops-webhook/1"}
 
 def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
     """Post the event; a 2xx means that the receiver has it."""
-    body = orjson.dumps({"event": event(message)})
+    body = json.dumps({"event": event(message)}).encode()
     headers = {
         **HEADERS,
         "X-Aiops-Delivery": message.delivery_id,

@@ -57,14 +57,15 @@ class SmtpReceiver:
 
     def __post_init__(self) -> None:
         self._came = threading.Condition()
+        self._closed = False
         self.port = free_port()
         options: dict[str, Any] = {}
         if self.certificate:
             context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
             context.load_cert_chain(*self.certificate)
             options["ssl_context" if self.implicit_tls else "tls_context"] = context
-        if self.user:
-            options |= {"authenticator": self._login, "auth_required": True, "auth_require_tls": bool(self.certificate)}
+        if self.user:  # asked for in MAIL, below
+            options |= {"authenticator": self._login, "auth_require_tls": False}
         self._controller = Controller(self, hostname="127.0.0.1", port=self.port, **options)
         self._controller.start()
 
@@ -78,7 +79,9 @@ class SmtpReceiver:
         return list(self.mails)
 
     def close(self) -> None:
-        self._controller.stop()
+        if not self._closed:
+            self._closed = True
+            self._controller.stop()
 
     def _login(self, server: Any, session: Session, envelope: Envelope, mechanism: str, data: Any) -> AuthResult:
         good = isinstance(data, LoginPassword) and (data.login, data.password) == (
@@ -89,6 +92,8 @@ class SmtpReceiver:
         return AuthResult(success=good, handled=good)
 
     async def handle_MAIL(self, server: Any, session: Session, envelope: Envelope, address: str, options: Any) -> str:
+        if self.user and not session.authenticated:
+            return "530 5.7.0 Authentication required"
         if reply := self.refuse.get("MAIL"):
             return reply
         envelope.mail_from = address
