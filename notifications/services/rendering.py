@@ -19,7 +19,7 @@ from notifications.channels import CHANNELS
 from notifications.choices import ChannelKind, Purpose, Urgency
 from notifications.contracts import IncidentFacts, Message, Outlet, PermanentFailure
 from notifications.models import Delivery, Destination, MessageTemplate, Provider
-from notifications.responding import links
+from notifications.responding import links, tokens
 from notifications.smtp import settings_of_url
 from notifications.templating import BUILT_IN, DIGEST, Words
 
@@ -101,6 +101,7 @@ def message_of(
         dedup_key=f"aiops-{incident.id}-{delivery.episode}" if incident else "",
         previous_ref=_previous_ref(delivery),
         reply_code=delivery.reply_code,
+        reply_token=tokens.make(delivery.pk) if delivery.kind == ChannelKind.EMAIL and incident else "",
         next_step=next_step,
         attempt=delivery.attempts,
         maybe_twice=delivery.maybe_twice,
