@@ -13,12 +13,14 @@ if TYPE_CHECKING:
 UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
-def span(length: timedelta) -> str:
-    """*length* in its largest whole unit: "2 minutes", "1 hour"; nothing is shorter than a second."""
-    seconds = max(1, int(length.total_seconds()))
-    size, unit = next((size, unit) for size, unit in UNITS if seconds >= size)
-    count = seconds // size
-    return f"{count} {unit}{'s' if count != 1 else ''}"
+def span(length: timedelta, parts: int = 1) -> str:
+    """*length* in its largest whole units: "2 minutes", with two *parts* "1 hour 30 minutes"; nothing is shorter than a second."""
+    left, said = max(1, int(length.total_seconds())), []
+    for size, unit in UNITS:
+        count, left = divmod(left, size)
+        if count:
+            said.append(f"{count} {unit}{'s' if count != 1 else ''}")
+    return " ".join(said[:parts])
 
 
 def ago(then: datetime, now: datetime) -> str:
@@ -37,5 +39,5 @@ def state(incident: Incident, now: datetime) -> str:
         by, at = incident.resolved_by or "Somebody", incident.resolved_at
         return f"{by} resolved it{f' {ago(at, now)}' if at else ''}."
     if incident.is_snoozed(now) and incident.snoozed_until:
-        return f"{incident.snoozed_by or 'Somebody'} snoozed it for another {span(incident.snoozed_until - now)}."
+        return f"{incident.snoozed_by or 'Somebody'} snoozed it for another {span(incident.snoozed_until - now, 2)}."
     return f"Nobody has it yet. It opened {ago(incident.created_at, now)}."

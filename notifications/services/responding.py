@@ -6,6 +6,7 @@ not done, with the sentence that says who.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from aiops.access.services.workspaces import narrowed
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from incidents.models import Incident
 from incidents.services import incidents
+from notifications.choices import ChannelKind
 from notifications.models import Delivery, UsedLink
 from notifications.responding import commands, words
 from notifications.responding.links import BadLink, Link
@@ -32,8 +34,8 @@ DONE = {
     Verb.SNOOZE: "snoozed",
     Verb.NOTE: "noted",
 }
+PUBLIC_ID = re.compile(r"dlv-([0-9a-f]{8,15})")
 DEFAULT_SNOOZE = timedelta(hours=1)
-KEPT = timedelta(days=2)  # how long it is remembered that a link was used: longer than any is good for
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,14 +148,58 @@ def use_link(link: Link, argument: str, now: datetime) -> Answered:
     return answered
 
 
+def incident_of(public_id: str, workspace_id: int) -> Incident:
+    """The incident that a delivery (``dlv-…``) of the workspace is about. Raises ``NotFound``, and :class:`StaleLink` when it was
+    reopened since."""
+    return _told(_delivery(public_id, workspace_id))
+
+
+def by_delivery(public_id: str, workspace_id: int, verb: Verb, now: datetime, via: str) -> Answered:
+    """Do *verb* to a delivery's incident as the person whose delivery it is. Raises ``NotPermitted`` for a shared destination,
+    and what :func:`incident_of` and :func:`respond` raise."""
+    delivery = _delivery(public_id, workspace_id)
+    incident = _told(delivery)
+    if delivery.recipient is None:
+        raise NotPermitted("This is a shared destination, and nobody knows who answers there")
+    return respond(user=delivery.recipient, incident_id=incident.pk, verb=verb, now=now, via=via)
+
+
+def learn_reference(public_id: str, workspace_id: int, kind: ChannelKind, ref: str) -> None:
+    """A provider tells of a delivery before we have read what it calls it: note that, where nothing is noted yet."""
+    if (pk := delivery_pk(public_id)) is not None:
+        waiting = Delivery.objects.filter(pk=pk, workspace_id=workspace_id, kind=kind, provider_ref="")
+        waiting.update(provider_ref=ref)
+
+
+def delivery_pk(public_id: str) -> int | None:
+    """The row of a delivery's public id; None when it is none."""
+    found = PUBLIC_ID.fullmatch(public_id)
+    return int(found[1], 16) if found else None
+
+
 def first_time(digest: str, by: str, now: datetime) -> bool:
-    """Whether *digest* (of a signed request) is seen for the first time; remembers it for two days."""
+    """Whether *digest* (of a signed request) is seen for the first time; remembers it for as long as used links."""
     return UsedLink.objects.get_or_create(digest=digest, defaults={"used_at": now, "used_by": by[:254]})[1]
 
 
-def forget_used(now: datetime) -> int:
-    """Drop what is remembered of links and requests that are no longer good anyway; returns how many rows went."""
-    return UsedLink.objects.filter(used_at__lt=now - KEPT).delete()[0]
+def _delivery(public_id: str, workspace_id: int) -> Delivery:
+    found = Delivery.objects.filter(pk=delivery_pk(public_id) or 0, workspace_id=workspace_id, incident__isnull=False)
+    delivery = found.select_related("incident__service", "incident__workspace", "recipient").first()
+    if delivery is None:
+        raise NotFound("There is no such message")
+    return delivery
+
+
+def _told(delivery: Delivery) -> Incident:
+    """The incident of a delivery, which must still be in the episode that the delivery was about."""
+    incident = delivery.incident
+    if incident is None or incident.episode != delivery.episode:
+        name = incident.name if incident else "The incident"
+        raise StaleLink(
+            f"{name} was reopened after this message",
+            details="Use the links in the message that you got since, or the console.",
+        )
+    return incident
 
 
 def _opened(link: Link) -> Opened:
@@ -165,12 +211,7 @@ def _opened(link: Link) -> Opened:
     )
     if delivery is None or delivery.incident is None or delivery.recipient_id != link.user_id:
         raise StaleLink("What this link was about is gone", details="Look for the incident in the console.")
-    if delivery.incident.episode != link.episode:
-        raise StaleLink(
-            f"{delivery.incident.name} was reopened after this message",
-            details="Use the links in the message that you got since, or the console.",
-        )
-    return Opened(link, delivery.incident, delivery.recipient)
+    return Opened(link, _told(delivery), delivery.recipient)
 
 
 def _used(used: UsedLink, opened: Opened, now: datetime) -> UsedUp:
@@ -183,7 +224,7 @@ def _used(used: UsedLink, opened: Opened, now: datetime) -> UsedUp:
 
 def _done(verb: Verb, incident: Incident, now: datetime) -> str:
     if verb == Verb.SNOOZE and incident.snoozed_until:
-        return f"snoozed for {words.span(incident.snoozed_until - now)}"
+        return f"snoozed for {words.span(incident.snoozed_until - now, 2)}"
     return "has your note" if verb == Verb.NOTE else DONE[verb]
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 import pytest
 from django.test import Client
 
 from aiops.access.actors import Role
 from aiops.access.models import Membership, User, Workspace
-from aiops.kernel import clock, logs
+from aiops.kernel import logs
 from incidents.models import Incident, TimelineEntry
 from incidents.services import incidents
 from notifications.choices import ChannelKind
@@ -18,37 +18,20 @@ from notifications.models import Delivery, UsedLink
 from notifications.responding import links
 from notifications.responding.links import ForgedLink, Link
 from notifications.responding.verbs import Verb
-from notifications.services import responding
+from notifications.services import keeping
 from tests.factories import NOW, actor, make_incident, make_user
+from tests.responding.conftest import LATER, Clock
 from tests.responding.making import make_delivery, make_destination
 
 FORM = "application/x-www-form-urlencoded"
-LATER = NOW + timedelta(minutes=5)
 
 
-@pytest.fixture
-def incident(workspace: Workspace) -> Incident:
-    return make_incident(workspace)
-
-
-@pytest.fixture
-def ana(workspace: Workspace) -> User:
-    return make_user("ana", workspace)
+pytestmark = pytest.mark.usefixtures("clock")
 
 
 @pytest.fixture
 def delivery(incident: Incident, ana: User) -> Delivery:
     return make_delivery(incident, make_destination(ChannelKind.EMAIL, "ana@example.com", owner=ana), recipient=ana)
-
-
-@pytest.fixture(autouse=True)
-def _five_minutes_later(monkeypatch: pytest.MonkeyPatch) -> None:
-    at(monkeypatch, LATER)
-
-
-def at(monkeypatch: pytest.MonkeyPatch, now: datetime) -> None:
-    """What the edge reads when it asks for the time."""
-    monkeypatch.setattr("notifications.hooks.respond.utcnow", lambda: now)
 
 
 def path(delivery: Delivery, verb: Verb = Verb.ACKNOWLEDGE, user: User | None = None) -> str:
@@ -119,10 +102,10 @@ def test_a_note_is_written_and_an_empty_one_refused_without_using_the_link_up(
     assert TimelineEntry.objects.filter(kind="note_added", text__startswith="on it").exists()
 
 
-def test_it_is_good_once(client: Client, delivery: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_good_once(client: Client, delivery: Delivery, clock: Clock) -> None:
     assert client.post(path(delivery)).status_code == 200
     incidents.unacknowledge(actor=actor(delivery.workspace), incident_id=delivery.incident_id, now=LATER)
-    at(monkeypatch, LATER + timedelta(minutes=2))
+    clock(LATER + timedelta(minutes=2))
     for ask in (client.get, client.post):
         again = ask(path(delivery))
         assert again.status_code == 409
@@ -130,9 +113,7 @@ def test_it_is_good_once(client: Client, delivery: Delivery, monkeypatch: pytest
     assert status(delivery.incident) == "open"
 
 
-def test_who_was_first_is_said_and_the_link_stays_good(
-    client: Client, delivery: Delivery, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_who_was_first_is_said_and_the_link_stays_good(client: Client, delivery: Delivery, clock: Clock) -> None:
     bo = actor(delivery.workspace, label="bo")
     incidents.acknowledge(actor=bo, incident_id=delivery.incident_id, now=LATER - timedelta(minutes=2))
     page = client.get(path(delivery))
@@ -144,8 +125,8 @@ def test_who_was_first_is_said_and_the_link_stays_good(
     assert client.post(path(delivery)).status_code == 200
 
 
-def test_a_day_later_it_has_expired(client: Client, delivery: Delivery, monkeypatch: pytest.MonkeyPatch) -> None:
-    at(monkeypatch, NOW + timedelta(hours=24))
+def test_a_day_later_it_has_expired(client: Client, delivery: Delivery, clock: Clock) -> None:
+    clock(NOW + timedelta(hours=24))
     for ask in (client.get, client.post):
         response = ask(path(delivery))
         assert response.status_code == 410 and "expired" in response.content.decode()
@@ -266,15 +247,15 @@ def test_links_survive_a_change_of_the_key_and_are_still_good_once(
 
 def test_what_was_used_is_forgotten_when_no_link_of_that_time_is_good(client: Client, delivery: Delivery) -> None:
     client.post(path(delivery))
-    assert responding.forget_used(LATER + timedelta(days=1)) == 0
-    assert responding.forget_used(LATER + timedelta(days=3)) == 1
+    keeping.forget_old(LATER + timedelta(days=1))
+    assert UsedLink.objects.count() == 1
+    keeping.forget_old(LATER + timedelta(days=3))
+    assert UsedLink.objects.count() == 0
 
 
 def test_the_address_is_the_public_one(settings: object, delivery: Delivery) -> None:
     settings.AIOPS_PUBLIC_URL = "https://aiops.example/"
-    answers = links.links_for(
-        delivery_id=1, incident_id=2, episode=0, user_id=3, now=clock.utcnow(), verbs=["acknowledge"]
-    )
+    answers = links.links_for(delivery_id=1, incident_id=2, episode=0, user_id=3, now=NOW, verbs=["acknowledge"])
     assert [answer.verb for answer in answers] == ["acknowledge"]
     assert answers[0].url.startswith("https://aiops.example/respond/a-1-2-0-3-")
     assert len(answers[0].url) < 110

@@ -1,0 +1,117 @@
+"""Twilio, or what speaks like it: text messages that people send back, keys they press during a call, and what became of what we
+sent. All of it is signed with the account's token over the address that they were given.
+
+``/hooks/sms/<key>`` and ``/hooks/voice/<key>``, with ``?delivery=dlv-…`` where it is about one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from xml.sax.saxutils import escape
+
+from django.db import transaction
+from django.http import HttpResponse, QueryDict
+
+from aiops.kernel import site
+from aiops.kernel.errors import DomainError
+from notifications.choices import ChannelKind, DeliveryState
+from notifications.hooks.entry import Call, hook, plain
+from notifications.responding import signatures
+from notifications.responding.commands import parse
+from notifications.responding.verbs import Verb
+from notifications.services import answering, people, receipts, responding
+
+# Twilio's words for how far a message or a call has come. The others ("queued", "sent", "ringing", …) are no news.
+STATES = {
+    "delivered": DeliveryState.DELIVERED,
+    "read": DeliveryState.READ,
+    "undelivered": DeliveryState.FAILED_PERMANENT,
+    "failed": DeliveryState.FAILED_PERMANENT,
+    "completed": DeliveryState.DELIVERED,  # a call that was taken
+    "busy": DeliveryState.FAILED_PERMANENT,
+    "no-answer": DeliveryState.FAILED_PERMANENT,
+    "canceled": DeliveryState.FAILED_PERMANENT,
+}
+KEYS = {"4": Verb.ACKNOWLEDGE, "6": Verb.RESOLVE, "8": Verb.ESCALATE}
+LONGEST = 600  # characters of an answer by text message
+STRANGER = "This number is nobody's own here. Add it to your notification settings in the console."
+
+
+@hook(ChannelKind.SMS, ChannelKind.VOICE)
+def twilio(call: Call) -> HttpResponse:
+    """A status, an answer by text, or a key."""
+    form = call.form()
+    signatures.twilio(
+        str(call.settings.get("auth_token", "")),
+        site.url(call.request.get_full_path()),
+        [(name, value) for name, values in form.lists() for value in values],
+        signature=call.header("X-Twilio-Signature"),
+    )
+    with transaction.atomic():
+        if "Digits" in form:
+            return _pressed(call, form)
+        if "Body" in form and form.get("SmsStatus", "received") == "received":
+            return _wrote(call, form)
+        _status(call, form)
+    return _twiml()
+
+
+def _wrote(call: Call, form: QueryDict) -> HttpResponse:
+    """An answer by text message: "12 ack", "ack", "ack all", "12 snooze 2h", "help"."""
+    if not _fresh(call, form.get("MessageSid", "")):
+        return _twiml()
+    user = people.owner_of(ChannelKind.SMS, form.get("From", ""))
+    if user is None:
+        return _twiml(f"<Message>{escape(STRANGER)}</Message>")
+    command = parse(plain(form.get("Body", ""), 1600))
+    lines = answering.obey(
+        user=user, workspace_id=call.workspace_id, command=command, now=call.now, via="a text message"
+    )
+    return _twiml(f"<Message>{escape(_fit(lines))}</Message>")
+
+
+def _pressed(call: Call, form: QueryDict) -> HttpResponse:
+    """A key during a call, which says the incident by its delivery; the call goes to somebody's own phone, or nobody acts."""
+    digit = form.get("Digits", "")[:1]
+    if not _fresh(call, f"{form.get('CallSid', '')}:{digit}:{call.request.GET.get('delivery', '')}"):
+        return _twiml()
+    if digit not in KEYS:
+        return _twiml("<Say>That key does nothing. Goodbye.</Say>")
+    try:
+        said = responding.by_delivery(
+            call.request.GET.get("delivery", ""), call.workspace_id, KEYS[digit], call.now, via="a call"
+        ).said
+    except DomainError as refused:
+        said = answering.sentence(refused)
+    return _twiml(f"<Say>{escape(said)} Goodbye.</Say>")
+
+
+def _status(call: Call, form: QueryDict) -> None:
+    """What became of a message or call. A failed one counts as unreached, so that the next step comes at once."""
+    word = form.get("MessageStatus") or form.get("SmsStatus") or form.get("CallStatus") or ""
+    state = STATES.get(word)
+    ref = form.get("MessageSid") or form.get("SmsSid") or form.get("CallSid") or ""
+    if state is None or not ref:
+        return
+    detail = plain(f"{word} {form.get('ErrorCode', '')}".strip(), 100)
+    kind = ChannelKind(call.provider.kind)
+    # This may overtake the answer in which we learn the reference.
+    responding.learn_reference(call.request.GET.get("delivery", ""), call.workspace_id, kind, plain(ref, 100))
+    receipts.note(kind=kind, ref=plain(ref, 100), state=state, detail=detail, now=call.now)
+
+
+def _fresh(call: Call, what: str) -> bool:
+    """Whether this is no repetition: their signature has no time in it."""
+    digest = hashlib.sha256(f"twilio:{call.provider.pk}:{what}".encode("utf-8", "replace")).hexdigest()
+    return responding.first_time(digest, "Twilio", call.now)
+
+
+def _fit(lines: Sequence[str]) -> str:
+    text = "\n".join(lines)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+
+
+def _twiml(inner: str = "") -> HttpResponse:
+    body = f'<?xml version="1.0" encoding="UTF-8"?><Response>{inner}</Response>'
+    return HttpResponse(body, content_type="text/xml; charset=utf-8")
