@@ -1,0 +1,274 @@
+"""Admin pages of on-call: schedules, layers with their members, overrides, time off, swaps. What changes state goes through the
+services; the console's editor and calendar are the better place for daily work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.core.exceptions import ValidationError
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+
+from aiops.access.actors import Actor, Role
+from aiops.access.models import User
+from aiops.access.scoped import ReadOnlyAdmin, ScopedAdmin, ScopedFilter, WholeRowForm, actor_of, become
+from aiops.kernel.clock import utcnow
+from aiops.kernel.errors import DomainError
+from notifications.choices import RotationUnit
+from notifications.models import Layer, Override, Schedule, ShiftSwap, TimeOff
+from notifications.services import overrides, schedules, swaps
+from notifications.services.schedules import LayerDraft, ScheduleDraft
+
+
+class ByService(ScopedAdmin):
+    """Rows that a service takes away: :meth:`remove`. A refusal is told, and the row stays."""
+
+    def remove(self, request: HttpRequest, obj: Any) -> None:
+        """Ask the service."""
+        raise NotImplementedError
+
+    def delete_model(self, request: HttpRequest, obj: Model) -> None:
+        self.remove(request, obj)
+
+    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
+        _each(self, request, queryset, lambda row: self.remove(request, row))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, set[str], Any]:
+        """What goes with a row goes by the row's own permission: the service decides."""
+        tree, counts, _, protected = super().get_deleted_objects(objs, request)
+        return tree, counts, set(), protected
+
+    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        try:
+            return super().delete_view(request, *args, **kwargs)
+        except DomainError as refusal:
+            self.message_user(request, _said(refusal), messages.ERROR)
+            return HttpResponseRedirect(request.get_full_path())
+
+
+class OfScheduleAdmin(ByService):
+    """Rows that belong to a schedule, and through it to a workspace."""
+
+    list_filter = (("schedule", ScopedFilter),)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        """Those of the schedules that the person may see."""
+        visible = Schedule.objects.visible_to(actor_of(request))
+        return admin.ModelAdmin.get_queryset(self, request).filter(schedule__in=visible)
+
+    def workspace_id(self, obj: Any) -> int | None:
+        """The schedule's."""
+        return obj.schedule.workspace_id if obj is not None and obj.schedule_id else None
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """A row never changes its schedule."""
+        return [*super().get_readonly_fields(request, obj), *(["schedule"] if obj is not None else [])]
+
+
+@admin.register(Schedule)
+class ScheduleAdmin(ByService):
+    """Who is on call when; its layers have pages of their own."""
+
+    list_display = ("name", "workspace", "team", "time_zone", "fallback", "alert_on_gaps")
+    list_filter = (("workspace", ScopedFilter), "alert_on_gaps")
+    list_select_related = ("workspace", "team", "fallback")
+    search_fields = ("name",)
+    fields = ("workspace", "name", "description", "team", "time_zone", "fallback", "alert_on_gaps")
+
+    def save_model(self, request: HttpRequest, obj: Schedule, form: Any, change: bool) -> None:
+        draft = ScheduleDraft(
+            name=obj.name,
+            description=obj.description,
+            team_id=obj.team_id,
+            time_zone=obj.time_zone,
+            fallback_id=obj.fallback_id,
+            alert_on_gaps=obj.alert_on_gaps,
+        )
+        who: dict[str, Any] = {"actor": actor_of(request), "now": utcnow()}
+        if change:
+            draft = replace(draft, layers=schedules.draft_of(obj).layers)
+            become(obj, schedules.update_schedule(schedule_id=obj.pk, draft=draft, **who))
+        else:
+            become(obj, schedules.create_schedule(workspace_id=obj.workspace_id, draft=draft, **who))
+
+    def remove(self, request: HttpRequest, obj: Schedule) -> None:
+        schedules.delete_schedule(actor=actor_of(request), schedule_id=obj.pk)
+
+
+class LayerForm(WholeRowForm):
+    """A layer with its members as usernames in turn."""
+
+    members_in_turn = forms.CharField(
+        help_text="Usernames in the order of their turns, with commas between them.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk:
+            members = self.instance.members.select_related("user").order_by("position")
+            self.initial["members_in_turn"] = ", ".join(member.user.username for member in members)
+
+    def clean_members_in_turn(self) -> list[int]:
+        """The ids, in turn."""
+        names = [name.strip() for name in self.cleaned_data["members_in_turn"].split(",") if name.strip()]
+        ids = dict(User.objects.filter(username__in=names).values_list("username", "pk"))
+        if unknown := [name for name in names if name not in ids]:
+            raise ValidationError(f"There is nobody called {unknown[0]!r}.")
+        return [ids[name] for name in names]
+
+
+@admin.register(Layer)
+class LayerAdmin(OfScheduleAdmin):
+    """Rotations. A change ends the layer and begins a new one, so that who was on call stays true."""
+
+    form = LayerForm
+    list_display = ("__str__", "schedule", "position", "length", "unit", "starts_at", "ends_at", "retired_at")
+    list_select_related = ("schedule",)
+    fields = (
+        "schedule",
+        "name",
+        "length",
+        "unit",
+        "time_zone",
+        "starts_at",
+        "ends_at",
+        "restrictions",
+        "members_in_turn",
+    )
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """What was, is only looked at."""
+        return super().has_change_permission(request, obj) and getattr(obj, "retired_at", None) is None
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """Without the field to type members into, where nothing can be typed."""
+        shown = list(self.fields or ())
+        may = self.has_change_permission(request, obj)
+        return shown if may else [name for name in shown if name != "members_in_turn"]
+
+    def save_model(self, request: HttpRequest, obj: Layer, form: Any, change: bool) -> None:
+        wanted = LayerDraft(
+            id=obj.pk,
+            name=obj.name,
+            time_zone=obj.time_zone,
+            length=obj.length,
+            unit=RotationUnit(obj.unit),
+            starts_at=obj.starts_at,
+            ends_at=obj.ends_at,
+            restrictions=obj.restrictions,
+            members=form.cleaned_data["members_in_turn"],
+        )
+        draft = schedules.draft_of(obj.schedule)
+        position = obj.position if change else len(draft.layers)
+        layers = [wanted if layer.id == obj.pk else layer for layer in draft.layers] + ([] if change else [wanted])
+        self._save(request, obj.schedule_id, replace(draft, layers=layers))
+        become(obj, Layer.objects.get(schedule=obj.schedule_id, position=position, retired_at=None))
+
+    def remove(self, request: HttpRequest, obj: Layer) -> None:
+        draft = schedules.draft_of(obj.schedule)
+        layers = [layer for layer in draft.layers if layer.id != obj.pk]
+        self._save(request, obj.schedule_id, replace(draft, layers=layers))
+
+    def _save(self, request: HttpRequest, schedule_id: int, draft: ScheduleDraft) -> None:
+        schedules.update_schedule(actor=actor_of(request), schedule_id=schedule_id, draft=draft, now=utcnow())
+
+
+@admin.register(Override)
+class OverrideAdmin(OfScheduleAdmin):
+    """Made and ended, never changed."""
+
+    list_display = ("user", "schedule", "starts_at", "ends_at", "reason", "created_by")
+    list_select_related = ("user", "schedule")
+    date_hierarchy = "starts_at"
+    fields = ("schedule", "user", "starts_at", "ends_at", "reason")
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """One looks at those that there are."""
+        return False
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Operators of any workspace."""
+        return actor_of(request).highest_role >= Role.OPERATOR
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Operators of the workspace; those that have begun end now."""
+        actor, workspace_id = actor_of(request), self.workspace_id(obj)
+        return actor.highest_role >= Role.OPERATOR if workspace_id is None else actor.may(Role.OPERATOR, workspace_id)
+
+    def save_model(self, request: HttpRequest, obj: Override, form: Any, change: bool) -> None:
+        made = overrides.create_override(
+            actor=actor_of(request),
+            schedule_id=obj.schedule_id,
+            user_id=obj.user_id,
+            starts_at=obj.starts_at,
+            ends_at=obj.ends_at,
+            reason=obj.reason,
+            now=utcnow(),
+        )
+        become(obj, made)
+
+    def remove(self, request: HttpRequest, obj: Override) -> None:
+        overrides.end_override(actor=actor_of(request), override_id=obj.pk, now=utcnow())
+
+
+@admin.register(TimeOff)
+class TimeOffAdmin(ReadOnlyAdmin):
+    """When people are away: said by themselves, or by their calendars."""
+
+    list_display = ("user", "starts_at", "ends_at", "reason")
+    list_select_related = ("user",)
+    date_hierarchy = "starts_at"
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet:
+        """Of the people of the workspaces that the person is in."""
+        actor: Actor = actor_of(request)
+        rows = admin.ModelAdmin.get_queryset(self, request)
+        if actor.workspace_ids is None:
+            return rows
+        return rows.filter(user__memberships__workspace__in=actor.workspace_ids).distinct()
+
+
+@admin.register(ShiftSwap)
+class ShiftSwapAdmin(OfScheduleAdmin):
+    """Who asked whom. Open ones can be taken back."""
+
+    list_display = ("schedule", "requester", "candidate", "starts_at", "ends_at", "state", "taken_by")
+    list_filter = (("schedule", ScopedFilter), "state")
+    list_select_related = ("schedule", "requester", "candidate", "taken_by")
+    actions = ("cancel",)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody: people ask for themselves."""
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Nobody: it is a record."""
+        return False
+
+    @admin.action(description="Take the selected back (nobody is asked any more)")
+    def cancel(self, request: HttpRequest, queryset: QuerySet) -> None:
+        """For operators of each one's workspace."""
+        actor, now = actor_of(request), utcnow()
+        _each(self, request, queryset, lambda row: swaps.cancel_swap(actor=actor, swap_id=row.pk, now=now))
+
+
+def _each(page: admin.ModelAdmin, request: HttpRequest, rows: QuerySet, act: Callable[[Any], object]) -> None:
+    """Do it to every row, and say of each that was refused why."""
+    for row in rows:
+        try:
+            act(row)
+        except DomainError as refusal:
+            page.message_user(request, f"{row}: {_said(refusal)}", messages.ERROR)
+
+
+def _said(refusal: DomainError) -> str:
+    return " ".join(filter(None, [f"{refusal.message}.", refusal.details]))
