@@ -114,12 +114,14 @@ def quiet_until(quiet: Quiet | None, zone: str, at: datetime) -> datetime | None
 
 
 def _wanted(person: Person, urgency: Urgency) -> Sequence[tuple[Own, timedelta]]:
-    """The destinations that are used, each with the wait before it."""
+    """The destinations that are used, each once, with the wait before it."""
     usable = {own.id: own for own in person.own if not own.problem}
-    rules = sorted((rule.delay, rule.destination_id) for rule in person.rules if rule.urgency == urgency)
-    left = [(usable[pk], delay) for delay, pk in rules if pk in usable]
+    waits: dict[int, timedelta] = {}
+    for rule in sorted((rule for rule in person.rules if rule.urgency == urgency), key=lambda rule: rule.delay):
+        waits.setdefault(rule.destination_id, rule.delay)
+    left = [(usable[pk], delay) for pk, delay in waits.items() if pk in usable]
     if left:
-        moved_up = left[0][1] - rules[0][0]
+        moved_up = left[0][1] - min(waits.values())
         return [(own, delay - moved_up) for own, delay in left]
     if usable:
         return [(own, timedelta(0)) for own in usable.values()]

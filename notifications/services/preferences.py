@@ -38,12 +38,17 @@ def set_contact_rules(
                 f"rules[{place}].destination: expected one of your own destinations.",
                 field=f"rules[{place}].destination",
             )
+        if destination_id in {pk for _, pk in rules[:place]}:
+            raise InvalidInput(
+                f"rules[{place}].destination: it has a rule already; a step that repeats calls it again.",
+                field=f"rules[{place}].destination",
+            )
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=user.pk)
         ContactRule.objects.filter(user=user, urgency=urgency).delete()
         return ContactRule.objects.bulk_create(
             ContactRule(user=user, urgency=urgency, delay_minutes=minutes, destination_id=destination_id)
-            for minutes, destination_id in dict.fromkeys(rules)
+            for minutes, destination_id in rules
         )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 from django.db import connection, transaction
-from django.db.models import Case, F, Q, Value, When
+from django.db.models import Case, F, Q, QuerySet, Value, When
 
 from incidents.choices import EntryKind, Status
 from incidents.models import Incident, TimelineEntry
@@ -58,17 +58,7 @@ def begin(facts: Sequence[dict[str, Any]], now: datetime, episode: int = 0) -> i
 
 def acknowledge(facts: Sequence[dict[str, Any]], now: datetime) -> None:
     """Somebody has them: nobody else is paged. Where the policy says so, only for a while."""
-    runs = list(_going(facts).filter(state__in=(RunState.ACTIVE, RunState.PAUSED)).select_related("version"))
-    by_lease: dict[timedelta | None, list[int]] = {}
-    for run in runs:
-        by_lease.setdefault(_lease(run), []).append(run.pk)
-    for lease, ids in by_lease.items():
-        EscalationRun.objects.filter(pk__in=ids).update(
-            state=RunState.ACKNOWLEDGED,
-            next_step_at=now + lease if lease else None,
-            wake=Wake.LEASE if lease else F("wake"),
-            reason="",
-        )
+    _hand_over(_going(facts).filter(state__in=(RunState.ACTIVE, RunState.PAUSED)), now)
     by_whom: dict[str, list[int]] = {}
     for fact in facts:
         by_whom.setdefault(fact.get("actor", {}).get("label", ""), []).append(fact["incident_id"])
@@ -104,7 +94,7 @@ def resume(facts: Sequence[dict[str, Any]], now: datetime, reason: str) -> None:
     Somebody who acknowledged before the snooze still has it. A level that was to be told by hand comes instead.
     """
     held = list(Incident.objects.filter(pk__in=_ids(facts)).exclude(status=Status.OPEN).values_list("pk", flat=True))
-    _going(facts).filter(incident_id__in=held, state=RunState.PAUSED).update(state=RunState.ACKNOWLEDGED, reason="")
+    _hand_over(_going(facts).filter(incident_id__in=held, state=RunState.PAUSED), now)
     resumed = _going(facts).exclude(state=RunState.ACTIVE).exclude(incident_id__in=held)
     ids = list(resumed.filter(version__isnull=False).values_list("incident_id", flat=True))
     resumed.update(
@@ -160,6 +150,20 @@ def unreached(incident_id: int, episode: int, step: int, now: datetime) -> bool:
     if woken:
         doorbell.ring()
     return bool(woken)
+
+
+def _hand_over(runs: QuerySet[EscalationRun], now: datetime) -> None:
+    """Somebody has them now; where the policy says so, only for a while."""
+    by_lease: dict[timedelta | None, list[int]] = {}
+    for run in runs.select_related("version"):
+        by_lease.setdefault(_lease(run), []).append(run.pk)
+    for lease, ids in by_lease.items():
+        EscalationRun.objects.filter(pk__in=ids).update(
+            state=RunState.ACKNOWLEDGED,
+            next_step_at=now + lease if lease else None,
+            wake=Wake.LEASE if lease else F("wake"),
+            reason="",
+        )
 
 
 def _going(facts: Sequence[dict[str, Any]]) -> Any:
