@@ -19,8 +19,10 @@ urlpatterns = [
     path("", include("aiops.console.urls")),
     path("", include("incidents.console.urls")),
     path("", include("notifications.hooks.urls")),
+    path("", include("notifications.api.client.urls")),
     path("", include("notifications.api.client.oncall_urls")),
     path("", include("notifications.console.oncall.urls")),
+    path("", include("notifications.console.urls")),
     path("", include("incidents.api.fallbacks")),  # the dialects' own 404s: last
 ]
 

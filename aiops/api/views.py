@@ -73,9 +73,10 @@ class DialectView(APIView):
                 "This takes the role operator or admin", details=f"The caller is {self.actor.highest_role.word}"
             )
 
-    def body(self, serializer: type[Serializer]) -> dict[str, Any]:
-        """The request's body, as *serializer* (told ``now``) reads it: keyword arguments for a service."""
-        reader = serializer(data=read_object(self.request.body), context={"now": self.now})
+    def body(self, serializer: type[Serializer], *, partial: bool = False) -> dict[str, Any]:
+        """The request's body, as *serializer* (told ``now``) reads it: keyword arguments for a service. *partial*: what is
+        required may be left out."""
+        reader = serializer(data=read_object(self.request.body), context={"now": self.now}, partial=partial)
         reader.is_valid(raise_exception=True)
         return dict(reader.validated_data)
 
