@@ -14,8 +14,8 @@ from aiops.access.actors import Actor, Role
 from aiops.access.models import Team, Workspace
 from aiops.kernel import secrets
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
-from incidents.choices import Severity
-from incidents.models import Incident, Service
+from incidents.choices import Severity, SourceKind
+from incidents.models import Incident, Service, Source
 from notifications.channels import CHANNELS
 from notifications.choices import PROOF_ADDRESS, ChannelKind
 from notifications.definition import read_window, window_json
@@ -53,13 +53,16 @@ class Tried:
 def matching(incidents: Iterable[Incident], now: datetime) -> dict[int, list[Destination]]:
     """Per incident (by key), the usable shared destinations that its routes name, each once, in the routes' order.
 
-    Four queries for any number of incidents; those that nobody is told of are left out.
+    Five queries for any number of incidents; those that nobody is told of are left out. What came from PagerDuty is not told
+    there: it would come back.
     """
     rows = list(incidents)
     workspaces = {incident.workspace_id for incident in rows}
     rules = _rules(workspaces)
     shared = _shared(rules)
     owners = dict(Service.objects.filter(pk__in={row.service_id for row in rows}).values_list("pk", "owner_id"))
+    sources = Source.objects.filter(pk__in={row.source_id for row in rows}, kind=SourceKind.PAGERDUTY)
+    from_pagerduty = set(sources.values_list("pk", flat=True))
     found: dict[int, list[Destination]] = {}
     for incident in rows:
         about = About(
@@ -71,7 +74,10 @@ def matching(incidents: Iterable[Incident], now: datetime) -> dict[int, list[Des
         told: dict[int, Destination] = {}
         for _, rule in rules.get(incident.workspace_id, ()):
             if not why_not(rule, about, now):
-                told |= {one.pk: one for one in _led_to(rule, shared[incident.workspace_id]) if not problem(one)}
+                led_to = _led_to(rule, shared[incident.workspace_id])
+                told |= {one.pk: one for one in led_to if not problem(one)}
+        if incident.source_id in from_pagerduty:
+            told = {pk: one for pk, one in told.items() if one.kind != ChannelKind.PAGERDUTY}
         if told:
             found[incident.pk] = list(told.values())
     return found

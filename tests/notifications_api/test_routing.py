@@ -13,13 +13,13 @@ from aiops.access.actors import Role
 from aiops.access.models import Team, Workspace
 from aiops.kernel.errors import DomainError, InvalidInput, NotFound, NotPermitted
 from incidents.choices import Severity
-from incidents.models import Service
+from incidents.models import Incident, Service, Source
 from notifications.choices import ChannelKind
 from notifications.definition import read_window
 from notifications.models import Destination, Route
 from notifications.routing import About, Rule, why_not
 from notifications.services import routes
-from tests.factories import NOW, actor, make_incident, make_service, make_user, make_workspace
+from tests.factories import NOW, actor, fire, make_incident, make_route, make_service, make_user, make_workspace
 from tests.responding.making import make_destination
 
 ABOUT = About(severity=Severity.HIGH, service_id=1, team_id=2, labels={"env": "prod-eu", "zone": "a"})
@@ -94,12 +94,28 @@ def test_matching_leads_each_incident_to_each_destination_once(
     theirs = make_incident(workspace, severity=Severity.LOW)
     theirs.service = payments
     foreign = make_incident(elsewhere, severity=Severity.HIGH)
-    with django_assert_num_queries(4):
+    with django_assert_num_queries(5):
         found = routes.matching([high, low, theirs, foreign], NOW)
     assert {pk: [one.pk for one in told] for pk, told in found.items()} == {
         high.pk: [mail.pk, slack.pk],
         low.pk: [slack.pk],
         theirs.pk: [slack.pk, mail.pk],
+    }
+
+
+@pytest.mark.django_db
+def test_what_came_from_pagerduty_is_not_told_there(workspace: Workspace, slack: Destination) -> None:
+    make_destination(ChannelKind.PAGERDUTY, "a" * 32, workspace=workspace)
+    routes.create_route(
+        actor=actor(workspace, Role.ADMIN), workspace=workspace, name="all", channels=["slack", "pagerduty"]
+    )
+    source = Source.objects.get(workspace=workspace, kind="pagerduty", is_default=True)
+    theirs = Incident.objects.get(pk=fire(make_route(workspace, source=source)).incident_id)
+    ours = make_incident(workspace)
+    found = routes.matching([theirs, ours], NOW)
+    assert {pk: [one.kind for one in told] for pk, told in found.items()} == {
+        theirs.pk: ["slack"],
+        ours.pk: ["slack", "pagerduty"],
     }
 
 
