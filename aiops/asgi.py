@@ -23,6 +23,7 @@ from aiops.kernel import live  # noqa: E402
 from aiops.origins import SameOrigin  # noqa: E402
 from aiops.routing import websocket_urlpatterns  # noqa: E402
 from incidents.front.app import FrontDoor  # noqa: E402
+from incidents.front.protocol import FRONT_DOOR  # noqa: E402
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Application:
         elif scope["type"] == "websocket":
             await self._websocket(scope, receive, send)
         else:
-            await self._lifespan(receive, send)
+            await self._lifespan(scope, receive, send)
 
     async def _answer(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         """An HTTP request. One that a stop cuts off is told so, if it has heard nothing yet."""
@@ -71,9 +72,11 @@ class Application:
                 await send({"type": "http.response.start", "status": 503, "headers": CUT_OFF_HEADERS})
                 await send({"type": "http.response.body", "body": CUT_OFF})
 
-    async def _lifespan(self, receive: Any, send: Any) -> None:
+    async def _lifespan(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         await receive()
         await self._start()
+        if "state" in scope:  # our own server's protocol hands ingest requests over without a task for each
+            scope["state"][FRONT_DOOR] = self._http
         await send({"type": "lifespan.startup.complete"})
         await receive()
         await self._stop()

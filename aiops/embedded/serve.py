@@ -12,6 +12,7 @@ from django.conf import settings
 
 from aiops.embedded.failure import StartRefused
 from aiops.embedded.stopping import Stopping
+from incidents.front.protocol import DoorProtocol
 
 HANGING_REQUEST_SECONDS = 4  # what a stop grants to requests that are under way
 MAX_SOCKET_MESSAGE = 16 * 1024  # bytes; browsers only send us short words
@@ -77,7 +78,7 @@ def serve(bound: socket.socket, stopping: Stopping, on_ready: Callable[[], None]
     config = uvicorn.Config(
         "aiops.asgi:application",
         loop="uvloop",
-        http="httptools",
+        http=DoorProtocol,
         ws="websockets-sansio",
         ws_max_size=MAX_SOCKET_MESSAGE,
         lifespan="on",

@@ -1,4 +1,8 @@
-"""The front door over ASGI: read, ask the door, wait for the commit, answer. What is not ingest passes on to Django."""
+"""The front door: ask the door what a request means, wait for the commit, answer. What is not ingest passes on to Django.
+
+Two carriers bring requests here: :meth:`FrontDoor.begin` those that our own server's protocol hands over whole, with no task and
+no future per request (``protocol.py``), and the ASGI call all others.
+"""
 
 from __future__ import annotations
 
@@ -36,6 +40,7 @@ Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
+Answer = Callable[[Reply], None]
 
 SWITCH_INTERVAL = (
     0.0005  # seconds; the writer's thread must not wait 5 ms for the event loop's after each answer of PostgreSQL
@@ -43,6 +48,34 @@ SWITCH_INTERVAL = (
 GC_THRESHOLD = (20_000, 50, 50)  # the default of 700 new objects is reached 30 times by one batch
 REFRESH = 2.0  # seconds
 DRAIN = 5.0  # seconds to commit what waits when we stop
+
+
+class Answering:
+    """Where the result of a job goes when nothing waits for it but an answer to be written. Stands in for a future."""
+
+    __slots__ = ("_answer", "_endpoint", "_open", "_started")
+
+    def __init__(self, endpoint: Endpoint, answer: Answer, started: float, open_ones: set[Answering]) -> None:
+        self._endpoint, self._answer, self._started, self._open = endpoint, answer, started, open_ones
+        open_ones.add(self)
+
+    def done(self) -> bool:
+        """Whether the answer was given."""
+        return self not in self._open
+
+    def set_result(self, outcomes: list[Outcome]) -> None:
+        """Everything is committed."""
+        self._open.discard(self)
+        metrics.INGEST_SECONDS.observe(time.perf_counter() - self._started)
+        self._answer(door.answer(self._endpoint, outcomes))
+
+    def set_exception(self, error: Exception) -> None:
+        """It was not taken."""
+        self._open.discard(self)
+        if not isinstance(error, DomainError):
+            log.error("a signal could not be stored", exc_info=error)
+            error = Overloaded("This went wrong here; send again.", data={"retry_after": 5})
+        self._answer(door.refuse(self._endpoint, error))
 
 
 class FrontDoor:
@@ -53,6 +86,8 @@ class FrontDoor:
         self._writer: Writer | None = None
         self._stop = threading.Event()
         self._refresher: threading.Thread | None = None
+        self._open: set[Answering] = set()
+        self._slow: set[asyncio.Task[None]] = set()
 
     async def startup(self) -> None:
         """Learn the keys, start the writer."""
@@ -73,6 +108,8 @@ class FrontDoor:
         self._stop.set()
         if self._writer is not None:
             await asyncio.to_thread(self._writer.stop, DRAIN)
+        for waiting in tuple(self._open):  # the database is away: their senders repeat
+            waiting.set_exception(Overloaded("The server is stopping; send again.", data={"retry_after": 5}))
         if self._refresher is not None:
             await asyncio.to_thread(self._refresher.join, 1.0)
 
@@ -92,6 +129,33 @@ class FrontDoor:
         """Signals on their way to the database."""
         return self._writer.waiting if self._writer else 0
 
+    def begin(self, endpoint: Endpoint, inbound: Inbound, answer: Answer) -> None:
+        """Take a whole request on the event loop; *answer* is called with the reply, once, later."""
+        started = time.perf_counter()
+        if self._writer is None:
+            answer(door.refuse(endpoint, Overloaded("The server is starting; send again.", data={"retry_after": 1})))
+            return
+        try:
+            received = door.receive(endpoint, inbound, utcnow())
+            if received.arrivals:
+                self._writer.submit(Job(Answering(endpoint, answer, started, self._open), received.arrivals))
+                return
+        except (Refused, LookAgain, DomainError):
+            task = asyncio.get_running_loop().create_task(self._answer_slowly(endpoint, inbound, answer))
+            self._slow.add(task)
+            task.add_done_callback(self._slow.discard)
+            return
+        answer(door.answer(endpoint, []))
+
+    async def _answer_slowly(self, endpoint: Endpoint, inbound: Inbound, answer: Answer) -> None:
+        """What memory alone can't answer: perhaps the database knows the key, or the body has to be kept."""
+        try:
+            reply = await self._handle(endpoint, inbound)
+        except Exception:
+            log.exception("an ingest request could not be handled: %s", inbound.path)
+            reply = Reply(500, {"detail": "Internal server error", "message": "Internal server error"})
+        answer(reply)
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = door.endpoint_for(scope["method"], scope["path"].rstrip("/")) if scope["type"] == "http" else None
         if endpoint is None or self._writer is None:
@@ -99,10 +163,7 @@ class FrontDoor:
             return
         body = await _body(receive, settings.AIOPS_MAX_BODY_BYTES)
         if body is None:
-            limit = f"The body is larger than {settings.AIOPS_MAX_BODY_BYTES} bytes."
-            await _send(
-                send, Reply(413, {"detail": limit, "message": limit, "errors": [limit]}, {"Connection": "close"})
-            )
+            await _send(send, too_large())
             return
         inbound = Inbound(
             scope["method"],
@@ -167,6 +228,12 @@ class FrontDoor:
         future: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         self._writer.submit(Job(future, arrivals, letter))
         return await future
+
+
+def too_large() -> Reply:
+    """The answer to a body that nobody means to read."""
+    limit = f"The body is larger than {settings.AIOPS_MAX_BODY_BYTES} bytes."
+    return Reply(413, {"detail": limit, "message": limit, "errors": [limit]}, {"Connection": "close"})
 
 
 def _briefly_connected(ask: Callable[[], object]) -> None:
