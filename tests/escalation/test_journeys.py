@@ -10,9 +10,10 @@ from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Membership
 from incidents.choices import Severity, Status
 from incidents.models import Incident
-from notifications.choices import ChannelKind, DeliveryState, Purpose, RunState, Urgency, Wake
+from notifications.choices import ChannelKind, DeliveryState, Purpose, RotationUnit, RunState, Urgency, Wake
 from notifications.models import Delivery, Destination, QuietHours
-from notifications.services import policies, preferences
+from notifications.services import policies, preferences, routes
+from notifications.services.schedules import LayerDraft, ScheduleDraft, create_schedule
 from tests.world import World
 
 
@@ -473,9 +474,6 @@ def test_clocks_that_jump_lose_no_page_and_send_none_twice(world: World) -> None
 
 
 def test_whoever_is_on_call_at_that_instant_is_told_across_the_night_the_clocks_change(world: World) -> None:
-    from notifications.choices import RotationUnit
-    from notifications.services.schedules import LayerDraft, ScheduleDraft, create_schedule
-
     ana, bo = world.person("ana"), world.person("bo")
     layer = LayerDraft(
         starts_at=datetime(2026, 3, 28, 7, 0, tzinfo=UTC),  # 08:00 in Berlin; the next day it is 06:00 in UTC
@@ -498,8 +496,6 @@ def test_whoever_is_on_call_at_that_instant_is_told_across_the_night_the_clocks_
 
 
 def test_without_a_policy_only_routes_are_told(world: World) -> None:
-    from notifications.services import routes
-
     routes.ensure_default_routes(world.workspace)
 
     world.fire("note", severity=Severity.INFO)
