@@ -11,7 +11,10 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         from notifications import handlers  # noqa: PLC0415 - models are loaded by now, and not before
-        from notifications.selectors import next_steps  # noqa: PLC0415
+        from notifications.console import panel  # noqa: PLC0415
+        from notifications.selectors import next_steps, v1_annotations  # noqa: PLC0415
 
         handlers.subscribe()
         slots.register("incident.next", next_steps.next_steps)
+        slots.register("incident.v1_annotations", v1_annotations.annotations)
+        slots.register("incident.panel", panel.panels)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
+from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils import timezone
 
@@ -17,6 +19,10 @@ from aiops.access.people import ANONYMOUS
 from aiops.console.theme import theme_of
 from aiops.kernel.clock import utcnow
 from incidents import counting
+from notifications.services import proof
+
+LATE = 3  # intervals without a proof
+PROOF_AGE = 5  # seconds that what is known of the last proof may be old
 
 # One behaviour each, in order: live updates remember what the server sent before the clock rewrites times.
 SCRIPTS = tuple(
@@ -28,6 +34,8 @@ SCRIPTS = tuple(
         "refetch",
         "live",
         "times",
+        "countdown",
+        "proof",
         "messages",
         "selection",
         "forms",
@@ -36,6 +44,15 @@ SCRIPTS = tuple(
         "theme",
     )
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What the top bar says of paging itself. *on*: whether it is proven at all; *late*: the last proof is missing or old."""
+
+    on: bool
+    at: datetime | None
+    late: bool
 
 
 class Shell:
@@ -90,6 +107,13 @@ class Shell:
     @cached_property
     def figures(self) -> counting.Figures:
         return counting.figures(self.actor, self.now)
+
+    @cached_property
+    def proof(self) -> Proof:
+        """When a page was last proven to get through, for the top bar."""
+        at = cache.get_or_set("console:proof", lambda: proof.latest() or "", PROOF_AGE) or None
+        late = at is None or self.now - at >= LATE * timedelta(minutes=settings.AIOPS_PROOF_MINUTES)
+        return Proof(bool(settings.AIOPS_PROOF_MINUTES), at, late)
 
     @property
     def version(self) -> str:

@@ -9,5 +9,6 @@ urlpatterns = [
     *path_pair("console", views.overview, name="console-overview"),
     *path_pair("console/login", views.login, name="console-login"),
     *path_pair("console/logout", views.logout, name="console-logout"),
+    *path_pair("console/proof", views.proof, name="console-proof"),
     *path_pair("console/theme", views.theme, name="console-theme"),
 ]

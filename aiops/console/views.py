@@ -66,6 +66,13 @@ def overview(request: HttpRequest) -> HttpResponse:
     return render(request, template, {**overview_context(actor, now), "section": "overview"})
 
 
+@require_safe
+@console_view
+def proof(request: HttpRequest) -> HttpResponse:
+    """When a page was last proven to get through, as the top bar says it."""
+    return render(request, "console/_proof.html")
+
+
 def bad_request(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
     """400 in the same look."""
     return _problem(request, 400, "That can't be read", "The request was not understood.")

@@ -14,6 +14,7 @@ from django.urls import reverse
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import User
+from aiops.kernel import slots
 from aiops.kernel.errors import NotFound
 from incidents import selectors
 from incidents.choices import LIVE, Priority, Status
@@ -36,11 +37,15 @@ def detail_context(actor: Actor, user: User, incident: Incident, now: datetime) 
     shown, rare = buttons_of(status) if may_act else ([], [])
     alerts = selectors.alerts(incident, ALERTS)
     latest = alerts[0] if alerts else None
+    following = next_of_all([incident], now)
     return {
         "incident": incident,
         "look": look_of(incident, now),
         "is_snoozed": incident.is_snoozed(now),
-        "next": next_of_all([incident], now)[incident.pk],
+        "next": following[incident.pk],
+        "panels": slots.load(
+            "incident.panel", [incident.pk], incidents={incident.pk: incident}, following=following, now=now
+        ).get(incident.pk, []),
         "who": who_has(incident),
         "is_mine": incident.assignee_id == user.pk,
         "lasted": _duration((incident.resolved_at or now) - incident.created_at),

@@ -18,7 +18,7 @@ from tests.factories import actor, fire, make_route, minutes
 
 pytestmark = pytest.mark.django_db
 
-PARTS = ("head", "glance", "timeline", "alerts-count", "alerts", "facts", "why", "messages")
+PARTS = ("head", "glance", "escalation", "timeline", "alerts-count", "alerts", "facts", "why", "messages")
 
 
 def actions_on(page: str) -> set[str]:
@@ -209,7 +209,7 @@ def test_the_number_of_queries_does_not_grow(browser, ana, opened, workspace, no
         for n in range(count):
             fire(make_route(workspace), now, dedup_key="k", action=SignalAction.TRIGGER)
             services.add_note(actor=actor(workspace), incident_id=incident.pk, now=now, content=f"note {n}")
-        with django_assert_max_num_queries(10):
+        with django_assert_max_num_queries(14):
             client.get(page_of(incident))
 
 

@@ -1,0 +1,56 @@
+"""What every button of the pages about paging does around its one service call."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+
+from django import forms
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.views.decorators.http import require_POST
+
+from aiops.kernel.errors import Conflict, DomainError, InvalidInput
+from incidents.console.edge import console_view, way_back
+
+View = Callable[..., HttpResponse]
+
+
+def button(home: str) -> Callable[[View], View]:
+    """A POST. A refusal is told on the page from which it came, else on the page named *home*."""
+
+    def decorate(view: View) -> View:
+        @require_POST
+        @console_view
+        @wraps(view)
+        def wrapped(request: HttpRequest, **names: Any) -> HttpResponse:
+            try:
+                return view(request, **names)
+            except DomainError as error:
+                tell_refusal(request, error)
+            return redirect(way_back(request, reverse(home)))
+
+        return wrapped
+
+    return decorate
+
+
+def tell_refusal(request: HttpRequest, error: DomainError) -> None:
+    """Say why it was refused."""
+    said = " ".join(filter(None, [sentence(error), error.details]))
+    (messages.warning if isinstance(error, Conflict) else messages.error)(request, said)
+
+
+def sentence(error: DomainError) -> str:
+    """The refusal as a sentence, without the field's path: that is what the page shows it beside."""
+    said = error.message.removeprefix(f"{error.field}: ") if error.field else error.message
+    said = said[:1].upper() + said[1:]
+    return said if said.endswith((".", "!", "?")) else f"{said}."
+
+
+def refuse(form: forms.Form, error: InvalidInput) -> None:
+    """Show a service's refusal beside the field that it names, else on top of the form."""
+    form.add_error(error.field if error.field in form.fields else None, sentence(error))

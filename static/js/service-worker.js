@@ -1,0 +1,52 @@
+// The worker of the installed console: shows what is pushed to this browser, and opens the incident when one taps on it. It keeps
+// nothing and answers no requests, so the console is always what the server says.
+//   a push: {title, body, url, tag, delivery, event, urgency, answers: [{verb, label, url}]}
+
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+// Only our own pages are ever opened, whatever a message says.
+const own = (url) => {
+  const target = new URL(url || "/console", self.location.origin);
+  return target.origin === self.location.origin ? target.href : `${self.location.origin}/console`;
+};
+
+const read = (data) => {
+  try {
+    return data?.json() ?? {};
+  } catch {
+    return { title: data.text() };
+  }
+};
+
+self.addEventListener("push", (event) => {
+  const message = read(event.data);
+  const answers = message.answers ?? [];
+  event.waitUntil(
+    self.registration.showNotification(message.title || "aiops", {
+      body: message.body || "",
+      tag: message.tag || undefined,
+      renotify: Boolean(message.tag),
+      requireInteraction: message.urgency === "high" && message.event === "trigger",
+      icon: "/static/img/icon-192.png",
+      badge: "/static/img/icon-192.png",
+      actions: answers.slice(0, 2).map(({ verb, label }) => ({ action: verb, title: label })),
+      data: { url: message.url, answers },
+    }),
+  );
+});
+
+// An answer's link shows a page that asks first; a tap on the message itself shows the incident.
+self.addEventListener("notificationclick", (event) => {
+  event.notification.close();
+  const { url, answers } = event.notification.data;
+  const target = own(answers.find(({ verb }) => verb === event.action)?.url ?? url);
+  event.waitUntil(
+    (async () => {
+      const pages = await self.clients.matchAll({ type: "window", includeUncontrolled: true });
+      const open = pages.find((page) => page.url === target);
+      if (open) return open.focus();
+      return self.clients.openWindow(target);
+    })(),
+  );
+});
