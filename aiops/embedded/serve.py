@@ -12,7 +12,6 @@ from django.conf import settings
 
 from aiops.embedded.failure import StartRefused
 from aiops.embedded.stopping import Stopping
-from incidents.front.protocol import DoorProtocol
 
 HANGING_REQUEST_SECONDS = 4  # what a stop grants to requests that are under way
 MAX_SOCKET_MESSAGE = 16 * 1024  # bytes; browsers only send us short words
@@ -78,7 +77,7 @@ def serve(bound: socket.socket, stopping: Stopping, on_ready: Callable[[], None]
     config = uvicorn.Config(
         "aiops.asgi:application",
         loop="uvloop",
-        http=DoorProtocol,
+        http="incidents.front.protocol:DoorProtocol",  # by name: the apps are loaded later
         ws="websockets-sansio",
         ws_max_size=MAX_SOCKET_MESSAGE,
         lifespan="on",
