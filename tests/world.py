@@ -47,6 +47,11 @@ class Phone:
         self._read += 1
         return unread[0]
 
+    def read_all(self) -> list[str]:
+        """What came that was not read yet."""
+        unread, self._read = self.texts[self._read :], len(self.texts)
+        return unread
+
     def is_silent(self) -> None:
         """Nothing came that was not read."""
         assert self.texts[self._read :] == []
@@ -89,7 +94,7 @@ class World:
 
     def policy(self, *given: dict[str, Any], name: str = "Policy", **rest: Any) -> EscalationPolicy:
         """The workspace's default policy; a step names its ``targets`` by people's names, the next comes after 15 minutes."""
-        return policies.create_policy(
+        made = policies.create_policy(
             actor=SYSTEM,
             workspace=self.workspace,
             name=name,
@@ -97,6 +102,8 @@ class World:
             is_default=True,
             now=self.now,
         )
+        EscalationPolicy.objects.filter(pk=made.pk).update(created_at=self.now)
+        return made
 
     def definition(self, *given: dict[str, Any], **rest: Any) -> dict[str, Any]:
         return {
