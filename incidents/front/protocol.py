@@ -13,6 +13,7 @@ from typing import Any
 from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+from aiops.kernel.errors import Overloaded
 from incidents.front import door
 from incidents.front.app import FrontDoor, too_large
 from incidents.front.door import Endpoint
@@ -21,6 +22,8 @@ from incidents.front.requests import Inbound, Reply, parse_query, wanted_headers
 log = logging.getLogger(__name__)
 
 FRONT_DOOR = "front_door"  # where the ASGI lifespan state keeps it
+GRACE = 4.0  # seconds that a body may still take when the server stops, unless the server says otherwise
+LAST_WORD = 0.3  # seconds before that in which the sender is told
 WENT_WRONG = Reply(500, {"detail": "Internal server error", "message": "Internal server error"})
 CONTENT = b"content-type: application/json\r\ncontent-length: %d\r\n"
 
@@ -54,6 +57,11 @@ class DoorCycle:
 
     def set(self) -> None:
         """Nobody waits: an answer to nobody is dropped."""
+
+    def cut_off(self) -> None:
+        """The server stops and the body has not come: say so, so that it is sent again."""
+        if not self.response_complete and self.more_body:
+            self.answer(door.refuse(self.endpoint, Overloaded("The server is stopping; send again.")))
 
     def answer(self, reply: Reply) -> None:
         """Write the reply, if somebody is still there to read it."""
@@ -111,6 +119,12 @@ class DoorProtocol(HttpToolsProtocol):
         except Exception:  # or the parser would take our mistake for the sender's
             log.exception("an ingest request could not be handled: %s", cycle.inbound.path)
             cycle.answer(WENT_WRONG)
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        cycle: Any = self.cycle
+        if type(cycle) is DoorCycle and not cycle.response_complete:
+            self.loop.call_later((self.config.timeout_graceful_shutdown or GRACE) - LAST_WORD, cycle.cut_off)
 
     def write_reply(self, reply: Reply, cycle: DoorCycle) -> None:
         """Put the reply on the wire, and let the connection go on or end."""
