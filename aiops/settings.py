@@ -38,9 +38,8 @@ AIOPS_MAX_BODY_BYTES = env.integer("AIOPS_MAX_BODY_BYTES", 4 * 1024 * 1024)
 AIOPS_ALLOWED_HOSTS = env.words("AIOPS_ALLOWED_HOSTS")
 # Hosts and networks that are ours although they are private: notifications may be sent there (aiops/kernel/http.py).
 AIOPS_OUTBOUND_ALLOW = env.words("AIOPS_OUTBOUND_ALLOW")
-AIOPS_SMTP_URL = env.text(
-    "AIOPS_SMTP_URL"
-)  # smtp://user:password@host:port?from=…; for workspaces without a server of their own
+# smtp://user:password@host:port?from=…, for workspaces without a mail server of their own
+AIOPS_SMTP_URL = env.text("AIOPS_SMTP_URL")
 AIOPS_HEARTBEAT_URL = env.text("AIOPS_HEARTBEAT_URL")  # is asked every minute while paging is proven; empty: none
 AIOPS_PROOF_MINUTES = env.integer("AIOPS_PROOF_MINUTES", 5)  # between two proofs of paging; 0: never
 AIOPS_PAGING_SECONDS = env.integer("AIOPS_PAGING_SECONDS", 2)  # between two sweeps of what the doorbell missed

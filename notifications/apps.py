@@ -10,7 +10,7 @@ class NotificationsConfig(AppConfig):
     verbose_name = "Notifications"
 
     def ready(self) -> None:
-        from notifications import handlers  # noqa: PLC0415 - models are loaded by now, and not before
+        from notifications import checks, handlers  # noqa: F401, PLC0415 - models are loaded by now, and not before
         from notifications.console import panel  # noqa: PLC0415
         from notifications.selectors import next_steps, v1_annotations  # noqa: PLC0415
 

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 import httpx
 from django.db import connection
 
-from aiops.kernel import http, slots
+from aiops.kernel import http
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError
 from incidents.choices import LIVE, Status
@@ -25,6 +25,7 @@ from notifications.channels import CHANNELS
 from notifications.choices import ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose
 from notifications.contracts import Channel, PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.models import Delivery, MessageTemplate
+from notifications.selectors.next_steps import spoken
 from notifications.services import outcomes, rendering, reply_codes
 from notifications.services.claiming import Parcel, claim
 
@@ -180,8 +181,7 @@ def _next_step(delivery: Delivery, now: datetime) -> str:
     """What happens if the message is ignored, as the incident's row says it."""
     if delivery.incident_id is None or delivery.purpose != Purpose.PAGE:
         return ""
-    said = slots.load("incident.next", [delivery.incident_id], now=now).get(delivery.incident_id)
-    return str(said[0]) if said else ""
+    return spoken([delivery.incident_id], now).get(delivery.incident_id, "")
 
 
 def _client() -> httpx.Client:

@@ -17,6 +17,6 @@ def test_every_variable_of_the_settings_is_documented_and_no_other() -> None:
 
 
 def test_every_check_is_documented_and_no_other() -> None:
-    source = (ROOT / "aiops/access/checks.py").read_text()
-    pattern = r"access\.[EWI]\d{3}"
+    source = "".join((ROOT / app / "checks.py").read_text() for app in ("aiops/access", "notifications"))
+    pattern = r"(?:access|notifications)\.[EWI]\d{3}"
     assert set(re.findall(pattern, DOCUMENT)) == set(re.findall(pattern, source))
