@@ -1,7 +1,7 @@
 """Who is on call for a service now: the first level of its escalation, and the first person of a later one who is another.
 
-A service without a policy has its team's schedule, or the workspace's only one. A constant number of queries for any number of
-services.
+A service whose policy is none, or tells only the admins, has its team's schedule, or the workspace's only one. A constant number
+of queries for any number of services.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from notifications.choices import TargetKind
 from notifications.models import EscalationPolicy, Schedule, ServicePolicy
 from notifications.oncall import ScheduleSpec
 from notifications.selectors.oncall import AHEAD, load
+from notifications.services.targets import admins_of
 
 MOST_SERVICES = 500
 
@@ -63,11 +64,13 @@ def _answers(services: Sequence[Service], now: datetime) -> list[Current]:
     specs = load(schedules, now, now + AHEAD)
     teams = Team.objects.filter(pk__in=_ids(targets, TargetKind.TEAM)).prefetch_related("members").in_bulk()
     holders = {pk: shift.user_id for pk, spec in specs.items() if (shift := oncall.on_call(spec, now))}
-    names = dict(User.objects.filter(is_active=True).filter(
-        pk__in=_ids(targets, TargetKind.USER) | set(holders.values())
-    ).values_list("pk", "username"))  # fmt: skip
+    admins = admins_of(_ids(targets, TargetKind.ADMINS))
+    wanted = _ids(targets, TargetKind.USER) | set(holders.values()) | {pk for found in admins.values() for pk in found}
+    names = dict(User.objects.filter(is_active=True, pk__in=wanted).values_list("pk", "username"))
     people = {(str(TargetKind.USER), pk): [name] for pk, name in names.items()}
     people |= {(str(TargetKind.SCHEDULE), pk): [names[user]] for pk, user in holders.items() if user in names}
+    for pk, found in admins.items():
+        people[str(TargetKind.ADMINS), pk] = [names[user] for user in found if user in names]
     for pk, team in teams.items():
         people[str(TargetKind.TEAM), pk] = [user.username for user in team.members.all() if user.is_active]
     return [
@@ -122,12 +125,10 @@ def _chains(services: Iterable[Service]) -> list[list[Level]]:
     found = []
     for service in services:
         policy = policies.get(own.get(service.pk, 0)) or standard.get(service.workspace_id)
-        if policy is not None and policy.version is not None:
-            found.append(_levels(policy.version.definition))
-        else:
-            found.append(
-                _without_policy(service, [row for row in schedules if row.workspace_id == service.workspace_id])
-            )
+        levels = _levels(policy.version.definition) if policy is not None and policy.version is not None else []
+        if all(kind == TargetKind.ADMINS for level in levels for kind, _ in level):
+            levels = _by_team(service, [row for row in schedules if row.workspace_id == service.workspace_id]) + levels
+        found.append(levels)
     return found
 
 
@@ -139,7 +140,7 @@ def _levels(definition: dict[str, Any]) -> list[Level]:
     return [level for level in levels if level]
 
 
-def _without_policy(service: Service, schedules: list[Schedule]) -> list[Level]:
+def _by_team(service: Service, schedules: list[Schedule]) -> list[Level]:
     teams = [row.pk for row in schedules if row.team_id is not None and row.team_id == service.owner_id]
     chosen = teams[:1] or ([schedules[0].pk] if len(schedules) == 1 else [])
     return [[(str(TargetKind.SCHEDULE), pk)] for pk in chosen]

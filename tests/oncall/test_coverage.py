@@ -13,7 +13,7 @@ from incidents.choices import Severity, Status
 from incidents.models import Incident
 from incidents.services import incidents
 from notifications.choices import ChannelKind, DeliveryState, Purpose
-from notifications.models import Delivery, Schedule
+from notifications.models import Delivery, Destination, Schedule
 from notifications.oncall import Shift
 from notifications.oncall.fairness import loads
 from notifications.selectors.fairness import report
@@ -73,6 +73,21 @@ def test_a_person_who_resolves_it_is_not_contradicted_until_there_is_another_gap
 
 
 @pytest.mark.django_db
+def test_a_gap_that_has_passed_is_not_told_again_for_those_that_are_left(make: MakeSchedule, ana: User) -> None:
+    schedule = make(layers=[day_layer(ana, ends_at=NOW + DAY * 2)])
+    cover(schedule, ana, NOW + DAY * 2 + HOUR, NOW + DAY * 20)
+    cover(schedule, ana, NOW + DAY * 21, NOW + DAY * 99)
+    watch(NOW)
+    watch(NOW + DAY * 1.5)
+    assert told() == [("open", Severity.HIGH, 2)]
+    watch(NOW + DAY * 3)  # the first is over
+    assert told() == [("open", Severity.HIGH, 2)]
+    cover(schedule, ana, NOW + DAY * 20 + HOUR, NOW + DAY * 21, now=NOW + DAY * 3)
+    watch(NOW + DAY * 3)
+    assert told() == [("open", Severity.HIGH, 3)]  # what is left of the second ends earlier: another gap
+
+
+@pytest.mark.django_db
 def test_fallback_people_and_schedules_that_need_no_cover_open_nothing(make: MakeSchedule, ana: User, bo: User) -> None:
     layers = [day_layer(ana, restrictions=[{"days": [], "from": "09:00", "to": "17:00"}])]
     make(layers=layers, name="With fallback", fallback_id=bo.pk)
@@ -107,6 +122,12 @@ def test_two_schedules_at_once_are_one_time_on_call_and_pages_close_together_wak
     assert (one.total, one.shifts, one.pages, one.interruptions) == (HOUR * 4, 2, 5, 2)
 
 
+def _phone(user: User) -> Destination:
+    return Destination.objects.create(
+        owner=user, kind=ChannelKind.VOICE, label="x", address_sealed="", address_digest=""
+    )
+
+
 @pytest.mark.django_db
 def test_a_page_counts_once_however_many_phones_rang(
     make: MakeSchedule, workspace: Workspace, ana: User, bo: User
@@ -128,6 +149,7 @@ def test_a_page_counts_once_however_many_phones_rang(
         )
 
     page(ana, midnight)
+    page(ana, midnight, destination=_phone(ana))
     page(ana, midnight + HOUR / 60, kind=ChannelKind.VOICE, round=1)
     page(ana, NOW, round=2, purpose=Purpose.STAND_DOWN)
     page(ana, NOW, round=3, state=DeliveryState.FAILED_PERMANENT)

@@ -12,6 +12,7 @@ from aiops.access.models import Team, User, Workspace
 from aiops.kernel.clock import utcnow
 from incidents.models import Service
 from notifications.models import EscalationPolicy, PolicyVersion, ServicePolicy
+from notifications.services.defaults import ensure_paging
 from notifications.services.overrides import create_override
 from tests.api.conftest import Caller, MakeKey
 from tests.factories import make_service, make_user, make_workspace
@@ -81,7 +82,6 @@ def test_the_contracts_example(
 
 
 def test_nobody_is_null_and_never_an_error(caller: Caller, payments: Service, service: Service) -> None:
-    EscalationPolicy.objects.all().delete()
     answer = caller.get("/oncall/current?service=payments")
     assert answer.status == 200 and set(answer.body) == KEYS
     assert answer.body["oncall"] is answer.body["escalation_contact"] is answer.body["rotation_index"] is None
@@ -95,12 +95,22 @@ def test_nobody_is_null_and_never_an_error(caller: Caller, payments: Service, se
 def test_without_a_policy_it_is_the_teams_schedule(
     make: MakeSchedule, caller: Caller, payments: Service, ana: User, bo: User
 ) -> None:
-    EscalationPolicy.objects.all().delete()
     now = utcnow() - timedelta(hours=1)
     make(layers=[day_layer(ana, starts_at=now)], name="A")
     make(layers=[day_layer(bo, starts_at=now)], name="B", team_id=payments.owner_id)
     assert caller.get("/oncall/current?service=payments").body["oncall"] == "bo"
     assert caller.get("/oncall/current").body["oncall"] is None
+
+
+def test_the_catch_all_of_admins_comes_after_the_teams_schedule(
+    make: MakeSchedule, caller: Caller, payments: Service, ana: User, admin: User
+) -> None:
+    """A workspace starts with a policy that tells its admins: whoever is on call for the team is still named first."""
+    ensure_paging(payments.workspace, utcnow())
+    assert caller.get("/oncall/current?service=payments").body["oncall"] == "admin"
+    make(layers=[day_layer(ana, starts_at=utcnow() - timedelta(hours=1))], team_id=payments.owner_id)
+    body = caller.get("/oncall/current?service=payments").body
+    assert (body["oncall"], body["escalation_contact"]) == ("ana", "admin")
 
 
 def test_refusals_are_the_client_dialects(caller: Caller, payments: Service) -> None:
