@@ -19,6 +19,7 @@ urlpatterns = [
     path("", include("aiops.console.urls")),
     path("", include("incidents.console.urls")),
     path("", include("notifications.hooks.urls")),
+    path("", include("notifications.api.v1.urls")),
     path("", include("notifications.api.client.urls")),
     path("", include("notifications.api.client.oncall_urls")),
     path("", include("notifications.console.oncall.urls")),

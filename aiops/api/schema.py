@@ -78,6 +78,14 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
         return [{name: []} for name in self.name]
 
 
+class IngestKeyScheme(ApiKeyScheme):
+    target_class = "aiops.access.authentication.IngestKeyAuthentication"
+    name = ("ingestKeyHeader", "ingestKeyQuery", "ingestKeyBearer")
+
+    def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, str]]:
+        return [*super().get_security_definition(auto_schema), {"type": "http", "scheme": "bearer"}]
+
+
 class PeopleScheme(OpenApiAuthenticationExtension):
     target_class = "aiops.access.authentication.SessionOrJWTAuthentication"
     name = ("sessionCookie", "jwt")

@@ -47,8 +47,8 @@ def queries(caller: Caller, path: str) -> int:
 @pytest.mark.parametrize(
     ("path", "who", "expected"),
     [
-        ("/api/v1/incidents?pageSize=100", "key", 2),  # the page, its total
-        ("/api/v1/incidents?pageSize=100&state=Detected&severity=high&namespace=default", "key", 2),
+        ("/api/v1/incidents?pageSize=100", "key", 3),  # the page, its total, how far escalations are
+        ("/api/v1/incidents?pageSize=100&state=Detected&severity=low&namespace=default", "key", 3),
         ("/incidents?limit=100", "key", 1),
         ("/api/alerts/incidents?limit=100", "person", 3 + 4),  # the page, notes, history, openCount
         ("/webhook/dead-letter", "key", 1),
@@ -65,7 +65,7 @@ def test_lists(operator: Caller, workspace: Workspace, person: User, path: str, 
 @pytest.mark.parametrize(
     ("path", "who", "expected"),
     [
-        ("/api/v1/incidents/{ref}", "key", 1),
+        ("/api/v1/incidents/{ref}", "key", 2),  # itself, how far its escalation is
         ("/api/v1/incidents/{ref}/timeline", "key", 2),
         ("/incidents/{ref}", "key", 1),
         ("/incidents/{ref}/timeline", "key", 2),

@@ -26,11 +26,16 @@ class NamespaceField(serializers.CharField):
 
 
 class AnnotationsField(serializers.DictField):
+    """Ours, and those of the apps above, which the view has loaded for all incidents at once."""
+
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(source="*", child=serializers.CharField(), **kwargs)
 
     def to_representation(self, value: Incident) -> dict[str, str]:
-        return annotations_of(value, self.context["now"])
+        more = self.context.get("annotations", {}).get(value.pk, ())
+        return {
+            name: text for facts in (annotations_of(value, self.context["now"]), *more) for name, text in facts.items()
+        }
 
 
 class LabelsField(serializers.DictField):

@@ -20,7 +20,7 @@ def event(entry: TimelineEntry) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "timestamp": rfc3339(entry.at, timespec="seconds"),
         "type": _type(entry),
-        "source": entry.actor_label,
+        "source": vocab.ENTRY_SOURCES.get(EntryKind(entry.kind), entry.actor_label),
         "message": _message(entry, facts),
     }
     if "severity" in facts:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import datetime
 from http import HTTPStatus
 from typing import Any
 
@@ -16,6 +17,7 @@ from aiops.api import v1
 from aiops.api.schema import query
 from aiops.api.v1 import Page, V1View
 from aiops.api.views import NothingHere
+from aiops.kernel import slots
 from aiops.kernel.errors import Conflict, NotFound
 from incidents import counting, selectors
 from incidents.api import states
@@ -57,6 +59,12 @@ class V1Filters(IncidentFilterSet):
         return queryset.filter(namespace__in=values)
 
 
+def context(incidents: Sequence[Incident], now: datetime) -> dict[str, Any]:
+    """What the shapes of these incidents need to know."""
+    ids = [incident.pk for incident in incidents]
+    return {"now": now, "annotations": slots.load("incident.v1_annotations", ids, now=now)}
+
+
 class IncidentView(V1View):
     """Base of the views about one incident."""
 
@@ -81,7 +89,7 @@ class IncidentView(V1View):
 
     def shown(self, incident: Incident) -> Response:
         """The whole object."""
-        return Response(IncidentOut(incident, context={"now": self.now}).data)
+        return Response(IncidentOut(incident, context=context([incident], self.now)).data)
 
 
 def missing(name: str, namespace: str) -> NotFound:
@@ -107,7 +115,8 @@ class Incidents(V1View):
     def get(self, request: Request) -> Response:
         page = Page.asked(self.params)
         found = narrow(V1Filters, self.params, selectors.listing(self.actor), self.now)
-        items = IncidentItem(page.of(found), many=True, context={"now": self.now}).data
+        rows = list(page.of(found))
+        items = IncidentItem(rows, many=True, context=context(rows, self.now)).data
         return Response(v1.listing("IncidentList", items, counting.total(found), page))
 
 
@@ -152,7 +161,7 @@ class Resolve(IncidentView):
     def post(self, request: Request, name: str) -> Response:
         resolution = self.body(ResolveIn).get("resolution") or ""
         incident = self.act(name, incidents.resolve, resolution=resolution)
-        return Response(ResolvedOut(incident, context={"now": self.now}).data)
+        return Response(ResolvedOut(incident, context=context([incident], self.now)).data)
 
 
 class Timeline(IncidentView):

@@ -43,6 +43,9 @@ ENTRY_TYPES: dict[EntryKind, str] = {
     EntryKind.NOTIFICATION_FAILED: "Notification",
 }
 
+# Who tells it, where that is a part of the platform.
+ENTRY_SOURCES: dict[EntryKind, str] = dict.fromkeys(PAGING, "notification-manager")
+
 # A change of status is told by where it led.
 CHANGE_TYPES: dict[Status, str] = {
     Status.OPEN: "Reopening",

@@ -61,7 +61,12 @@ class Routes(ClientView):
         }
         return Response(body)
 
-    @extend_schema(summary="Make a route (admins)", request=RouteIn, responses={HTTPStatus.CREATED: RouteOut})
+    @extend_schema(
+        summary="Make a route (admins)",
+        operation_id="client_make_route",
+        request=RouteIn,
+        responses={HTTPStatus.CREATED: RouteOut},
+    )
     def post(self, request: Request) -> Response:
         workspace = workspace_of(self.actor)
         made = routes.create_route(actor=self.actor, workspace=workspace, **_found(self.body(RouteIn), workspace))
@@ -100,19 +105,20 @@ class DryRun(ClientView):
     )
     def post(self, request: Request) -> Response:
         sample = self.body(SampleIn)
+        severity = sample.get("severity", Severity.CRITICAL)
         service, _ = service_or_default(self.actor, sample["service"])
         tried = routes.dry_run(
             actor=self.actor,
             workspace_id=service.workspace_id,
             now=sample.get("at", self.now),
-            severity=sample["severity"],
+            severity=severity,
             service_id=service.pk,
             labels=sample["labels"],
         )
         told = [it.destination.label for one in tried if not one.why_not for it in one.told if not it.problem]
         body = {
             "service": service.name,
-            "severity": sample["severity"],
+            "severity": severity,
             "routes": tried,
             "told": list(dict.fromkeys(told)),
         }

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
 
 from rest_framework import serializers
@@ -11,17 +10,20 @@ from aiops.api.fields import InstantField
 from incidents.choices import Severity
 from notifications.api.client import vocab
 from notifications.choices import ChannelKind, DeliveryState
-from notifications.models import Delivery, Destination, Route
-from notifications.services.routes import Told, Tried
+from notifications.models import Delivery, Destination
+from notifications.services.routes import Tried
 
 KINDS = [str(kind) for kind in ChannelKind]
 LONGEST_MESSAGE = 2000
 
 
-class SeverityWord(serializers.Field):
-    """In: critical, high, warning, info, or our own medium and low."""
+class SeverityWord(serializers.ChoiceField):
+    """In: critical, high, warning, info, or our own medium and low. Out: the contract's four."""
 
     default_error_messages = {"unknown": "must be one of critical, high, warning, info"}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(choices=list(vocab.SEVERITIES), **kwargs)
 
     def to_internal_value(self, data: Any) -> Severity:
         word = data.strip().lower() if isinstance(data, str) else ""
@@ -31,7 +33,7 @@ class SeverityWord(serializers.Field):
         return found
 
     def to_representation(self, value: Severity) -> str:
-        return next((word for word, severity in vocab.SEVERITIES.items() if severity == value), value.word)
+        return next((word for word, severity in vocab.SEVERITIES.items() if severity == value), "info")
 
 
 class DestinationOut(serializers.Serializer):
@@ -53,10 +55,7 @@ class RouteOut(serializers.Serializer):
     labels = serializers.DictField(child=serializers.CharField())
     window = serializers.DictField(help_text="days (0 is Monday), from, to, time_zone; empty: always.")
     channels = serializers.ListField(child=serializers.CharField())
-    destinations = serializers.SerializerMethodField()
-
-    def get_destinations(self, route: Route) -> list[Mapping[str, Any]]:
-        return DestinationOut(route.destinations.all(), many=True).data
+    destinations = DestinationOut(source="destinations.all", many=True)
 
 
 class RoutesOut(serializers.Serializer):
@@ -94,7 +93,7 @@ class RouteIn(serializers.Serializer):
 class SampleIn(serializers.Serializer):
     """An incident to try the routes with."""
 
-    severity = SeverityWord(required=False, default=Severity.CRITICAL)
+    severity = SeverityWord(required=False, help_text="Default: critical.")
     service = serializers.CharField(required=False, allow_blank=True, default="")
     labels = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
     at = InstantField(required=False)
@@ -105,9 +104,6 @@ class ToldOut(serializers.Serializer):
     channel = serializers.ChoiceField(KINDS, source="destination.kind")
     label = serializers.CharField(source="destination.label")  # type: ignore[assignment]
     problem = serializers.CharField(allow_blank=True, help_text="Why nothing would be sent there; empty when it would.")
-
-    def to_representation(self, instance: Told) -> dict[str, Any]:
-        return super().to_representation(instance)
 
 
 class TriedOut(serializers.Serializer):
@@ -133,7 +129,7 @@ class DryRunOut(serializers.Serializer):
 class TestIn(serializers.Serializer):
     """In the query or as JSON; the query comes first."""
 
-    severity = SeverityWord(required=False, default=Severity.INFO)
+    severity = SeverityWord(required=False, help_text="Default: info.")
     service = serializers.CharField(required=False, allow_blank=True, default="", max_length=200)
     message = serializers.CharField(required=False, allow_blank=True, default="", max_length=LONGEST_MESSAGE)
 

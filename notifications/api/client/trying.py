@@ -44,14 +44,15 @@ class Test(ClientView):
         reader.is_valid(raise_exception=True)
         asked = reader.validated_data
         service, warnings = service_or_default(self.actor, asked["service"])
+        severity = asked.get("severity", Severity.INFO)
         tested = test_routes(
-            actor=self.actor, service=service, severity=asked["severity"], message=asked["message"], now=self.now
+            actor=self.actor, service=service, severity=severity, message=asked["message"], now=self.now
         )
         if not tested.deliveries:
             warnings = [*warnings, "No route leads to a destination that can be used: nobody was told."]
         body: dict[str, Any] = {
             "ok": bool(tested.deliveries) and all(delivery.state in TOLD for delivery in tested.deliveries),
-            "severity": asked["severity"],
+            "severity": severity,
             "service": service.name,
             "message": asked["message"],
             "deliveries": tested.deliveries,
@@ -73,7 +74,7 @@ class Escalation(ClientView):
         elapsed = whole_number(self.params, "minutes_elapsed", 0, 0, LONGEST)
         reader = SampleIn(data={name: self.params[name] for name in ("severity", "service") if self.params.get(name)})
         reader.is_valid(raise_exception=True)
-        severity: Severity = reader.validated_data["severity"]
+        severity: Severity = reader.validated_data.get("severity", Severity.CRITICAL)
         service, warnings = service_or_default(self.actor, reader.validated_data["service"])
         opened_at = self.now - timedelta(minutes=elapsed)
         lines = what_if(actor=self.actor, service_id=service.pk, at=opened_at, severity=severity)
