@@ -64,7 +64,9 @@ def _painted(
     free = _Free(start, end)
     shifts: list[Shift] = []
     for shift in _top_first(schedule, start, end):
-        shifts += (replace(shift, start=on, end=off) for on, off in free.take(shift.start, shift.end))
+        for on, off in free.take(shift.start, shift.end):
+            whole = on == shift.start and off == shift.end
+            shifts.append(shift if whole else replace(shift, start=on, end=off))
     return shifts, free.spans()
 
 
