@@ -104,17 +104,19 @@ class LogQuery:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One delivery of the log. *place* is the destination's name where it is the reader's business, else ""."""
+    """One delivery of the log. *place*: the destination's name where it is the reader's business. *about*: what a notice says,
+    to whom it is for."""
 
     delivery: Delivery
     who: str
     place: str
+    about: str = ""
 
 
 def log_context(actor: Actor, user: User, query: LogQuery, now: datetime) -> dict[str, Any]:
     """What the log shows; four queries for any number of rows."""
     rows = Delivery.objects.visible_to(actor).select_related("incident", "recipient", "destination")
-    rows = query.narrow(rows, actor, user, now).defer("incident__description", "incident__labels", "data")
+    rows = query.narrow(rows, actor, user, now).defer("incident__description", "incident__labels")
     found, after, before = _page(rows, query)
     return {
         "lines": [line_of(row, user) for row in found],
@@ -140,7 +142,9 @@ def log_context(actor: Actor, user: User, query: LogQuery, now: datetime) -> dic
 
 def line_of(delivery: Delivery, user: User) -> Line:
     """A row, without the address of somebody else."""
-    return Line(delivery, who_of(delivery), place_of(delivery, user))
+    mine = delivery.purpose == Purpose.OWNER_NOTICE and delivery.recipient_id == user.pk
+    about = str(delivery.data.get("subject", "")) if mine else ""
+    return Line(delivery, who_of(delivery), place_of(delivery, user), about)
 
 
 def who_of(delivery: Delivery) -> str:

@@ -173,6 +173,8 @@ def _ahead(definition: Definition | None, run: EscalationRun | None) -> list[Run
     if definition is None or run is None or run.state not in (RunState.ACTIVE, RunState.ACKNOWLEDGED, RunState.PAUSED):
         return []
     ahead = []
+    if run.state == RunState.ACTIVE and run.wake == Wake.REPEAT and run.level is not None:
+        ahead.append(Rung(level_name(definition, run.level), "next", at=run.next_step_at, again=True))
     for index in range(run.step, len(definition.steps)):
         step = definition.steps[index]
         minutes = int(step.delay.total_seconds() // 60)

@@ -63,10 +63,13 @@ def message_of(
     count: int = 1,
     next_step: str = "",
     template: MessageTemplate | None = None,
+    previous_ref: str = "",
+    strict: bool = False,
 ) -> Message:
     """The message of *delivery*, which has its incident loaded. A digest tells of *others* too; *count* is how many it is about.
 
-    A workspace's template that can't be filled gives way to ours: a page with plain words is better than none.
+    A workspace's template that can't be filled gives way to ours: a page with plain words is better than none. When it is only
+    being tried (*strict*), it raises ``InvalidInput``.
     """
     incident = facts_of(delivery.incident) if delivery.incident is not None else None
     named = tuple(facts_of(other) for other in others[: NAMED - 1])
@@ -84,7 +87,7 @@ def message_of(
     words = DIGEST if count > 1 else BUILT_IN[Purpose(delivery.purpose)]
     subject, text, short = _filled(words, values)
     if template is not None and count == 1:
-        subject, text = _own_words(template, values, (subject, text))
+        subject, text = _own_words(template, values, (subject, text), strict)
     return Message(
         delivery_id=delivery.public_id,
         purpose=Purpose(delivery.purpose),
@@ -99,7 +102,7 @@ def message_of(
         answers=_answers(delivery, now) if count == 1 else (),
         event=event,
         dedup_key=f"aiops-{incident.id}-{delivery.episode}" if incident else "",
-        previous_ref=_previous_ref(delivery),
+        previous_ref=previous_ref,
         reply_code=delivery.reply_code,
         reply_token=tokens.make(delivery.pk) if delivery.kind == ChannelKind.EMAIL and incident else "",
         next_step=next_step,
@@ -144,11 +147,15 @@ def _filled(words: Words, values: dict[str, Any]) -> tuple[str, str, str]:
     return subject, templating.fill(words.body, values, templating.LONGEST_TEXT), short
 
 
-def _own_words(template: MessageTemplate, values: dict[str, Any], ours: tuple[str, str]) -> tuple[str, str]:
+def _own_words(
+    template: MessageTemplate, values: dict[str, Any], ours: tuple[str, str], strict: bool
+) -> tuple[str, str]:
     try:
         subject = templating.fill(template.subject, values, templating.LONGEST_SUBJECT) if template.subject else ours[0]
         return templating.one_line(subject), templating.fill(template.body, values, templating.LONGEST_TEXT)
     except InvalidInput as error:
+        if strict:
+            raise
         log.warning("template %s can't be filled, ours is used: %s", template.pk, error.message)
         return ours
 
@@ -163,19 +170,6 @@ def _answers(delivery: Delivery, now: datetime) -> tuple[Any, ...]:
         user_id=delivery.recipient_id,
         now=now,
     )
-
-
-def _previous_ref(delivery: Delivery) -> str:
-    """What the provider called the first message of this episode that went there."""
-    if delivery.incident_id is None or delivery.destination_id is None:
-        return ""
-    earlier = Delivery.objects.filter(
-        incident_id=delivery.incident_id, episode=delivery.episode, destination_id=delivery.destination_id
-    )
-    found = (
-        earlier.exclude(pk=delivery.pk).exclude(provider_ref="").order_by("pk").values_list("provider_ref", flat=True)
-    )
-    return found.first() or ""
 
 
 def _html(subject: str, text: str) -> str:

@@ -1,5 +1,5 @@
-// The policy editor without leaving the page: its buttons ask for the form as it would be, and put it where it was. A place for one
-// more target appears when the last one is taken. Without this file the same buttons reload the page.
+// The policy editor without leaving the page: its buttons ask for the form as it would be, and put it where it was.
+// Without this file the same buttons reload the page.
 
 const form = () => document.querySelector("form[data-editor]");
 
@@ -24,13 +24,4 @@ document.addEventListener("submit", (event) => {
     target.dataset.plain = "yes"; // the network is away: let the browser say so
     target.requestSubmit(submitter);
   });
-});
-
-document.addEventListener("change", ({ target }) => {
-  const list = target.closest?.("[data-places]");
-  const last = list?.lastElementChild;
-  if (!last || target !== last.querySelector("select") || !target.value) return;
-  const more = last.cloneNode(true);
-  more.querySelector("select").value = "";
-  list.append(more);
 });

@@ -109,7 +109,7 @@ def policy_page(actor: Actor, policy: EscalationPolicy, number: int | None = Non
         "versions": versions,
         "services": list(services[:MOST_SERVICES]),
         "going": EscalationRun.objects.filter(version__policy=policy, state__in=GOING).count(),
-        "admin": actor.may(Role.ADMIN, policy.workspace_id),
+        "admin": actor.may(Role.ADMIN, policy.workspace_id) and policy.name != proof.NAME,  # that one is the platform's
         "unreachable": [row for row in unreachable_of(actor) if row.workspace_id == policy.workspace_id],
     }
 

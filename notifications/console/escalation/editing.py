@@ -20,6 +20,7 @@ from notifications.choices import TargetKind
 from notifications.definition import FINAL_WAIT, RESPONDER, STEPS, TARGETS
 from notifications.models import Destination, EscalationPolicy, Schedule
 from notifications.selectors.oncall import members_of
+from notifications.services import proof
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 URGENCIES = (("auto", "By severity and priority"), ("high", "High: may wake people"), ("low", "Low: may wait"))
@@ -194,7 +195,7 @@ def typed_sheet(data: QueryDict) -> Sheet:
 
 def choices_of(workspace: Workspace) -> dict[str, Any]:
     """What the pickers offer: whom a step may tell, in groups, and where it may end."""
-    shared = Destination.objects.filter(workspace=workspace).order_by("label")
+    shared = Destination.objects.filter(workspace=workspace).exclude(label=proof.NAME).order_by("label")
     destinations = [(f"{TargetKind.CHANNEL}:{row.pk}", str(row)) for row in shared]
     people: list[User] = list(members_of(workspace.pk).order_by("first_name", "last_name", "username"))
     return {

@@ -60,9 +60,13 @@ class Moment:
         return list(dict.fromkeys(line.note for line in self.lines if line.note))
 
     @property
-    def told(self) -> list[tuple[str, str, str]]:
-        """Who, by which kind of channel, and where."""
-        return [(line.who, ChannelKind(line.kind).label, line.via) for line in self.lines if line.who and line.kind]
+    def told(self) -> list[tuple[str, str]]:
+        """Who, and by which kinds of channel; a person's numbers are nobody's business."""
+        how: dict[tuple[str, int | None], list[str]] = {}
+        for line in self.lines:
+            if line.who and line.kind:
+                how.setdefault((line.who, line.user_id), []).append(ChannelKind(line.kind).label)
+        return [(who, ", ".join(dict.fromkeys(kinds))) for (who, _), kinds in how.items()]
 
 
 @require_safe
@@ -88,9 +92,9 @@ def page(request: HttpRequest) -> HttpResponse:
 
 
 def moments(lines: list[Line]) -> list[Moment]:
-    """The lines, together where they belong together."""
+    """The lines in the order of time, together where they belong together. A later call may come after another's first."""
     found: list[Moment] = []
-    for line in lines:
+    for line in sorted(lines, key=lambda line: line.at):
         title = _TITLES.get(line.what) or line.level
         last = found[-1] if found else None
         if last and (last.at, last.title, last.what) == (line.at, title, line.what):

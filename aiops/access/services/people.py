@@ -1,0 +1,20 @@
+"""What people change about themselves."""
+
+from __future__ import annotations
+
+import zoneinfo
+
+from aiops.access.actors import Actor, ActorKind, Role
+from aiops.access.models import User
+from aiops.kernel.errors import InvalidInput, NotPermitted
+
+
+def set_time_zone(*, actor: Actor, user: User, time_zone: str) -> None:
+    """Have pages, messages and contact rules speak in *time_zone* (an IANA name) to *user*."""
+    mine = actor.kind == ActorKind.USER and actor.id == str(user.pk)
+    if not mine and actor.everywhere != Role.ADMIN:
+        raise NotPermitted("Somebody's time zone is theirs to say.")
+    if time_zone not in zoneinfo.available_timezones():
+        raise InvalidInput("time_zone: expected an IANA name such as Europe/Berlin.", field="time_zone")
+    user.time_zone = time_zone
+    user.save(update_fields=["time_zone"])
