@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db import transaction
 
@@ -14,11 +14,14 @@ from notifications.intents import Intent
 from notifications.models import Delivery
 from notifications.responding import tokens
 from notifications.responding.commands import duration_and_rest, parse
+from notifications.responding.links import ExpiredLink
 from notifications.responding.mail import Mail
 from notifications.responding.verbs import Verb
 from notifications.services import deliveries, people
 from notifications.services.answering import sentence
 from notifications.services.responding import Answered, StaleLink, respond
+
+LIFE = timedelta(days=7)  # how long a message may be answered
 
 
 def answer(*, mail: Mail, workspace_id: int, now: datetime) -> tuple[bool, str]:
@@ -46,7 +49,7 @@ def answer(*, mail: Mail, workspace_id: int, now: datetime) -> tuple[bool, str]:
 
 
 def _do(delivery: Delivery, user: User, text: str, now: datetime) -> Answered:
-    incident = _incident(delivery)
+    incident = _incident(delivery, now)
     first, _, rest = text.partition("\n")
     command = parse(first)
     verb = command.verb or Verb.NOTE
@@ -56,10 +59,12 @@ def _do(delivery: Delivery, user: User, text: str, now: datetime) -> Answered:
     return respond(user=user, incident_id=incident.pk, verb=verb, now=now, argument=argument, via="mail")
 
 
-def _incident(delivery: Delivery) -> Incident:
+def _incident(delivery: Delivery, now: datetime) -> Incident:
     incident = delivery.incident
     if incident is None:
         raise NotFound("The message was about no incident")
+    if now - delivery.created_at > LIFE:
+        raise ExpiredLink("The message is older than a week", details="Answer in the console instead.")
     if incident.episode != delivery.episode:
         raise StaleLink(
             f"{incident.name} was reopened after this message", details="Answer the message that you got since."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import orjson
@@ -15,7 +16,7 @@ from notifications.choices import ChannelKind, Purpose
 from notifications.models import Delivery, Provider
 from notifications.responding import tokens
 from tests.factories import actor, make_incident, make_user
-from tests.responding.conftest import LATER
+from tests.responding.conftest import LATER, Clock
 from tests.responding.making import make_delivery, make_destination
 
 pytestmark = pytest.mark.usefixtures("clock")
@@ -109,6 +110,14 @@ def test_forged_tokens_and_other_workspaces_reach_nothing(
     assert reply(client, path, theirs, "ack")["ok"] is False
     assert {status(mailed.incident), status(elsewhere)} == {"open"}
     assert client.post("/hooks/email/nobodys", raw(mailed, "ack"), "message/rfc822").status_code == 404
+
+
+def test_a_message_of_last_week_is_no_longer_answered(
+    client: Client, path: str, mailed: Delivery, clock: Clock
+) -> None:
+    clock(LATER + timedelta(days=7))
+    assert "older than a week" in reply(client, path, mailed, "ack")["said"]
+    assert status(mailed.incident) == "open"
 
 
 def test_machines_are_not_listened_to(client: Client, path: str, mailed: Delivery) -> None:
