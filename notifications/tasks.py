@@ -3,47 +3,68 @@
 from __future__ import annotations
 
 import threading
-from datetime import timedelta
+import time
 
 from celery import shared_task
 from django.core.cache import cache
 
 from aiops.kernel.clock import utcnow
-from notifications.services import auditor, calendars, coverage, heartbeat, keeping, proof, sending, steps, unreachable
+from notifications.services import (
+    auditor,
+    calendars,
+    coverage,
+    doorbell,
+    heartbeat,
+    keeping,
+    proof,
+    steps,
+    unreachable,
+)
+from notifications.services.crew import Crew
 
 SWEEP_MARK = "aiops:paging:ended"  # epoch seconds of the last finished sweep; /metrics tells its age
-LONGEST = timedelta(seconds=60)  # that one task goes on while there is more to do; then the next one takes over
+LONGEST = 60.0  # seconds that one task goes on while there is more to do; then the next one takes over
 
-_busy = threading.Lock()
-_again = threading.Event()
+BREATH = 0.02  # seconds between two looks while others are at work: rings come fast in a storm
+WAIT = 1.0  # seconds that are waited for a lane at most, before looking again
+
+_crew = Crew()
+_at_it = threading.Lock()
 
 
 @shared_task
 def page() -> int:
     """Tell who is to be told now: rung after a commit, and every few seconds in case a ring was lost. Returns how much was done.
 
-    One at a time in a process: a ring that comes meanwhile has the one that runs look once more.
+    One at a time in a process: a ring that comes meanwhile has the one that runs look once more. It ends when nothing is due
+    and nobody is being told any more, or hands over to the next one when it has gone on for long.
     """
-    _again.set()
-    done = 0
-    while _again.is_set() and _busy.acquire(blocking=False):
+    until, done = time.monotonic() + LONGEST, 0
+    _crew.changed.set()
+    while _crew.changed.is_set() and time.monotonic() < until and _at_it.acquire(blocking=False):
         try:
-            _again.clear()
-            done += _work_off()
+            done += _work_off(until)
         finally:
-            _busy.release()
+            _at_it.release()
+    if time.monotonic() >= until:
+        doorbell.ring()
     return done
 
 
-def _work_off() -> int:
+def _work_off(until: float) -> int:
     """Do what is due until nothing is."""
-    began_at, done = utcnow(), 0
-    while (now := utcnow()) - began_at < LONGEST:
-        worked = steps.run_due(now) + sending.send_due(utcnow())
+    done = 0
+    while time.monotonic() < until:
+        _crew.changed.clear()
+        worked = steps.run_due(utcnow()) + _crew.begin(utcnow())
+        cache.set(SWEEP_MARK, utcnow().timestamp(), timeout=None)
         done += worked
-        if not worked:
+        if worked:
+            continue
+        if not _crew.is_busy:
             break
-    cache.set(SWEEP_MARK, utcnow().timestamp(), timeout=None)
+        time.sleep(BREATH)
+        _crew.changed.wait(WAIT)
     return done
 
 

@@ -50,6 +50,7 @@ class Delivery(models.Model):
         "self", null=True, on_delete=models.SET_NULL, related_name="told_along"
     )  # went with that one
     provider_ref = models.CharField(max_length=300, blank=True, default="", db_default="")  # how the provider calls it
+    said = models.CharField(max_length=32, blank=True, default="", db_default="")  # digest of the words that were sent
     reply_code = models.PositiveSmallIntegerField(null=True)  # what an SMS reply says to mean this one
 
     created_at = models.DateTimeField()

@@ -8,21 +8,24 @@ forward. All of that is rows; a worker that dies leaves claims that run out.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F, Q
+from django.db.models.functions import Greatest
 
 from notifications.channels import CHANNELS
-from notifications.choices import WAITING, ChannelKind, DeliveryState, Purpose, Rank
+from notifications.choices import ON_ITS_WAY, WAITING, ChannelKind, DeliveryState, Purpose, Rank
 from notifications.models import Delivery, Destination
 
 LEASE = timedelta(seconds=60)  # a claim that is older belonged to a worker that died
 WINDOW = timedelta(seconds=60)
 BURST = 3  # messages to one destination in a window that go one by one
 BUNDLED = (Purpose.PAGE, Purpose.ANNOUNCE, Purpose.STAND_DOWN)
+BEHIND = timedelta(milliseconds=500)  # what waits for a message in somebody else's hands looks again after this
 KEYED = [kind for kind, channel in CHANNELS.items() if channel.keyed]
 
 _CLAIM = """
@@ -30,6 +33,7 @@ UPDATE notifications_delivery SET state = 'sending', claimed_until = %(until)s, 
 WHERE id = ANY (ARRAY(
     SELECT id FROM notifications_delivery
     WHERE state IN ('pending', 'failed_temporary') AND due_at <= %(now)s
+        AND kind <> ALL(%(full)s) AND (destination_id IS NULL OR destination_id <> ALL(%(busy)s))
     ORDER BY rank, due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 RETURNING id
 """
@@ -47,12 +51,22 @@ class Parcel:
         return [self.delivery, *self.along]
 
 
-def claim(now: datetime, limit: int) -> list[Parcel]:
-    """Take at most *limit* due deliveries in hand, and say what becomes one message. Empty: nothing is due."""
+def claim(now: datetime, limit: int, *, busy: Collection[int] = (), full: Collection[ChannelKind] = ()) -> list[Parcel]:
+    """Take at most *limit* due deliveries in hand, and say what becomes one message. Empty: nothing is due.
+
+    Passed over is what goes to the destinations *busy*, and to outlets of the kinds *full*.
+    """
+    values: dict[str, Any] = {
+        "now": now,
+        "until": now + LEASE,
+        "limit": limit,
+        "busy": list(busy),
+        "full": [str(kind) for kind in full],
+    }
     with transaction.atomic():
         _take_back(now)
         with connection.cursor() as cursor:
-            cursor.execute(_CLAIM, {"now": now, "until": now + LEASE, "limit": limit})
+            cursor.execute(_CLAIM, values)
             ids = [pk for (pk,) in cursor.fetchall()]
         if not ids:
             return []
@@ -95,12 +109,12 @@ def _parcels_for(destination: Destination | None, deliveries: list[Delivery], no
         return [Parcel(delivery) for delivery in deliveries]
     if destination.open_until is not None and destination.open_until > now:
         urgent = [d for d in deliveries if d.purpose in (Purpose.VERIFY, Purpose.TEST)]
-        _put_back([d for d in deliveries if d not in urgent], destination.open_until, "the circuit breaker is open")
+        put_back([d for d in deliveries if d not in urgent], destination.open_until, "the circuit breaker is open")
         _bring_forward(deliveries, now)
         return [Parcel(delivery) for delivery in urgent]
     channel = CHANNELS[ChannelKind(destination.kind)]
     if channel.ordered:
-        deliveries = _in_order(destination, deliveries)
+        deliveries = _in_order(destination, deliveries, now)
     if not channel.bundles:
         return [Parcel(delivery) for delivery in deliveries]
     bundled = [d for d in deliveries if d.purpose in BUNDLED]
@@ -117,25 +131,27 @@ def _parcels_for(destination: Destination | None, deliveries: list[Delivery], no
     if digest:
         parcels.append(_digest(destination, [*digest, *singles[room:]], now))
     elif singles[room:]:
-        _put_back(singles[room:], destination.burst_began_at + WINDOW, "many at once: told in a digest", Rank.DIGEST)
+        put_back(singles[room:], destination.burst_began_at + WINDOW, "many at once: told in a digest", Rank.DIGEST)
     destination.save(update_fields=["burst_began_at", "burst"])
     return parcels
 
 
-def _in_order(destination: Destination, deliveries: list[Delivery]) -> list[Delivery]:
-    """Those that nothing older about the same incident waits before; the others are put behind that."""
+def _in_order(destination: Destination, deliveries: list[Delivery], now: datetime) -> list[Delivery]:
+    """Those that nothing older about the same incident waits, or is under way, before; the others are put behind that."""
     incidents = [d.incident_id for d in deliveries if d.incident_id is not None]
-    waiting = Delivery.objects.filter(destination=destination, incident_id__in=incidents, state__in=WAITING)
+    older = Delivery.objects.filter(destination=destination, incident_id__in=incidents, state__in=ON_ITS_WAY)
+    older = older.exclude(pk__in=[d.pk for d in deliveries]).order_by("-pk")
     oldest: dict[int | None, tuple[int, datetime]] = {}
-    for pk, incident_id, due_at in waiting.order_by("-pk").values_list("pk", "incident_id", "due_at"):
-        oldest[incident_id] = (pk, due_at)
+    for pk, incident_id, state, due_at in older.values_list("pk", "incident_id", "state", "due_at"):
+        again_at = now + BEHIND if state == DeliveryState.SENDING else due_at + timedelta(milliseconds=1)
+        oldest[incident_id] = (pk, again_at)
     going = []
     for delivery in sorted(deliveries, key=lambda d: d.pk):
         before = oldest.get(delivery.incident_id)
         if before is None or before[0] > delivery.pk:
             going.append(delivery)
         else:
-            _put_back([delivery], before[1] + timedelta(milliseconds=1), "waits for what was said before it")
+            put_back([delivery], before[1], "waits for what was said before it")
     return going
 
 
@@ -153,9 +169,12 @@ def _digest(destination: Destination, deliveries: list[Delivery], now: datetime)
     return Parcel(ordered[0], ordered[1:])
 
 
-def _put_back(deliveries: Sequence[Delivery], due_at: datetime, reason: str, rank: Rank | None = None) -> None:
-    """Not now: due again at *due_at*, and not counted as an attempt."""
-    rows = Delivery.objects.filter(pk__in=[d.pk for d in deliveries])
+def put_back(deliveries: Sequence[Delivery], due_at: datetime, reason: str, rank: Rank | None = None) -> None:
+    """Not now: due again at *due_at*, and not counted as an attempt. What is in other hands by now stays there."""
+    attempts = {d.attempts for d in deliveries}
+    rows = Delivery.objects.filter(
+        pk__in=[d.pk for d in deliveries], state=DeliveryState.SENDING, attempts__in=attempts
+    )
     rows.update(
         state=DeliveryState.PENDING,
         claimed_until=None,
@@ -164,6 +183,23 @@ def _put_back(deliveries: Sequence[Delivery], due_at: datetime, reason: str, ran
         reason=reason,
         **({"rank": rank} if rank is not None else {}),
     )
+
+
+def give_back(parcels: Sequence[Parcel], now: datetime) -> None:
+    """A worker does not come to *parcels*, all for one destination: they are due again, and their part of the burst is free."""
+    put_back([d for parcel in parcels for d in parcel.all], now, "waits for its turn")
+    refund(parcels[0].delivery.destination_id, sum(counts(parcel.delivery) for parcel in parcels))
+
+
+def refund(destination_id: int | None, messages: int) -> None:
+    """So many messages of the destination's burst were not sent after all."""
+    if messages and destination_id is not None:
+        Destination.objects.filter(pk=destination_id).update(burst=Greatest(0, F("burst") - messages))
+
+
+def counts(delivery: Delivery) -> bool:
+    """Whether a message counts for the burst of its destination."""
+    return CHANNELS[ChannelKind(delivery.kind)].bundles and delivery.purpose in BUNDLED and delivery.rank != Rank.DIGEST
 
 
 def _bring_forward(deliveries: Sequence[Delivery], now: datetime) -> None:
@@ -186,4 +222,6 @@ def bring_forward(delivery: Delivery, now: datetime) -> int:
         state__in=WAITING,
         due_at__gt=now,
     ).exclude(destination=delivery.destination)
-    return later.update(due_at=now)
+    with transaction.atomic():
+        free = later.order_by("pk").select_for_update(no_key=True, skip_locked=True)  # others have the rest in hand
+        return Delivery.objects.filter(pk__in=list(free.values_list("pk", flat=True))).update(due_at=now)

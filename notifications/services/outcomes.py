@@ -14,11 +14,11 @@ from incidents.choices import EntryKind
 from incidents.models import TimelineEntry
 from incidents.services.timers import system_entry
 from notifications.channels import CHANNELS
-from notifications.choices import ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose
+from notifications.choices import ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose, Rank
 from notifications.contracts import PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.models import Delivery, Destination, Receipt
 from notifications.services import notices, runs
-from notifications.services.claiming import bring_forward
+from notifications.services.claiming import bring_forward, counts
 from notifications.services.targets import admins_of
 
 FIRST_PAUSE = 5.0  # seconds; doubles
@@ -28,6 +28,7 @@ SHORT_PATIENCE = timedelta(minutes=15)
 BREAKS_AT = 5  # failures in a row
 BREAK = 30.0  # seconds; doubles
 LONGEST_BREAK = 300.0
+SAME_ACCOUNT = timedelta(hours=6)  # between two words to admins about the same kind
 TOLD_OF = (Purpose.PAGE, Purpose.FALLBACK, Purpose.ANNOUNCE)  # what the timeline tells
 
 _random = random.Random()  # noqa: S311 - spreads retries, keeps no secret
@@ -47,7 +48,7 @@ def sent(deliveries: Sequence[Delivery], result: Sent, now: datetime) -> None:
             delivery.digest_id = carrier.pk if delivery.pk != carrier.pk else None
         Delivery.objects.bulk_update(
             mine,
-            ["state", "reason", "claimed_until", "sent_at", "delivered_at", "provider_ref", "digest"],
+            ["state", "reason", "claimed_until", "sent_at", "delivered_at", "provider_ref", "digest", "said"],
             batch_size=1000,
         )
         _receipts(mine, result.state, result.detail, now)
@@ -59,12 +60,12 @@ def sent(deliveries: Sequence[Delivery], result: Sent, now: datetime) -> None:
         transaction.on_commit(partial(_show, mine), robust=True)
     metrics.NOTIFICATIONS.labels(carrier.kind, carrier.purpose, "sent").inc()
     for delivery in mine:
-        if delivery.purpose == Purpose.PAGE and delivery.round == 0 and delivery.incident is not None:
+        if delivery.purpose == Purpose.PAGE and delivery.rank == Rank.FIRST_PAGE and delivery.incident is not None:
             metrics.PAGE_SECONDS.observe(max(0.0, (now - delivery.incident.created_at).total_seconds()))
 
 
-def failed(deliveries: Sequence[Delivery], failure: SendFailure, now: datetime) -> None:
-    """The provider did not take it: again later, or never, and then somebody else is told."""
+def failed(deliveries: Sequence[Delivery], failure: SendFailure, now: datetime, *, tried: bool = True) -> None:
+    """The provider did not take it: again later, or never, and then somebody else is told. Not *tried*: it was never asked."""
     carrier = deliveries[0]
     with transaction.atomic():
         mine = _still_mine(deliveries)
@@ -87,7 +88,8 @@ def failed(deliveries: Sequence[Delivery], failure: SendFailure, now: datetime) 
         _receipts(mine, mine[0].state, reason, now)
         if final:
             _entries([d for d in mine if d.purpose in TOLD_OF], EntryKind.NOTIFICATION_FAILED, reason, now)
-        _judge_destination(carrier, failure, final, now)
+        if tried:
+            _judge_destination(carrier, failure, final, now)
         transaction.on_commit(partial(_show, mine), robust=True)
     metrics.NOTIFICATIONS.labels(carrier.kind, carrier.purpose, "failed" if final else "retried").inc()
     if final:
@@ -113,8 +115,10 @@ def pause(attempts: int, failure: SendFailure) -> float:
 
 
 def _out_of_patience(delivery: Delivery, now: datetime) -> bool:
+    """Whether it was tried for long enough. It may have waited for its time before: that does not count."""
     patience = CHANNELS[ChannelKind(delivery.kind)].patience or PATIENCE.get(Purpose(delivery.purpose), SHORT_PATIENCE)
-    return now - delivery.created_at >= patience
+    first_try = delivery.receipts.order_by("pk").values_list("at", flat=True).first() or now
+    return now - first_try >= patience
 
 
 def _still_mine(deliveries: Sequence[Delivery]) -> list[Delivery]:
@@ -152,6 +156,8 @@ def _judge_destination(delivery: Delivery, failure: SendFailure, final: bool, no
         return
     destination = Destination.objects.select_for_update(no_key=True).get(pk=delivery.destination_id)
     destination.failures = min(destination.failures + 1, 1000)
+    if counts(delivery):
+        destination.burst = max(0, destination.burst - 1)
     if destination.failures >= BREAKS_AT:
         length = min(LONGEST_BREAK, BREAK * 2 ** (destination.failures - BREAKS_AT))
         destination.open_until = now + timedelta(seconds=length)
@@ -163,9 +169,11 @@ def _judge_destination(delivery: Delivery, failure: SendFailure, final: bool, no
         destination.broken_reason = (
             failure.reason if gone else f"messages were given up again and again: {failure.reason}"
         )
-    destination.save(update_fields=["failures", "open_until", "broken_at", "broken_reason"])
+    destination.save(update_fields=["failures", "open_until", "broken_at", "broken_reason", "burst"])
     if breaks:
         _warn_owner(destination, delivery.workspace_id, now)
+    elif isinstance(failure, PermanentFailure) and not failure.address and delivery.purpose in TOLD_OF:
+        _warn_of_account(delivery, failure.reason, now)
 
 
 def _warn_owner(destination: Destination, workspace_id: int, now: datetime) -> None:
@@ -182,12 +190,32 @@ def _warn_owner(destination: Destination, workspace_id: int, now: datetime) -> N
     )
 
 
+def _warn_of_account(delivery: Delivery, reason: str, now: datetime) -> None:
+    """Messages of a kind fail for a reason that no other address mends: the workspace's admins hear of it, once in a while."""
+    kind = ChannelKind(delivery.kind)
+    subject = f"Pages by {kind.label} fail"
+    said = Delivery.objects.filter(
+        workspace_id=delivery.workspace_id, purpose=Purpose.OWNER_NOTICE, data__subject=subject
+    )
+    if said.filter(created_at__gt=now - SAME_ACCOUNT).exists():
+        return
+    notices.tell(
+        workspace_id=delivery.workspace_id,
+        user_ids=admins_of([delivery.workspace_id])[delivery.workspace_id],
+        subject=subject,
+        text=f"{kind.label} does not take our messages: {reason} Whoever is told this way is not told until that is mended.",
+        url=site.url("/console/notifications"),
+        now=now,
+    )
+
+
 def _drops(delivery: Delivery) -> bool:
     """Whether so many messages in a row were given up that nobody listens there any more."""
     most = CHANNELS[ChannelKind(delivery.kind)].drops
     if not most:
         return False
-    latest = Delivery.objects.filter(destination=delivery.destination).exclude(state__in=ON_ITS_WAY)
+    decided = (*TOLD, DeliveryState.FAILED_PERMANENT)
+    latest = Delivery.objects.filter(destination=delivery.destination, state__in=decided)
     states = list(latest.order_by("-pk").values_list("state", flat=True)[:most])
     return len(states) == most and all(state == DeliveryState.FAILED_PERMANENT for state in states)
 

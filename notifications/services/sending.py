@@ -1,141 +1,208 @@
-"""Hands claimed deliveries over: looked at once more, rendered, given to the channel, written down. No transaction is open
-while a provider is spoken to.
+"""Hands claimed deliveries over: looked at once more, rendered, given to the channel, written down. No transaction is open, and
+no connection to the database held, while a provider is spoken to.
 
-Different destinations are served side by side, one after the other within each, so that a slow provider holds up nobody else's
-page and what is said of an incident arrives in order.
+What goes to one destination is a *lane*: one after the other, in order. ``crew`` serves lanes side by side.
 """
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import httpx
-from django.db import connection
+from django.db import Error, connection
 
-from aiops.kernel import http
+from aiops.kernel import http, slots
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError
 from incidents.choices import LIVE, Status
-from incidents.models import Incident
 from notifications.channels import CHANNELS
 from notifications.choices import ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose
 from notifications.contracts import Channel, PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.models import Delivery, MessageTemplate
-from notifications.selectors.next_steps import spoken
 from notifications.services import outcomes, rendering, reply_codes
-from notifications.services.claiming import Parcel, claim
+from notifications.services.claiming import LEASE, Parcel, claim, give_back
 
 log = logging.getLogger(__name__)
 
 BATCH = 200
-THREADS = 8
-TIMEOUT = 10.0  # seconds; far below the lease of a claim
+TIMEOUT = 10.0  # seconds
+RESERVE = timedelta(seconds=30)  # of a claim that must be left when a message is begun: longer than any channel takes
+SAME = timedelta(seconds=60)  # within which nothing is said twice in the same words
+RETRIES = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0)  # seconds between tries to write down what came of it
 
-_local = threading.local()
 Clock = Callable[[], datetime]
+Channels = Mapping[ChannelKind, Channel]
 
 
-def send_due(
-    now: datetime,
-    *,
-    limit: int = BATCH,
-    channels: Mapping[ChannelKind, Channel] = CHANNELS,
-    clock: Clock = utcnow,
-) -> int:
-    """Send what is due, at most *limit* deliveries; returns how many were taken in hand. *clock* stamps the outcomes."""
+def send_due(now: datetime, *, limit: int = BATCH, channels: Channels = CHANNELS, clock: Clock = utcnow) -> int:
+    """Send what is due in the caller's own thread, at most *limit* deliveries; returns how many were taken in hand.
+
+    *clock* stamps the outcomes.
+    """
     parcels = claim(now, limit)
-    lanes: dict[int | None, list[Parcel]] = {}
-    for parcel in parcels:
-        lanes.setdefault(parcel.delivery.destination_id, []).append(parcel)
-    if len(lanes) <= 1:
-        for lane in lanes.values():
-            _serve(lane, channels, clock)
-    else:
-        with ThreadPoolExecutor(min(THREADS, len(lanes)), thread_name_prefix="send") as pool:
-            list(pool.map(lambda lane: _serve_elsewhere(lane, channels, clock), lanes.values()))
+    for lane in lanes_of(parcels):
+        Lane(lane, channels, clock).serve()
     return sum(len(parcel.all) for parcel in parcels)
 
 
-def send_now(
-    delivery_id: int, *, channels: Mapping[ChannelKind, Channel] = CHANNELS, clock: Clock = utcnow
-) -> Delivery:
+def send_now(delivery_id: int, *, channels: Channels = CHANNELS, clock: Clock = utcnow) -> Delivery:
     """Send one waiting delivery in the caller's own thread, by the same path (a test, a code); returns it as it is afterwards."""
     now = clock()
     taken = Delivery.objects.filter(pk=delivery_id, state=DeliveryState.PENDING)
-    if taken.update(state=DeliveryState.SENDING, claimed_until=now + timedelta(seconds=60), attempts=1):
+    if taken.update(state=DeliveryState.SENDING, claimed_until=now + LEASE, attempts=1):
         related = ("incident__service", "incident__source", "destination__provider", "recipient")
-        _serve([Parcel(Delivery.objects.select_related(*related).get(pk=delivery_id))], channels, clock)
+        Lane([Parcel(Delivery.objects.select_related(*related).get(pk=delivery_id))], channels, clock).serve()
     return Delivery.objects.select_related("destination").get(pk=delivery_id)
 
 
-def _serve_elsewhere(lane: Sequence[Parcel], channels: Mapping[ChannelKind, Channel], clock: Clock) -> None:
-    try:
-        _serve(lane, channels, clock)
-    finally:
-        connection.close()
+def lanes_of(parcels: Iterable[Parcel]) -> list[list[Parcel]]:
+    """*parcels* by where they go, the most urgent destination first, each lane in order."""
+    lanes: dict[tuple[str, int | None], list[Parcel]] = {}
+    for parcel in parcels:
+        lanes.setdefault((parcel.delivery.kind, parcel.delivery.destination_id), []).append(parcel)
+    return list(lanes.values())
 
 
-def _serve(lane: Sequence[Parcel], channels: Mapping[ChannelKind, Channel], clock: Clock) -> None:
-    for parcel in lane:
+@dataclass(slots=True)
+class Lane:
+    """What goes to one destination next, and what is the same for all of it."""
+
+    parcels: Sequence[Parcel]
+    channels: Channels
+    clock: Clock
+    _templates: dict[tuple[int, str], MessageTemplate | None] = field(default_factory=dict)
+    _next_steps: dict[int, str] = field(default_factory=dict)
+
+    def serve(self) -> None:
+        """Hand them over, one after the other.
+
+        After one that fails the others go back: who claims them next asks the breaker, and keeps the order. So do those that
+        there is no time for before their claim runs out, and all that was not begun when the database went away.
+        """
+        waiting = list(self.parcels)
         try:
-            _hand_over(parcel, channels, clock)
-        except Exception:  # one delivery that trips never stops the others; its claim runs out, and it comes again
-            log.exception("delivery %s could not be handed over", parcel.delivery.public_id)
+            self._look_ahead()
+            while waiting and _claimed_until(waiting[0]) - self.clock() > RESERVE:
+                goes_on = self._hand_over(waiting[0])
+                waiting.pop(0)
+                if not goes_on:
+                    break
+        except Error as error:  # nothing was said yet of what is still in the list
+            log.warning("deliveries could not be handed over: %s", error)
+        if waiting:
+            _write_down(lambda: give_back(waiting, self.clock()))
+
+    def _look_ahead(self) -> None:
+        """What follows if nobody answers, for all pages at once."""
+        paged = [p.delivery.incident_id for p in self.parcels if p.delivery.purpose == Purpose.PAGE]
+        ids = [pk for pk in paged if pk is not None]
+        if ids:
+            said = slots.load("incident.next", ids, now=self.clock())
+            self._next_steps = {pk: str(words[0]) for pk, words in said.items() if words}
+
+    def _hand_over(self, parcel: Parcel) -> bool:
+        """Returns whether more may be tried there. Raises ``django.db.Error`` only before anything was said."""
+        going = _still_going(parcel, self.clock())
+        if not going:
+            return True
+        if why_not := _what_is_wrong(going[0]):
+            final = PermanentFailure(why_not, address=False)
+            _write_down(lambda: outcomes.failed(going, final, self.clock(), tried=False))
+            return True
+        failure: SendFailure
+        try:
+            result = self._send(going[0], going[1:])
+        except SendFailure as raised:
+            failure = raised
+        except DomainError as error:  # an address that may not be called
+            failure = PermanentFailure(error.message)
+        except (httpx.HTTPError, OSError) as error:
+            failure = TemporaryFailure(f"{type(error).__name__}: {error}", unknown=True)
+        except Error:
+            raise
+        except Exception as error:  # one that trips is tried again for a while, then given up like any other
+            log.exception("delivery %s could not be handed over", going[0].public_id)
+            failure = TemporaryFailure(f"It could not be put together ({type(error).__name__}).", unknown=True)
+        else:
+            if isinstance(result, str):
+                _write_down(lambda: outcomes.suppressed(going, result))
+            else:
+                _write_down(lambda: outcomes.sent(going, result, self.clock()))
+            return True
+        _write_down(lambda: outcomes.failed(going, failure, self.clock()))
+        return False
+
+    def _send(self, delivery: Delivery, along: Sequence[Delivery]) -> Sent | str:
+        """Render and send; a sentence when the very same is said there anyway."""
+        now = self.clock()
+        earlier = _earlier(delivery)
+        if delivery.purpose == Purpose.ANNOUNCE and any(said.purpose == Purpose.PAGE for said in earlier):
+            return "a page of the same incident goes there"
+        reply_codes.assign(delivery)
+        message = rendering.message_of(
+            delivery,
+            now,
+            others=[other.incident for other in along if other.incident is not None],
+            count=1 + len(along),
+            next_step=self._next_steps.get(delivery.incident_id or 0, ""),
+            template=self._template(delivery),
+            previous_ref=next((said.provider_ref for said in earlier if said.provider_ref), ""),
+        )
+        delivery.said = hashlib.sha256(f"{message.subject}\n{message.text}".encode()).hexdigest()[:32]
+        if any(_says_the_same(delivery, said, now) for said in earlier):
+            return "the very same was said there a moment ago"
+        outlet = rendering.outlet_of(delivery)
+        if not connection.in_atomic_block:
+            connection.close()  # back to the pool: a provider may take seconds
+        return self.channels[ChannelKind(delivery.kind)].send(message, outlet, _client())
+
+    def _template(self, delivery: Delivery) -> MessageTemplate | None:
+        key = (delivery.workspace_id, delivery.purpose)
+        if key not in self._templates:
+            own = MessageTemplate.objects.filter(workspace_id=key[0], kind=delivery.kind, purpose=key[1])
+            self._templates[key] = own.first()
+        return self._templates[key]
 
 
-def _hand_over(parcel: Parcel, channels: Mapping[ChannelKind, Channel], clock: Clock) -> None:
-    now = clock()
+def _claimed_until(parcel: Parcel) -> datetime:
+    until = parcel.delivery.claimed_until
+    assert until is not None
+    return until
+
+
+def _still_going(parcel: Parcel, now: datetime) -> list[Delivery]:
+    """What of a parcel is to be sent, as things are at this moment; the rest is written down with its reason.
+
+    What somebody else has taken in hand meanwhile (this process was held up for longer than its claim) is theirs.
+    """
+    fields = ("status", "episode", "snoozed_until", "suppressed_by", "acknowledged_by")
+    mine = Delivery.objects.filter(
+        pk__in=[d.pk for d in parcel.all], state=DeliveryState.SENDING, claimed_until__gt=now
+    )
+    found = {row["pk"]: row for row in mine.values("pk", "attempts", *(f"incident__{name}" for name in fields))}
     going = []
     for delivery in parcel.all:
-        if reason := _why_not(delivery, now):
+        row = found.get(delivery.pk)
+        if row is None or row["attempts"] != delivery.attempts:
+            continue
+        if reason := _why_not(delivery, {name: row[f"incident__{name}"] for name in fields}, now):
             outcomes.suppressed([delivery], reason)
         else:
             going.append(delivery)
-    if not going:
-        return
-    carrier = going[0]
-    try:
-        result = _send(carrier, going[1:], channels[ChannelKind(carrier.kind)], now)
-    except SendFailure as failure:
-        outcomes.failed(going, failure, clock())
-    except DomainError as error:  # an address that may not be called
-        outcomes.failed(going, PermanentFailure(error.message), clock())
-    except (httpx.HTTPError, OSError) as error:
-        outcomes.failed(going, TemporaryFailure(f"{type(error).__name__}: {error}", unknown=True), clock())
-    else:
-        if result is None:
-            outcomes.suppressed(going, "a page of the same incident goes there")
-        else:
-            outcomes.sent(going, result, clock())
+    return going
 
 
-def _send(delivery: Delivery, along: Sequence[Delivery], channel: Channel, now: datetime) -> Sent | None:
-    """Render and send; None when the very same is said there anyway."""
-    if _said_already(delivery):
-        return None
-    _check_destination(delivery)
-    reply_codes.assign(delivery)
-    others = [other.incident for other in along if other.incident is not None]
-    template = MessageTemplate.objects.filter(
-        workspace_id=delivery.workspace_id, kind=delivery.kind, purpose=delivery.purpose
-    ).first()
-    message = rendering.message_of(
-        delivery, now, others=others, count=1 + len(along), next_step=_next_step(delivery, now), template=template
-    )
-    return channel.send(message, rendering.outlet_of(delivery), _client())
-
-
-def _why_not(delivery: Delivery, now: datetime) -> str:
+def _why_not(delivery: Delivery, incident: Mapping[str, object], now: datetime) -> str:
     """Why a message is not sent after all, as the incident is now; "" when it is."""
     if delivery.incident_id is None or delivery.purpose in (Purpose.STAND_DOWN, Purpose.TEST):
         return ""
-    fields = ("status", "episode", "snoozed_until", "suppressed_by", "acknowledged_by")
-    incident = Incident.objects.filter(deliveries=delivery.pk).values(*fields).first()
-    if incident is None:
+    if incident["status"] is None:
         return "the incident is gone"
     if incident["episode"] != delivery.episode:
         return "the incident was reopened since"
@@ -147,46 +214,70 @@ def _why_not(delivery: Delivery, now: datetime) -> str:
         return f"acknowledged by {incident['acknowledged_by']} before it was sent"
     if incident["suppressed_by"] is not None:
         return "suppressed before it was sent"
-    if incident["snoozed_until"] is not None and incident["snoozed_until"] > now:
+    snoozed_until = incident["snoozed_until"]
+    if isinstance(snoozed_until, datetime) and snoozed_until > now:
         return "snoozed before it was sent"
     return ""
 
 
-def _check_destination(delivery: Delivery) -> None:
+def _what_is_wrong(delivery: Delivery) -> str:
+    """Why nothing can be sent where a message goes; "" when it can."""
     destination = delivery.destination
     if destination is None:
-        raise PermanentFailure("There is no destination.", address=False)
+        return "The destination was removed."
     if delivery.purpose in (Purpose.VERIFY, Purpose.TEST):
-        return
-    if not destination.enabled:
-        raise PermanentFailure("The destination is switched off.", address=False)
-    if destination.broken_at is not None:
-        raise PermanentFailure(f"The destination is broken: {destination.broken_reason}", address=False)
-
-
-def _said_already(delivery: Delivery) -> bool:
-    """Whether an announcement would only repeat a page of the same incident that goes to the same place."""
-    if delivery.purpose != Purpose.ANNOUNCE or delivery.destination_id is None:
-        return False
-    pages = Delivery.objects.filter(
-        incident=delivery.incident,
-        destination=delivery.destination,
-        episode=delivery.episode,
-        purpose=Purpose.PAGE,
-    )
-    return pages.filter(state__in=(*TOLD, *ON_ITS_WAY)).exists()
-
-
-def _next_step(delivery: Delivery, now: datetime) -> str:
-    """What happens if the message is ignored, as the incident's row says it."""
-    if delivery.incident_id is None or delivery.purpose != Purpose.PAGE:
         return ""
-    return spoken([delivery.incident_id], now).get(delivery.incident_id, "")
+    if not destination.enabled:
+        return "The destination is switched off."
+    return f"The destination is broken: {destination.broken_reason}" if destination.broken_at is not None else ""
+
+
+def _says_the_same(delivery: Delivery, other: Delivery, now: datetime) -> bool:
+    """Whether *other* said the very same just now. Another round of the escalation repeats itself on purpose."""
+    if other.said != delivery.said or other.sent_at is None or now - other.sent_at >= SAME:
+        return False
+    return other.round == delivery.round or other.purpose != delivery.purpose
+
+
+def _earlier(delivery: Delivery) -> list[Delivery]:
+    """What else was, or is being, said of this episode at the same address, oldest first."""
+    if delivery.incident_id is None or delivery.destination is None:
+        return []
+    about = Delivery.objects.filter(
+        incident_id=delivery.incident_id,
+        episode=delivery.episode,
+        kind=delivery.kind,
+        destination__address_digest=delivery.destination.address_digest,
+        state__in=(*TOLD, *ON_ITS_WAY),
+    )
+    found = about.exclude(pk=delivery.pk).only("purpose", "round", "provider_ref", "said", "sent_at").order_by("pk")
+    return list(found)
+
+
+def _write_down(write: Callable[[], None]) -> None:
+    """*write* what came of a message; while the database is away, again: what was said is not to be said twice for that."""
+    for pause in (*RETRIES, None):
+        try:
+            return write()
+        except Error as error:
+            if connection.in_atomic_block:
+                raise
+            if pause is None or connection.is_usable():
+                log.exception("the outcome of a message could not be written down; its claim runs out")
+                return None
+            log.warning("the outcome of a message could not be written down yet: %s", error)
+        connection.close()
+        time.sleep(pause)
+    return None
+
+
+_lock = threading.Lock()
+_clients: list[httpx.Client] = []
 
 
 def _client() -> httpx.Client:
-    """This thread's client, its connections kept alive between messages."""
-    client: httpx.Client | None = getattr(_local, "client", None)
-    if client is None or client.is_closed:
-        client = _local.client = http.client(TIMEOUT)
-    return client
+    """This process's client, its connections kept alive between messages."""
+    with _lock:
+        if not _clients:
+            _clients.append(http.client(TIMEOUT))
+        return _clients[0]

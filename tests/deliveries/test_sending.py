@@ -206,7 +206,7 @@ def test_what_somebody_has_meanwhile_is_not_sent(
     delivery = page(incident, hook)
     parcel = claim(NOW, 10)[0]  # in a worker's hands …
     incidents.acknowledge(actor=actor(workspace), incident_id=incident.pk, now=NOW)  # … when Ana answers
-    sending._serve([parcel], sending.CHANNELS, lambda: NOW)
+    sending.Lane([parcel], sending.CHANNELS, lambda: NOW).serve()
     delivery.refresh_from_db()
     assert (delivery.state, delivery.reason) == (S.SUPPRESSED, "acknowledged by ana before it was sent")
     assert not receiver.requests
