@@ -117,6 +117,8 @@ def test_without_javascript_the_form_does_it(desk: Window, platform: Installatio
     page.get_by_label("Who has it").select_option(label="Bo")
     page.get_by_role("button", name="Make override").click()
     expect(page.locator("#messages")).to_contain_text("Bo has Primary")
+    page.get_by_role("button", name="End the override of Bo").click()
+    expect(page.locator("#messages")).to_contain_text("over")
     window.close()
 
 
