@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from notifications.admin import oncall
+from notifications.admin import deliveries, oncall, outlets, policies, routes
 
-__all__ = ["oncall"]
+__all__ = ["deliveries", "oncall", "outlets", "policies", "routes"]

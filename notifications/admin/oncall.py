@@ -3,51 +3,24 @@ services; the console's editor and calendar are the better place for daily work.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 from django import forms
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.core.exceptions import ValidationError
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import User
-from aiops.access.scoped import ReadOnlyAdmin, ScopedAdmin, ScopedFilter, WholeRowForm, actor_of, become
+from aiops.access.scoped import ReadOnlyAdmin, ScopedFilter, WholeRowForm, actor_of, become
 from aiops.kernel.clock import utcnow
-from aiops.kernel.errors import DomainError
+from notifications.admin.base import ByService, each
 from notifications.choices import RotationUnit
 from notifications.models import Layer, Override, Schedule, ShiftSwap, TimeOff
 from notifications.services import overrides, schedules, swaps
 from notifications.services.schedules import LayerDraft, ScheduleDraft
-
-
-class ByService(ScopedAdmin):
-    """Rows that a service takes away: :meth:`remove`. A refusal is told, and the row stays."""
-
-    def remove(self, request: HttpRequest, obj: Any) -> None:
-        """Ask the service."""
-        raise NotImplementedError
-
-    def delete_model(self, request: HttpRequest, obj: Model) -> None:
-        self.remove(request, obj)
-
-    def delete_queryset(self, request: HttpRequest, queryset: QuerySet) -> None:
-        _each(self, request, queryset, lambda row: self.remove(request, row))
-
-    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> tuple[Any, Any, set[str], Any]:
-        """What goes with a row goes by the row's own permission: the service decides."""
-        tree, counts, _, protected = super().get_deleted_objects(objs, request)
-        return tree, counts, set(), protected
-
-    def delete_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
-        try:
-            return super().delete_view(request, *args, **kwargs)
-        except DomainError as refusal:
-            self.message_user(request, _said(refusal), messages.ERROR)
-            return HttpResponseRedirect(request.get_full_path())
 
 
 class OfScheduleAdmin(ByService):
@@ -258,17 +231,4 @@ class ShiftSwapAdmin(OfScheduleAdmin):
     def cancel(self, request: HttpRequest, queryset: QuerySet) -> None:
         """For operators of each one's workspace."""
         actor, now = actor_of(request), utcnow()
-        _each(self, request, queryset, lambda row: swaps.cancel_swap(actor=actor, swap_id=row.pk, now=now))
-
-
-def _each(page: admin.ModelAdmin, request: HttpRequest, rows: QuerySet, act: Callable[[Any], object]) -> None:
-    """Do it to every row, and say of each that was refused why."""
-    for row in rows:
-        try:
-            act(row)
-        except DomainError as refusal:
-            page.message_user(request, f"{row}: {_said(refusal)}", messages.ERROR)
-
-
-def _said(refusal: DomainError) -> str:
-    return " ".join(filter(None, [f"{refusal.message}.", refusal.details]))
+        each(self, request, queryset, lambda row: swaps.cancel_swap(actor=actor, swap_id=row.pk, now=now))

@@ -44,7 +44,7 @@ def create_policy(
     Raises :class:`NotPermitted`, and :class:`InvalidInput` whose field is the path of what is wrong.
     """
     _require_admin(actor, workspace.pk)
-    read = _read(definition, workspace.pk)
+    read = read_definition(definition, workspace.pk)
     try:
         with transaction.atomic():
             if is_default:
@@ -93,7 +93,7 @@ def update_policy(
                 policy.is_default = is_default
             policy.save()
             if definition is not None:
-                read = _read(definition, policy.workspace_id)
+                read = read_definition(definition, policy.workspace_id)
                 if policy.version is None or Definition.of_json(policy.version.definition) != read:
                     _new_version(policy, read, actor, now)
     except IntegrityError:
@@ -131,8 +131,8 @@ def set_service_policy(*, actor: Actor, service_id: int, policy_id: int | None) 
     ServicePolicy.objects.update_or_create(service=service, defaults={"policy": policy})
 
 
-def _read(definition: Any, workspace_id: int) -> Definition:
-    """The definition, all of whose targets exist in the workspace."""
+def read_definition(definition: Any, workspace_id: int) -> Definition:
+    """The definition, all of whose targets exist in the workspace; raises :class:`InvalidInput` whose field is a path."""
     read = Definition.of_json(definition)
     known = {
         TargetKind.USER: set(Membership.objects.filter(workspace=workspace_id).values_list("user_id", flat=True))
