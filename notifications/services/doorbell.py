@@ -14,6 +14,7 @@ from celery import current_app
 log = logging.getLogger(__name__)
 
 TASK = "notifications.tasks.page"
+PAUSE = 0.02  # seconds between two rings; the first after a quiet spell goes at once
 SILENT = 60.0  # seconds between two lines in the log about a broker that is away
 
 
@@ -44,6 +45,7 @@ class Doorbell:
                 if time.monotonic() >= self._silent_until:
                     self._silent_until = time.monotonic() + SILENT
                     log.warning("the doorbell does not ring, the sweep has to do: %s", error)
+            time.sleep(PAUSE)
 
 
 _bell = Doorbell()
