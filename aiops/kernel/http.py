@@ -1,8 +1,9 @@
-"""Outbound HTTP with a guard: what others made us call must not reach into our own network.
+"""Outbound HTTP with a guard: what others made us call must not reach into our own network, nor hold us up.
 
 A name is resolved here, every address it has is judged, and the connection goes to the very address that was judged, so that a
 name which changes its mind in between gains nothing. ``AIOPS_OUTBOUND_ALLOW`` names the hosts and networks that are ours to call.
-Redirects are not followed.
+Redirects are not followed. An answer has to be there, whole, within twice the time-out, and is never unpacked: what is small on
+the wire may be large in memory.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import functools
 import ipaddress
 import socket
 import ssl
+import time
 from collections.abc import Iterable
 from typing import Any
 
@@ -25,7 +27,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 TIMEOUT = 10.0  # seconds for each of connect, write and read
 LARGEST = 2 * 1024 * 1024  # bytes of an answer that are read
+HEADERS = 128 * 1024  # bytes that may come before them
 USER_AGENT = "aiops"
+NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # the IPv4 address in the last four bytes is what is meant
 
 
 class BlockedAddress(DomainError):
@@ -59,15 +63,22 @@ def allowed(entries: tuple[str, ...]) -> tuple[frozenset[str], tuple[Network, ..
 
 def resolve(host: str, port: int) -> str:
     """The address to connect to for *host*, judged. Raises :class:`BlockedAddress`, or ``OSError`` when the name is unknown."""
+    return addresses(host, port)[0]
+
+
+def addresses(host: str, port: int) -> list[str]:
+    """All addresses of *host*, the best first. One that is not for the outside condemns them all. Raises as :func:`resolve`."""
     names, networks = allowed(tuple(settings.AIOPS_OUTBOUND_ALLOW))
     plain = host.strip("[]").rstrip(".").lower()
-    found = [str(info[4][0]) for info in socket.getaddrinfo(plain, port, type=socket.SOCK_STREAM)]
-    if plain in names:
-        return found[0]
-    for text in found:
-        if not _is_fine(ipaddress.ip_address(text.partition("%")[0]), networks):
-            raise BlockedAddress(host)
-    return found[0]
+    try:
+        found = [str(info[4][0]) for info in socket.getaddrinfo(plain, port, type=socket.SOCK_STREAM)]
+    except UnicodeError as error:  # a label that is no label
+        raise OSError(f"{host} is no name of a host") from error
+    if plain not in names:
+        for text in found:
+            if not _is_fine(ipaddress.ip_address(text.partition("%")[0]), networks):
+                raise BlockedAddress(host)
+    return list(dict.fromkeys(found))
 
 
 def check_host(host: str, port: int = 443) -> None:
@@ -77,14 +88,13 @@ def check_host(host: str, port: int = 443) -> None:
 
 def client(timeout: float = TIMEOUT) -> httpx.Client:
     """A client whose every connection is guarded; keeps connections alive, may be shared by threads. Close it when done."""
-    made = httpx.Client(
+    return httpx.Client(
         timeout=timeout,
         follow_redirects=False,
         trust_env=False,
-        headers={"User-Agent": USER_AGENT},
-        transport=_Guarded(),
+        headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
+        transport=_Guarded(2 * timeout),
     )
-    return made
 
 
 def fetch(url: str, *, timeout: float = TIMEOUT, largest: int = LARGEST) -> bytes:
@@ -101,36 +111,94 @@ def fetch(url: str, *, timeout: float = TIMEOUT, largest: int = LARGEST) -> byte
 
 
 def _is_fine(address: Address, networks: Iterable[Network]) -> bool:
-    mapped = getattr(address, "ipv4_mapped", None) or address
-    if any(mapped in network for network in networks if network.version == mapped.version):
+    meant = _meant(address)
+    if any(meant in network for network in networks if network.version == meant.version):
         return True
-    return bool(mapped.is_global and not mapped.is_multicast)
+    local = isinstance(meant, ipaddress.IPv6Address) and meant.is_site_local
+    return meant.is_global and not (meant.is_multicast or meant.is_reserved or local)
+
+
+def _meant(address: Address) -> Address:
+    """The IPv4 address that some IPv6 addresses stand for."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return address
+    if address in NAT64:
+        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.ipv4_mapped or address.sixtofour or address
 
 
 class _Backend(httpcore.SyncBackend):
-    """Connects to judged addresses only. TLS still speaks to the name."""
+    """Connects to judged addresses only, the next one when one does not answer. TLS still speaks to the name."""
+
+    def __init__(self, longest: float) -> None:
+        super().__init__()
+        self._longest = longest
 
     def connect_tcp(self, host: str, port: int, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
         try:
-            address = resolve(host, port)
+            found = addresses(host, port)
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from error
-        return super().connect_tcp(address, port, *args, **kwargs)
+        for address in found[:-1]:
+            try:
+                return _Bounded(super().connect_tcp(address, port, *args, **kwargs), self._longest)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return _Bounded(super().connect_tcp(found[-1], port, *args, **kwargs), self._longest)
+
+
+class _Bounded(httpcore.NetworkStream):
+    """A connection whose answers end: *longest* seconds after the last byte of the request, and before they fill our memory."""
+
+    def __init__(self, inner: httpcore.NetworkStream, longest: float) -> None:
+        self._inner, self._longest = inner, longest
+        self._begin_answer()
+
+    def _begin_answer(self) -> None:
+        self._until, self._left = time.monotonic() + self._longest, LARGEST + HEADERS
+
+    def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
+        seconds = self._until - time.monotonic()
+        if seconds <= 0:
+            raise httpcore.ReadTimeout("The answer does not end.")
+        part = self._inner.read(max_bytes, seconds if timeout is None else min(timeout, seconds))
+        self._left -= len(part)
+        if self._left < 0:
+            raise httpcore.ReadError("The answer is larger than anybody would read.")
+        return part
+
+    def write(self, buffer: bytes, timeout: float | None = None) -> None:
+        self._inner.write(buffer, timeout)
+        self._begin_answer()
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def start_tls(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
+        return _Bounded(self._inner.start_tls(*args, **kwargs), self._longest)
+
+    def get_extra_info(self, info: str) -> Any:
+        return self._inner.get_extra_info(info)
 
 
 class _Guarded(httpx.HTTPTransport):
-    """httpx's own transport over a pool that connects through the guard."""
+    """httpx's own transport over a pool that connects through the guard. *longest*: seconds that an answer may take."""
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, longest: float) -> None:
+        super().__init__(verify=_tls())
         self._pool.close()
         self._pool = httpcore.ConnectionPool(
             ssl_context=_tls(),
             max_connections=50,
             max_keepalive_connections=20,
             keepalive_expiry=30.0,
-            network_backend=_Backend(),
+            network_backend=_Backend(longest),
         )
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        response = super().handle_request(request)
+        response.headers.pop("Content-Encoding", None)
+        return response
 
 
 @functools.cache

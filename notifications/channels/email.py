@@ -12,6 +12,7 @@ import re
 import smtplib
 import socket
 import ssl
+import threading
 from collections.abc import Iterator, Mapping
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -31,7 +32,8 @@ from notifications.choices import ChannelKind
 from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting, TemporaryFailure
 from notifications.smtp import FROM_OPERATOR
 
-TIMEOUT = 20.0  # seconds
+TIMEOUT = 15.0  # seconds
+LONGEST = 30.0  # seconds for all of it: a server that says a byte at a time is hung up on
 SUBJECT, BODY = 200, 100_000  # characters
 SECURITY = ("starttls", "tls", "none")
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -136,6 +138,13 @@ class _Smtp(smtplib.SMTP):
     """Connects to an address that was checked, not to whatever the name means a moment later."""
 
     checked = True
+    patience: threading.Timer
+
+    def hang_up(self) -> None:
+        """From another thread: whoever waits for the server finds the connection closed."""
+        if self.sock is not None:
+            with contextlib.suppress(OSError):
+                self.sock.shutdown(socket.SHUT_RDWR)
 
     def _get_socket(self, host: str, port: int, timeout: float) -> socket.socket:
         where = resolve(host, port) if self.checked else host
@@ -147,7 +156,7 @@ class _SmtpTls(smtplib.SMTP_SSL, _Smtp):
 
 
 @contextlib.contextmanager
-def _session(settings: Mapping[str, Any]) -> Iterator[smtplib.SMTP]:
+def _session(settings: Mapping[str, Any]) -> Iterator[_Smtp]:
     """A connection that has said hello, is encrypted and signed in; says goodbye, whatever comes of that."""
     try:
         smtp = _connect(settings)
@@ -168,9 +177,10 @@ def _session(settings: Mapping[str, Any]) -> Iterator[smtplib.SMTP]:
     finally:
         with contextlib.suppress(smtplib.SMTPException, OSError):
             smtp.quit()
+        smtp.patience.cancel()
 
 
-def _connect(settings: Mapping[str, Any]) -> smtplib.SMTP:
+def _connect(settings: Mapping[str, Any]) -> _Smtp:
     security = settings.get("security") or "starttls"
     sender_domain = parseaddr(settings["sender"])[1].rpartition("@")[2]
     options: dict[str, Any] = {"timeout": TIMEOUT, "local_hostname": sender_domain}
@@ -180,6 +190,9 @@ def _connect(settings: Mapping[str, Any]) -> smtplib.SMTP:
     smtp.checked = settings.get(FROM_OPERATOR) != "yes"
     host = str(settings["host"])
     smtp._host = host  # type: ignore[attr-defined]  # the name that the certificate must carry
+    smtp.patience = threading.Timer(LONGEST, smtp.hang_up)
+    smtp.patience.daemon = True
+    smtp.patience.start()
     try:
         smtp.connect(host, int(settings.get("port") or PORTS[security]))
         smtp.ehlo_or_helo_if_needed()
@@ -189,6 +202,7 @@ def _connect(settings: Mapping[str, Any]) -> smtplib.SMTP:
         if settings.get("username"):
             smtp.login(str(settings["username"]), str(settings.get("password", "")))
     except BaseException:
+        smtp.patience.cancel()
         smtp.close()
         raise
     return smtp

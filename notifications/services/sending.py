@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 200
 TIMEOUT = 10.0  # seconds
-RESERVE = timedelta(seconds=30)  # of a claim that must be left when a message is begun: longer than any channel takes
+RESERVE = timedelta(seconds=45)  # of a claim that must be left when a message is begun: longer than any channel takes
 SAME = timedelta(seconds=60)  # within which nothing is said twice in the same words
 RETRIES = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0)  # seconds between tries to write down what came of it
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import socket
+import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +14,7 @@ import httpx
 import pytest
 from pytest_django import Settings
 
-from notifications.channels import CHANNELS
+from notifications.channels import CHANNELS, email
 from notifications.choices import ChannelKind, Urgency
 from notifications.contracts import Message, Outlet, PermanentFailure, Sent, TemporaryFailure
 from notifications.smtp import settings_of_url
@@ -179,3 +183,25 @@ def test_without_a_server_it_is_the_accounts_fault(http: httpx.Client) -> None:
     with pytest.raises(PermanentFailure) as failure:
         send(page(), Outlet(kind=ChannelKind.EMAIL, address=TO), http)
     assert not failure.value.address
+
+
+def test_a_server_that_never_comes_to_an_end_is_hung_up_on(
+    monkeypatch: pytest.MonkeyPatch, smtp: SmtpReceiver, http: httpx.Client
+) -> None:
+    """It greets one letter at a time, so that no single read takes long."""
+    monkeypatch.setattr(email, "LONGEST", 0.3)
+    listening = socket.create_server(("127.0.0.1", 0))
+
+    def greet() -> None:
+        connection, _ = listening.accept()
+        with connection, contextlib.suppress(OSError):
+            while True:
+                connection.sendall(b"2")
+                time.sleep(0.02)
+
+    threading.Thread(target=greet, daemon=True).start()
+    began = time.monotonic()
+    with pytest.raises(TemporaryFailure):
+        send(page(), outlet(smtp, port=str(listening.getsockname()[1])), http)
+    assert time.monotonic() - began < 5
+    listening.close()
