@@ -1,22 +1,14 @@
-"""Pure: what messages say. Jinja2 in its sandbox, for our own templates as for those that a workspace writes."""
+"""Pure: what messages say. Ours go through the same sandbox as those that a workspace writes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
-from typing import Any
 
-from jinja2 import StrictUndefined, TemplateError, TemplateSyntaxError
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SandboxedEnvironment
-
-from aiops.kernel.errors import InvalidInput
+from notifications import sandbox
 from notifications.choices import Purpose
 
-LONGEST_SOURCE = 20_000  # characters of a template
-LONGEST_SUBJECT = 300
-LONGEST_TEXT = 20_000
+LONGEST_SUBJECT = 300  # characters
 LONGEST_SHORT = 160  # what fits a text message
 
 
@@ -94,10 +86,6 @@ DIGEST = Words(
 )
 
 
-def _at(value: datetime) -> str:
-    return f"{value:%Y-%m-%d %H:%M} UTC"
-
-
 def age_in_words(since: datetime, now: datetime) -> str:
     """How long ago, in the largest unit that says something: ``3 min ago``."""
     minutes = int((now - since).total_seconds() // 60)
@@ -108,32 +96,6 @@ def age_in_words(since: datetime, now: datetime) -> str:
     return f"{minutes // 60} h ago" if minutes < 48 * 60 else f"{minutes // (24 * 60)} days ago"
 
 
-@cache
-def _environment() -> SandboxedEnvironment:
-    made = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)
-    made.globals.clear()  # no range(10**9) and the like
-    made.filters["at"] = _at
-    return made
-
-
-@cache
-def _compiled(source: str) -> Any:
-    return _environment().from_string(source)
-
-
-def fill(source: str, values: Mapping[str, Any], limit: int) -> str:
-    """*source* with *values*, at most *limit* characters. Raises :class:`InvalidInput` naming the line that can't be filled."""
-    if len(source) > LONGEST_SOURCE:
-        raise InvalidInput(f"A template has at most {LONGEST_SOURCE} characters.", field="body")
-    try:
-        text = str(_compiled(source).render(values)).strip()
-    except TemplateSyntaxError as error:
-        raise InvalidInput(f"Line {error.lineno}: {error.message}", field="body") from None
-    except (TemplateError, ArithmeticError, LookupError, TypeError, ValueError, AttributeError) as error:
-        raise InvalidInput(f"The template can't be filled: {error}", field="body") from None
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
-
-
 def one_line(text: str) -> str:
     """*text* on one line: subjects become headers."""
     return " ".join(text.split())
@@ -141,10 +103,5 @@ def one_line(text: str) -> str:
 
 def check(subject: str, body: str) -> None:
     """Raises :class:`InvalidInput` naming what can't be read."""
-    for name, source in (("subject", subject), ("body", body)):
-        if len(source) > LONGEST_SOURCE:
-            raise InvalidInput(f"{name}: at most {LONGEST_SOURCE} characters.", field=name)
-        try:
-            _environment().parse(source)
-        except TemplateSyntaxError as error:
-            raise InvalidInput(f"{name}, line {error.lineno}: {error.message}", field=name) from None
+    sandbox.check(subject, "subject")
+    sandbox.check(body, "body")

@@ -14,7 +14,7 @@ from aiops.kernel import site
 from aiops.kernel.errors import InvalidInput
 from incidents.choices import Priority, Severity, Status
 from incidents.models import Incident
-from notifications import templating
+from notifications import sandbox, templating
 from notifications.channels import CHANNELS
 from notifications.choices import ChannelKind, Purpose, Urgency
 from notifications.contracts import IncidentFacts, Message, Outlet, PermanentFailure
@@ -142,21 +142,24 @@ def provider_for(destination: Destination, workspace_id: int) -> Provider | None
 
 
 def _filled(words: Words, values: dict[str, Any]) -> tuple[str, str, str]:
-    subject = templating.one_line(templating.fill(words.subject, values, templating.LONGEST_SUBJECT))
-    short = templating.one_line(templating.fill(words.short, values, templating.LONGEST_SHORT))
-    return subject, templating.fill(words.body, values, templating.LONGEST_TEXT), short
+    subject = templating.one_line(sandbox.fill(words.subject, values, templating.LONGEST_SUBJECT))
+    short = templating.one_line(sandbox.fill(words.short, values, templating.LONGEST_SHORT))
+    return subject, sandbox.fill(words.body, values), short
 
 
 def _own_words(
     template: MessageTemplate, values: dict[str, Any], ours: tuple[str, str], strict: bool
 ) -> tuple[str, str]:
+    name, subject = "subject", ours[0]
     try:
-        subject = templating.fill(template.subject, values, templating.LONGEST_SUBJECT) if template.subject else ours[0]
-        return templating.one_line(subject), templating.fill(template.body, values, templating.LONGEST_TEXT)
+        if template.subject:
+            subject = templating.one_line(sandbox.fill(template.subject, values, templating.LONGEST_SUBJECT))
+        name = "body"
+        return subject, sandbox.fill(template.body, values)
     except InvalidInput as error:
         if strict:
-            raise
-        log.warning("template %s can't be filled, ours is used: %s", template.pk, error.message)
+            raise InvalidInput(f"{name}: {error.message}", field=name) from None
+        log.warning("template %s can't be filled, ours is used: %s: %s", template.pk, name, error.message)
         return ours
 
 

@@ -6,7 +6,6 @@ import pytest
 
 from aiops.access.actors import Role
 from aiops.access.models import Workspace
-from aiops.kernel.errors import InvalidInput
 from incidents.models import Incident, TimelineEntry
 from incidents.services import incidents
 from notifications.choices import ChannelKind, DeliveryState, Purpose, Rank
@@ -308,14 +307,3 @@ def test_statements_do_not_grow_with_the_batch(
         page(make_incident(workspace), hook)
     with django_assert_max_num_queries(8):  # type: ignore[operator]
         assert len(claim(NOW, 100)) == 40
-
-
-def test_templates_say_what_is_wrong() -> None:
-    from notifications import templating
-
-    with pytest.raises(InvalidInput, match="line 2"):
-        templating.check("fine", "{{ incident.name }}\n{% if %}")
-    with pytest.raises(InvalidInput):
-        templating.fill("{{ ''.__class__.__mro__ }}", {}, 100)
-    with pytest.raises(InvalidInput, match="nonsense"):
-        templating.fill("{{ nonsense }}", {}, 100)

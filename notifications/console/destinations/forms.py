@@ -17,7 +17,7 @@ from notifications.contracts import Setting
 from notifications.models import Destination, Provider, Route
 from notifications.services import proof
 from notifications.services.templates import WORDED
-from notifications.templating import LONGEST_SOURCE
+from notifications.sandbox import LONGEST_SOURCE
 
 KEPT = "set; leave empty to keep it"
 DAYS = tuple((str(n), word) for n, word in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")))
