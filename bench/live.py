@@ -1,4 +1,8 @@
-"""Alert in → visible in a connected browser (row, counter or pill), with 1 and 20 open pages; and what watching costs ingest."""
+"""Alert in → visible in a connected browser (row, counter or pill), with 1 and 20 open pages; and what watching costs ingest.
+
+The pages run on the same processors as the server, unlike those of real watchers, so the processor time that each side took is
+printed beside the ratio.
+"""
 
 from __future__ import annotations
 
@@ -10,11 +14,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from urllib.parse import urlsplit
 
+import psutil
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from bench.servers import KEY, Web, need, postgres, verdict, web, wrk
 
 RATE = 100  # alerts a second
+SETTLE = 3_000  # ms for pages that were just opened
 FLAGS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync", "--disable-renderer-backgrounding",
@@ -61,11 +67,11 @@ def open_pages(chromium: Browser, ours: Web, count: int) -> list[Page]:
     page.press("input[name=password]", "Enter")
     page.wait_for_url("**/console")
     state = context.storage_state()
+    context.close()
     pages = [chromium.new_context(storage_state=state).new_page() for _ in range(count)]
     for opened in pages:
         opened.goto(f"{ours.url}/console/incidents")
         opened.wait_for_selector('[data-state="live"]')
-        opened.evaluate(WATCH)
     return pages
 
 
@@ -100,6 +106,8 @@ def run(rounds: int, seconds: float) -> None:
         with ExitStack() as stack:
             ours = stack.enter_context(web(stack.enter_context(postgres())))
             pages = open_pages(stack.enter_context(browser()), ours, count)
+            for page in pages:
+                page.evaluate(WATCH)
             sent = fire(ours, 1, int(RATE * seconds * 2))
             pages[0].wait_for_timeout(2000)
             found = latencies(pages, sent)
@@ -116,9 +124,31 @@ def run(rounds: int, seconds: float) -> None:
             alone = wrk(target, 64, seconds).rate
             with browser() as chromium:
                 pages = open_pages(chromium, ours, 20)
-                watched = _while_watched(pages, target, seconds)
+                pages[0].wait_for_timeout(SETTLE)
+                with used(ours):
+                    watched = _while_watched(pages, target, seconds)
             ratios.append(watched / alone)
         verdict("ingest while 20 watch ÷ alone", ratios, 0.8)
+
+
+@contextmanager
+def used(ours: Web) -> Iterator[None]:
+    """Print how many processors the browser and our web process kept busy."""
+
+    def taken() -> tuple[float, float, float]:
+        browser = [child for child in psutil.Process().children(recursive=True) if "chrom" in child.name()]
+        return time.perf_counter(), sum(map(_seconds, browser)), _seconds(psutil.Process(ours.pid))
+
+    began, pages, server = taken()
+    yield
+    ended, pages_then, server_then = taken()
+    busy = [(then - now) / (ended - began) for now, then in ((pages, pages_then), (server, server_then))]
+    print(f"     meanwhile the browser kept {busy[0]:.2f} processors busy, the web process {busy[1]:.2f}", flush=True)
+
+
+def _seconds(process: psutil.Process) -> float:
+    times = process.cpu_times()
+    return float(times.user + times.system)
 
 
 def _while_watched(pages: list[Page], target: str, seconds: float) -> float:

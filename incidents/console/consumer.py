@@ -4,7 +4,7 @@ The page hears what its ``feed`` says. It may say
 
 - ``{"ask": n, "fragment": name, "query": "…", "at"}``: answered ``{"answer": n, "html"}``, rendered after the change *at*, once
   for all who see the same. A request through Django's stack costs ten times what this does when many pages are open;
-- ``{"ping": n}``: answered ``{"pong": n, "v"}``, where *v* is the number of the last message that the page should have heard.
+- ``{"ping": n}``: answered ``{"pong": n}``.
 
 Every few seconds what it says makes us ask again whether the person may still be here.
 """
@@ -80,8 +80,8 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):
             return
         if isinstance(number := content.get("ask"), int):
             await self.send_json({"answer": number, "html": await self._fragment(content)})
-        elif self.feed is not None and isinstance(number := content.get("ping"), int):
-            await self.send_json({"pong": number, "v": self.feed.v})
+        elif isinstance(number := content.get("ping"), int):
+            await self.send_json({"pong": number})
 
     @classmethod
     async def decode_json(cls, text_data: str) -> Any:

@@ -2,11 +2,10 @@
 
 A feed listens to its workspaces. After a change it reads the figures and tells its pages, as often as ``pace`` lets it:
 
-- ``{"counts": {…}}``: new figures;
-- ``{"v", "incidents": [ids], "kinds": […], "count": n, "at", "rest": ms}``: all that changed since the last message of this kind,
-  together with the figures unless a storm passes. No incident means many. *v* counts these messages, so that a page notices a
-  gap. *at* names the change: a page may ask for what was rendered after it. *rest* is for how long it should leave a list alone
-  of which all rows changed.
+- ``counts``: the figures, when they are others than the page shows;
+- ``{"v", "incidents": [ids], "kinds": […], "count": n, "at", "rest": ms}``: all that changed since the last message with these.
+  No incident means many. *v* counts them, so that a page notices a gap. *at* names the change: a page may ask for what was
+  rendered after it. *rest* is for how long it should leave a list alone of which all rows changed.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,7 +26,7 @@ from django.db import Error as DatabaseFailure
 from aiops.access.actors import Actor
 from aiops.kernel import live
 from aiops.kernel.ids import incident_id
-from incidents.console import pace
+from incidents.console import pace as paces
 from incidents.console.counts import Counts, read_counts
 from incidents.console.pace import Pace
 
@@ -42,7 +41,7 @@ Teller = Callable[[str], Awaitable[None]]
 
 @dataclass(slots=True)
 class News:
-    """What changed since pages were last told to ask for rows. Without *at*: nothing."""
+    """Changes that are still to be told. Without *at*: none."""
 
     incidents: set[int] = field(default_factory=set)
     many: bool = False  # too many to name
@@ -50,14 +49,20 @@ class News:
     count: int = 0
     at: str = ""
 
-    def add(self, message: dict[str, Any]) -> None:
-        """Take in a change, as ``kernel.live`` tells it."""
-        self.incidents.update(message["incidents"])
-        if not message["incidents"] or len(self.incidents) > live.MAX_IDS:
+    @property
+    def by_someone(self) -> bool:
+        """Whether they are not only alerts."""
+        return self.kinds != {"ingest"}
+
+    def add(self, incidents: Iterable[int], kinds: Iterable[str], count: int, at: str) -> None:
+        """Take in a change, as ``kernel.live`` tells it: no *incidents* means many."""
+        named = set(incidents)
+        self.incidents |= named
+        if not named or len(self.incidents) > live.MAX_IDS:
             self.many, self.incidents = True, set()
-        self.kinds.update(message["kinds"])
-        self.count += message["count"]
-        self.at = message["at"]
+        self.kinds.update(kinds)
+        self.count += count
+        self.at = at
 
     def told(self) -> dict[str, Any]:
         """As a page hears it; an empty list of incidents means many."""
@@ -69,7 +74,6 @@ class Feed:
     """One set of workspaces: the channel groups that it listens to, and the open pages that it tells."""
 
     def __init__(self, actor: Actor, groups: Sequence[str]) -> None:
-        self.v = 0  # the number of the last message that all pages were sent
         self._actor = actor
         self._groups = groups
         self._channel = ""
@@ -78,8 +82,9 @@ class Feed:
         self._starting: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._pace = Pace()
-        self._news = News()
+        self._news = News()  # not even owed to the pages yet
         self._rows_told = 0.0
+        self._resting = ""  # the last change that pages were told to take their time with
         self._dirty = asyncio.Event()  # the figures may have changed since they were read
         self._counts: Counts = {}
         self._read_at = 0.0  # when they may be read again
@@ -122,7 +127,7 @@ class Feed:
         while True:
             message = await get_channel_layer().receive(self._channel)
             self._pace.note(message["count"], time.monotonic())
-            self._news.add(message)
+            self._news.add(message["incidents"], message["kinds"], message["count"], message["at"])
             self._dirty.set()
             if time.monotonic() > self._renew_at:
                 await self._listen()
@@ -133,17 +138,14 @@ class Feed:
             if self._dirty.is_set() and time.monotonic() >= self._read_at:
                 await self._read()
             if self._rows_are_due(time.monotonic()):
-                self._tell_all()
-                await asyncio.sleep(pace.after_all(len(self._pages)))
-            else:
-                self._tell_next()
-                await asyncio.sleep(pace.TURN)
+                self._owe_rows()
+            await asyncio.sleep(self._tell())
 
     async def _until_due(self) -> None:
         """Until something changes, or what was kept back may be told."""
         while not (self._dirty.is_set() or self._rows_are_due(time.monotonic()) or self._behind()):
             with suppress(TimeoutError):
-                await asyncio.wait_for(self._dirty.wait(), LOOK_AGAIN if self._news.at else None)
+                await asyncio.wait_for(self._dirty.wait(), LOOK_AGAIN if self._news.at or self._resting else None)
 
     async def _read(self) -> None:
         self._dirty.clear()
@@ -159,49 +161,62 @@ class Feed:
         self._read_at = now + self._pace.figures(now - began, now)
 
     def _rows_are_due(self, now: float) -> bool:
-        return bool(self._news.at) and now >= self._rows_told + self._rows_pause(now)
+        if not self._news.at:
+            return bool(self._resting) and not self._pace.rest(now)  # the storm is over: nobody needs to wait any more
+        pause = self._pace.rows(now, by_someone=self._news.by_someone)
+        return now >= self._rows_told + pause
 
-    def _rows_pause(self, now: float) -> float:
-        return self._pace.rows(now, by_someone=self._news.kinds != {"ingest"})
+    def _owe_rows(self) -> None:
+        now = time.monotonic()
+        news = self._news if self._news.at else News(many=True, kinds={"ingest"}, at=self._resting)
+        for page in self._pages.values():
+            page.owe(news)
+        self._news, self._rows_told = News(), now
+        self._resting = news.at if self._pace.rest(now) else ""
 
     def _behind(self) -> list[_Page]:
-        """Pages that show other figures than the last ones, longest first."""
-        return [page for page in self._pages.values() if page.shows != self._counts]
+        """Pages that do not show the last figures or have not heard of all rows, longest first."""
+        return [page for page in self._pages.values() if page.is_behind(self._counts)]
 
-    def _tell_all(self) -> None:
-        """Rows changed."""
-        self.v += 1
+    def _tell(self) -> float:
+        """Tell all at once, or in a storm those whose turn it is; returns the pause until the next turn."""
         now = time.monotonic()
-        rest = self._pace.rest(now)
-        message = {"v": self.v, **self._news.told(), "rest": round(rest * 1000)}
-        if not rest:
-            message["counts"] = self._counts
-        text = json.dumps(message)
-        self._news, self._rows_told = News(), now
-        for page in self._pages.values():
-            page.tell(text, page.shows if rest else self._counts)
-
-    def _tell_next(self) -> None:
-        """Figures, to those whose turn it is."""
-        text = json.dumps({"counts": self._counts})
-        for page in self._behind()[: self._pace.turn(len(self._pages), time.monotonic())]:
+        pages = self._behind()[: self._pace.turn(len(self._pages), now)]
+        for page in pages:
             self._pages[page.teller] = self._pages.pop(page.teller)
-            page.tell(text, self._counts)
+            page.tell(self._counts, self._pace, now)
+        return paces.after(len(pages))
 
 
 class _Page:
-    """An open page, and the figures that it was told last."""
+    """An open page: the figures that it shows, and the news that it has not heard."""
 
     def __init__(self, teller: Teller, shows: Counts) -> None:
         self.teller = teller
-        self.shows = shows
+        self._shows = shows
+        self._owed = News()
+        self._v = 0
         self._telling: asyncio.Task[None] | None = None
 
-    def tell(self, text: str, counts: Counts) -> None:
-        """Send *text*, unless the last one is still on its way: so nobody waits for a slow line, which notices the gap."""
-        if self._telling is None or self._telling.done():
-            self.shows = counts
-            self._telling = asyncio.ensure_future(_send(self.teller, text))
+    def owe(self, news: News) -> None:
+        """It is to hear of *news*, too."""
+        self._owed.add(() if news.many else news.incidents, news.kinds, news.count, news.at)
+
+    def is_behind(self, counts: Counts) -> bool:
+        """Whether there is something to tell, *counts* being the last figures."""
+        return bool(self._owed.at) or self._shows != counts
+
+    def tell(self, counts: Counts, pace: Pace, now: float) -> None:
+        """Send what is new, unless the last message is still on its way: so nobody waits for a slow line."""
+        if self._telling is not None and not self._telling.done():
+            return
+        message: dict[str, Any] = {"counts": counts} if self._shows != counts else {}
+        if self._owed.at:
+            self._v += 1
+            rest = pace.rest(now, by_someone=self._owed.by_someone)
+            message |= {"v": self._v, **self._owed.told(), "rest": round(rest * 1000)}
+        self._shows, self._owed = counts, News()
+        self._telling = asyncio.ensure_future(_send(self.teller, json.dumps(message)))
 
     def stop(self) -> None:
         """Send no more."""

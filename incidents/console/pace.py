@@ -12,7 +12,8 @@ from collections import deque
 TURN = 0.05  # seconds between two turns
 MESSAGES = 200  # a second to all pages together, about …
 LONGEST = 0.5  # … but each page hears within this many seconds, however many there are
-SHARE = 5  # figures are not read again before this many times as long as it takes, so that counting never eats what ingest needs
+SHARE = 5  # figures are not read again before this many times as long as it takes, so that counting never eats what ingest needs,
+SLOWEST = 2.0  # … or at most so many seconds
 
 STORM = 25  # changes a second that nobody can follow row by row …
 STORM_ROWS = 1.0  # … so rows come this many seconds apart
@@ -43,7 +44,7 @@ class Pace:
 
     def figures(self, took: float, now: float) -> float:
         """Between two readings of the figures, when the last one took *took*."""
-        return max(FLOOD_FIGURES if self.rate(now) > FLOOD else 0.0, SHARE * took)
+        return max(FLOOD_FIGURES if self.rate(now) > FLOOD else 0.0, min(SHARE * took, SLOWEST))
 
     def rows(self, now: float, *, by_someone: bool = False) -> float:
         """Between two messages that say that rows changed; 0: every message may."""
@@ -51,17 +52,21 @@ class Pace:
         pause = FLOOD_ROWS if rate > FLOOD else STORM_ROWS if rate > STORM else 0.0
         return min(pause, BY_SOMEONE) if by_someone else pause
 
-    def rest(self, now: float) -> float:
+    def rest(self, now: float, *, by_someone: bool = False) -> float:
         """For how long a list should be left alone after all of its rows changed; after a few of them in proportion."""
         rate = self.rate(now)
-        return FLOOD_REST if rate > FLOOD else STORM_ROWS if rate > STORM else 0.0
+        rest = FLOOD_REST if rate > FLOOD else STORM_ROWS if rate > STORM else 0.0
+        return min(rest, BY_SOMEONE) if by_someone else rest
 
     def turn(self, pages: int, now: float) -> int:
-        """How many of *pages* are told new figures in one turn."""
+        """How many of *pages* are told in one turn: all of them while little happens."""
+        rate = self.rate(now)
+        if rate <= STORM:
+            return pages
         least = pages * TURN / LONGEST
-        return math.ceil(least if self.rate(now) > FLOOD else max(least, MESSAGES * TURN))
+        return math.ceil(least if rate > FLOOD else max(least, MESSAGES * TURN))
 
 
-def after_all(pages: int) -> float:
-    """The pause after all *pages* were told at once."""
-    return max(TURN, min(LONGEST, pages / MESSAGES))
+def after(told: int) -> float:
+    """The pause after so many pages were *told* at once."""
+    return max(TURN, min(LONGEST, told / MESSAGES))

@@ -13,10 +13,10 @@ let attempt = 0;
 let seen = 0; // the number of the last message
 let asked = 0; // the number of the last question
 const answers = new Map(); // number of a question → who waits for the answer
-let heardAt = Date.now();
-let goodAt = Date.now(); // until when the page was known to be up to date
+let heardAt = Date.now(); // until when the page was known to be up to date
 let waiting = 0; // how many need someone
 let titleTimer = 0;
+let freshTimer = 0;
 
 const tell = (name, detail) => document.dispatchEvent(new CustomEvent(`live:${name}`, { detail }));
 
@@ -44,23 +44,20 @@ function showTitle() {
 function showFreshness() {
   if (!fresh) return;
   const live = socket?.readyState === WebSocket.OPEN && Date.now() - heardAt < SILENCE;
-  if (live) goodAt = Date.now();
-  const age = Math.round((Date.now() - goodAt) / 1000);
+  const age = Math.round((Date.now() - heardAt) / 1000);
   const text = live ? "Live" : `Stale since ${age < 90 ? `${age} s` : `${Math.round(age / 60)} min`}`;
   fresh.dataset.state = live ? "live" : "stale";
   if (fresh.textContent !== text) fresh.textContent = text;
-}
-
-// A message that is missing (its number, or that of the last one when a ping is answered, shows it) may have told of anything.
-function noteNumber({ v, pong }) {
-  const expected = pong === undefined ? seen + 1 : seen;
-  if (seen && v > expected) tell("resync");
-  seen = Math.max(seen, v);
+  clearTimeout(freshTimer);
+  freshTimer = setTimeout(showFreshness, live ? PING : 1000);
 }
 
 function hear(message) {
   heardAt = Date.now();
-  if (message.v) noteNumber(message);
+  if (message.v) {
+    if (seen && message.v !== seen + 1) tell("resync");
+    seen = message.v;
+  }
   if (message.counts) showCounts(message.counts);
   if (message.at) tell("change", message);
   if (message.answer) {
@@ -103,7 +100,7 @@ function connect() {
 
 if (fresh) {
   connect();
-  setInterval(showFreshness, 1000);
+  freshTimer = setTimeout(showFreshness, 1000);
   setInterval(() => {
     if (socket.readyState !== WebSocket.OPEN) return;
     if (Date.now() - heardAt > SILENCE) socket.close();

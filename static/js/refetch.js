@@ -17,9 +17,11 @@ let at = ""; // the newest change that this page heard of
 let whole = false; // whether more than the shared fragment has to come
 let dirty = false;
 let running = false;
-let next = 0; // performance.now() from which another request may start
 let timer = 0;
 let rest = 0; // ms; over 0 in a storm
+let dirtyAt = 0; // performance.now(), as all times here
+let last = { ended: 0, took: 0, share: 0 }; // the last request: which share of what is shown it replaced
+const place = Math.random() / 2; // pages that are told the same in a storm do not all ask in one instant
 
 const concerns = ({ incidents }) => !main.dataset.incident || !incidents.length || incidents.includes(main.dataset.incident);
 
@@ -43,12 +45,16 @@ const painted = () =>
     setTimeout(resolve, 500);
   });
 
-// How long to wait after something that *took* so long and replaced this *share* of what is shown.
-const pace = (took, share) => Math.max(PACE, Math.min(SHARE * took, rest ? LONGEST : SLOWEST), share * rest);
+// From when on another request may start. It depends on the storm, which may have ended since the last one.
+function due() {
+  const pace = Math.max(PACE, Math.min(SHARE * last.took, rest ? LONGEST : SLOWEST), rest * last.share);
+  return Math.max(dirtyAt + place * rest, last.ended + pace);
+}
 
 async function fetchNow() {
-  const shared = main.dataset.refetch !== "page" && at && !whole;
-  [dirty, whole, running] = [false, false, true];
+  const shared = main.dataset.refetch !== "page" && at && !(whole && !rest); // in a storm, what is one's own waits for its end
+  whole &&= shared;
+  [dirty, running] = [false, true];
   const began = performance.now();
   const detail = { html: "", share: 0 };
   try {
@@ -59,18 +65,18 @@ async function fetchNow() {
     // The socket notices a server that is away, and asks for everything when it is back.
   } finally {
     running = false;
-    next = performance.now() + pace(performance.now() - began, detail.share);
+    const ended = performance.now();
+    last = { ended, took: ended - began, share: detail.share };
     if (dirty) schedule();
   }
 }
 
 function schedule() {
+  if (!dirty) dirtyAt = performance.now();
   dirty = true;
-  if (running || timer || document.hidden) return;
-  timer = setTimeout(() => {
-    timer = 0;
-    if (dirty && !running) fetchNow();
-  }, Math.max((Math.random() * rest) / 2, next - performance.now()));
+  if (running || document.hidden) return;
+  clearTimeout(timer);
+  timer = setTimeout(fetchNow, Math.max(0, due() - performance.now()));
 }
 
 function resync() {

@@ -20,6 +20,7 @@ from tests.runtime.installation import ROOT, Installation
 pytestmark = pytest.mark.proof
 
 NARROW = 400  # pixels
+OPENING = ("alert_received", "incident_created")
 PACED = 3 * SOON  # for one change right after another: a page asks the less often, the longer the answers take
 _numbers = itertools.count(1)
 
@@ -141,7 +142,10 @@ def test_an_operator_works_an_incident_through_to_its_end(laptop: Installation, 
     ann.page.locator("[data-action=resolve]").click()
     soon(ann.page, "resolved")
 
-    told = laptop.get(f"/incidents/{incident}/timeline").json()["events"]
+    events = laptop.get(f"/incidents/{incident}/timeline").json()["events"]
+    told = [
+        event for event in events if event["actor"] == "admin" or event["event_type"] in OPENING
+    ]  # paging adds its own
     assert [(event["event_type"], event["payload"].get("to")) for event in told] == [
         ("alert_received", None), ("incident_created", None), ("status_changed", "acknowledged"), ("note_added", None),
         ("status_changed", "resolved"),
