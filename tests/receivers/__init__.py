@@ -12,13 +12,24 @@ from functools import cached_property
 import pytest
 
 from tests.receivers.chat import DiscordReceiver, MattermostReceiver, SlackReceiver, TeamsReceiver, TelegramReceiver
-from tests.receivers.http import RESET, SILENCE, Answer, HttpReceiver, Request, too_many
+from tests.receivers.http import HELD, RESET, SILENCE, Answer, HttpReceiver, Request, too_many
 from tests.receivers.mail import Mail, SmtpReceiver
 from tests.receivers.pagers import OpsgenieReceiver, PagerDutyReceiver
 from tests.receivers.phone import TwilioReceiver
 from tests.receivers.push import PushReceiver
 
-__all__ = ["RESET", "SILENCE", "Answer", "HttpReceiver", "Mail", "Receivers", "Request", "SmtpReceiver", "too_many"]
+__all__ = [
+    "HELD",
+    "RESET",
+    "SILENCE",
+    "Answer",
+    "HttpReceiver",
+    "Mail",
+    "Receivers",
+    "Request",
+    "SmtpReceiver",
+    "too_many",
+]
 
 
 class Receivers:

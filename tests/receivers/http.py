@@ -39,7 +39,8 @@ class Request:
 
 @dataclass(frozen=True)
 class Answer:
-    """What goes out. *how*: "reset" breaks the connection without an answer, "silence" holds it until the server closes."""
+    """What goes out. *how*: "reset" breaks the connection without an answer, "silence" holds it until the server closes, "held"
+    answers when the receiver's ``release`` is set."""
 
     status: int = 200
     body: Any = b""
@@ -57,7 +58,7 @@ class HttpReceiver:
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.next: deque[Answer] = deque()
-        self.closed = threading.Event()
+        self.closed, self.release = threading.Event(), threading.Event()
         self._came = threading.Condition()
         receiver = self
 
@@ -102,6 +103,7 @@ class HttpReceiver:
 
     def close(self) -> None:
         self.closed.set()
+        self.release.set()
         self._server.shutdown()
         self._server.server_close()
 
@@ -128,6 +130,8 @@ class HttpReceiver:
             self.closed.wait()
             handler.close_connection = True
             return
+        if answer.how == "held":
+            self.release.wait()
         handler.send_response(answer.status)
         for name, value in {"Content-Type": "application/json", **answer.headers}.items():
             handler.send_header(name, value)
@@ -138,7 +142,7 @@ class HttpReceiver:
             handler.wfile.write(answer.raw)
 
 
-RESET, SILENCE = Answer(how="reset"), Answer(how="silence")
+RESET, SILENCE, HELD = Answer(how="reset"), Answer(how="silence"), Answer(how="held")
 
 
 def too_many(seconds: int, body: Any = b"") -> Answer:

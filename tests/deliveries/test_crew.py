@@ -1,0 +1,239 @@
+"""Several threads at work, each with a connection of its own: what is slow holds up nothing else, what breaks is survived."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection
+from django.db.models import Min
+
+from aiops.access.models import Workspace
+from incidents.models import Incident
+from notifications import tasks
+from notifications.channels import CHANNELS
+from notifications.channels import mattermost as mattermost_channel
+from notifications.channels import webhook as webhook_channel
+from notifications.choices import TOLD, WAITING, ChannelKind, DeliveryState
+from notifications.models import Delivery, Destination
+from notifications.services import crew as crews
+from notifications.services import sending
+from notifications.services.claiming import LEASE, claim
+from notifications.services.crew import Crew
+from tests.deliveries.conftest import Page, make_destination, seconds, send
+from tests.factories import NOW, make_incident, minutes
+from tests.fault_proxy import Fault, FaultProxy
+from tests.proof.harness import eventually
+from tests.receivers import HELD, SILENCE, Answer, HttpReceiver, Receivers
+
+pytestmark = pytest.mark.django_db(transaction=True)
+S = DeliveryState
+
+
+@pytest.fixture
+def crew() -> Iterator[Crew]:
+    made = Crew(clock=lambda: NOW)
+    yield made
+    eventually("all lanes have ended", lambda: not made.is_busy)
+
+
+def mattermost(workspace: Workspace, receivers: Receivers, number: int = 0) -> Destination:
+    query = f"?number={number}" if number else ""
+    return make_destination(
+        workspace=workspace, kind=ChannelKind.MATTERMOST, address=f"{receivers.mattermost.hook}{query}"
+    )
+
+
+def test_a_provider_that_hangs_holds_up_nobody_else(
+    workspace: Workspace, incident: Incident, hook: Destination, page: Page, receivers: Receivers, crew: Crew
+) -> None:
+    hanging = [mattermost(workspace, receivers, n) for n in range(1, crews.THREADS + 3)]
+    receivers.mattermost.fail(*[SILENCE] * len(hanging))
+    for destination in hanging:
+        page(incident, destination)
+    assert crew.begin(NOW) == len(hanging)
+    receivers.mattermost.wait(crews.THREADS)
+    first = page(incident, hook)
+    assert crew.begin(NOW) == 1
+    receivers.webhook.wait()
+    eventually("it is written down", lambda: Delivery.objects.get(pk=first.pk).state == S.DELIVERED)
+    assert len(receivers.mattermost.requests) == crews.THREADS, "a kind has so many threads, and no more"
+    another = mattermost(workspace, receivers, 99)
+    page(incident, another)
+    page(make_incident(workspace), hanging[0])
+    page(make_incident(workspace), hook)
+    assert crew.begin(NOW) == 1, "kinds without a free thread, and destinations that are spoken to, are passed over"
+    receivers.mattermost.close()
+    eventually("the lanes have ended", lambda: not crew.is_busy)
+    assert not Delivery.objects.filter(state=S.SENDING).exists()
+
+
+def test_after_a_failure_the_rest_goes_back_uncounted(workspace: Workspace, page: Page, receivers: Receivers) -> None:
+    chat = mattermost(workspace, receivers)
+    chat_pages = [page(make_incident(workspace), chat) for _ in range(3)]
+    receivers.mattermost.fail(Answer(503))
+    send()
+    assert len(receivers.mattermost.requests) == 1
+    states = [(row.state, row.attempts) for row in Delivery.objects.order_by("pk")]
+    assert states == [(S.FAILED_TEMPORARY, 1), (S.PENDING, 0), (S.PENDING, 0)]
+    send()
+    send(NOW + seconds(7))
+    assert len(receivers.mattermost.requests) == 4, "the failed one did not use up its part of the burst"
+    assert {Delivery.objects.get(pk=each.pk).state for each in chat_pages} == {S.SENT}
+
+
+def test_what_there_is_no_time_for_goes_back(
+    incident: Incident, hook: Destination, page: Page, receiver: HttpReceiver
+) -> None:
+    delivery = page(incident, hook)
+    parcels = claim(NOW, 10)
+    sending.Lane(parcels, CHANNELS, lambda: NOW + LEASE - sending.RESERVE + seconds(1)).serve()
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts, receiver.requests) == (S.PENDING, 0, [])
+
+
+def test_who_was_held_up_for_longer_than_the_claim_does_not_send(
+    incident: Incident, hook: Destination, page: Page, receiver: HttpReceiver
+) -> None:
+    """As when a machine is suspended: when it wakes up, another one has sent it, or has it in hand."""
+    page(incident, hook)
+    held_up = claim(NOW, 10)
+    for parcel in held_up:
+        parcel.delivery.claimed_until = NOW + minutes(60)  # its own idea of the time is wrong, too
+    other = claim(NOW + LEASE + seconds(1), 10)
+    assert len(other) == 1
+    sending.Lane(held_up, CHANNELS, lambda: NOW).serve()
+    assert not receiver.requests
+    sending.Lane(other, CHANNELS, lambda: NOW + LEASE + seconds(1)).serve()
+    assert len(receiver.requests) == 1
+
+
+def test_two_senders_at_once_send_each_message_once(
+    workspace: Workspace, hook: Destination, page: Page, receiver: HttpReceiver
+) -> None:
+    for _ in range(60):
+        page(make_incident(workspace), hook)
+    ready = threading.Barrier(4)
+
+    def work() -> None:
+        ready.wait()
+        while sending.send_due(NOW, limit=7, clock=lambda: NOW):
+            pass
+
+    for thread in [in_a_thread(work) for _ in range(4)]:
+        thread.join()
+    ids = [request.json["event"]["id"] for request in receiver.requests]
+    assert (len(ids), len(set(ids))) == (60, 60)
+    assert Delivery.objects.filter(state=S.DELIVERED, attempts=1).count() == 60
+
+
+def test_a_ring_that_comes_meanwhile_is_not_lost(
+    workspace: Workspace, hook: Destination, receivers: Receivers, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One works at a time in a process; who rings then returns at once, and the one that works looks once more."""
+    monkeypatch.setattr(tasks, "_crew", Crew())
+    chat = mattermost(workspace, receivers)
+    receivers.mattermost.fail(SILENCE)
+    page(make_incident(workspace), chat)
+    done: list[int] = []
+    working = in_a_thread(lambda: done.append(tasks.page()))
+    receivers.mattermost.wait()
+    page(make_incident(workspace), hook)
+    assert tasks.page() == 0
+    receivers.webhook.wait()
+    receivers.mattermost.close()
+    working.join(10)
+    assert done == [2]
+
+
+def test_what_was_sent_is_written_down_once_the_database_is_back(
+    incident: Incident, hook: Destination, receiver: HttpReceiver, page: Page, crew: Crew
+) -> None:
+    """It goes away while the provider answers: the message is not said twice for that."""
+    delivery = page(incident, hook)
+    receiver.fail(HELD)
+    name = str(connection.settings_dict["NAME"])
+    ours = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
+    with beside() as server:
+        crew.begin(NOW)
+        receiver.wait()
+        try:
+            server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
+            server.execute(ours, [name])
+            receiver.release.set()
+            time.sleep(0.5)  # it is away for that long
+        finally:
+            server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
+    eventually("the lane has ended", lambda: not crew.is_busy, 20)
+    connection.close()
+    delivery.refresh_from_db()
+    assert (delivery.state, delivery.attempts, delivery.maybe_twice) == (S.DELIVERED, 1, False)
+    assert len(receiver.requests) == 1
+
+
+def test_a_network_that_fails_in_every_way_loses_nothing(
+    workspace: Workspace, receivers: Receivers, page: Page, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What may have arrived twice says so where the provider can't tell by itself, and nothing else does."""
+    monkeypatch.setattr(mattermost_channel, "TIMEOUT", 0.3)
+    monkeypatch.setattr(webhook_channel, "TIMEOUT", 0.3)
+    chance = random.Random(7)
+    chats, hooks = FaultProxy(receivers.mattermost.url), FaultProxy(receivers.webhook.url)
+    path = receivers.mattermost.hook.removeprefix(receivers.mattermost.url)
+    places = [
+        make_destination(workspace=workspace, kind=ChannelKind.MATTERMOST, address=f"{chats.url}{path}"),
+        make_destination(workspace=workspace, kind=ChannelKind.WEBHOOK, address=f"{hooks.url}/hook"),
+    ]
+    for proxy in (chats, hooks):
+        proxy.plan.extend(chance.choices(list(Fault), k=30))
+        assert set(proxy.plan) == set(Fault)
+    for _ in range(3):  # no digests: as many as go one by one
+        incident = make_incident(workspace)
+        for place in places:
+            page(incident, place)
+    at = NOW
+    while (due := Delivery.objects.filter(state__in=WAITING).aggregate(at=Min("due_at"))["at"]) is not None:
+        at = max(at, due)
+        assert at < NOW + minutes(55), "given up"
+        send(at)
+    assert not Delivery.objects.exclude(state__in=TOLD).exists()
+    for proxy in (chats, hooks):
+        proxy.close()
+    ids = [request.json["event"]["id"] for request in receivers.webhook.requests]
+    assert len(set(ids)) == 3 and len(ids) > 3, "sent again, under the same id"
+    texts = [str(request.json) for request in receivers.mattermost.requests]
+    for row in Delivery.objects.filter(kind=ChannelKind.MATTERMOST).select_related("incident"):
+        about = [text for text in texts if row.incident and row.incident.name in text]
+        assert about and all("may be a repeat" in text for text in about[1:])
+
+
+def in_a_thread(work: Callable[[], None]) -> threading.Thread:
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+@contextmanager
+def beside() -> Iterator[psycopg.Connection]:
+    """A connection to the server, beside the tests' database."""
+    made = connection.settings_dict
+    where = {
+        "host": made["HOST"],
+        "port": made["PORT"] or None,
+        "user": made["USER"] or None,
+        "password": made["PASSWORD"] or None,
+    }
+    with psycopg.connect(dbname="postgres", autocommit=True, **where) as server:
+        yield server
