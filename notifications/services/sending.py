@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 import httpx
 from django.db import Error, connection
 
-from aiops.kernel import http, slots
+from aiops.kernel import http
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError
 from incidents.choices import LIVE, Status
@@ -25,6 +25,7 @@ from notifications.channels import CHANNELS
 from notifications.choices import ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose
 from notifications.contracts import Channel, PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.models import Delivery, MessageTemplate
+from notifications.selectors.next_steps import spoken
 from notifications.services import outcomes, rendering, reply_codes
 from notifications.services.claiming import LEASE, Parcel, claim, give_back
 
@@ -103,8 +104,7 @@ class Lane:
         paged = [p.delivery.incident_id for p in self.parcels if p.delivery.purpose == Purpose.PAGE]
         ids = [pk for pk in paged if pk is not None]
         if ids:
-            said = slots.load("incident.next", ids, now=self.clock())
-            self._next_steps = {pk: str(words[0]) for pk, words in said.items() if words}
+            self._next_steps = spoken(ids, self.clock())
 
     def _hand_over(self, parcel: Parcel) -> bool:
         """Returns whether more may be tried there. Raises ``django.db.Error`` only before anything was said."""
