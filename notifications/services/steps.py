@@ -12,7 +12,8 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.db import transaction
+import orjson
+from django.db import connection, transaction
 
 from aiops.kernel import live
 from incidents.choices import LIVE, PAGING_PROOF, EntryKind, Priority, Severity, SourceKind, Status
@@ -29,6 +30,16 @@ from notifications.services.targets import Book, Reach, Reached, account_mailbox
 BATCH = 250
 NAMED = 20  # incidents that an alarm names
 EXHAUSTED = "escalation_exhausted"  # the signal type of that alarm
+SAVED = {
+    "state": "text", "announced_at": "timestamptz", "step": "int", "level": "int", "round": "int", "cycle": "int",
+    "repeats": "int", "next_step_at": "timestamptz", "wake": "text", "level_at": "timestamptz", "ended_at": "timestamptz",
+    "reason": "text",
+}  # fmt: skip
+_SAVE = f"""
+UPDATE notifications_escalationrun r SET {", ".join(f"{name} = t.{name}" for name in SAVED)}
+FROM jsonb_to_recordset(%s::jsonb) AS t(id bigint, {", ".join(f"{name} {kind}" for name, kind in SAVED.items())})
+WHERE r.id = t.id
+"""  # noqa: S608 - names of this module
 RELEASES = {
     Wake.LEASE: "the acknowledgement ran out",
     Wake.SEVERITY_RAISED: "the severity rose",
@@ -244,13 +255,7 @@ def _give_mailboxes(outcome: Outcome, now: datetime) -> None:
 
 def _write(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
     """Everything that the batch decided; then what the incidents themselves have to know."""
-    EscalationRun.objects.bulk_update(
-        [work.run for work in works],
-        [
-            "state", "announced_at", "step", "level", "round", "cycle", "repeats", "next_step_at", "wake", "level_at",
-            "ended_at", "reason",
-        ],
-    )  # fmt: skip
+    _save([work.run for work in works])
     deliveries.intend(outcome.intents, now)
     TimelineEntry.objects.bulk_create(outcome.entries)
     if outcome.escalated:
@@ -259,6 +264,13 @@ def _write(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
         timers.release(ids, now, RELEASES[wake])
     if outcome.woken:
         timers.wake(outcome.woken, now, "it became more urgent")
+
+
+def _save(runs: Sequence[EscalationRun]) -> None:
+    """Write what may have changed of *runs* in one statement; ``bulk_update`` takes ten times as long to say the same."""
+    rows = [{name: getattr(run, name) for name in ("id", *SAVED)} for run in runs]
+    with connection.cursor() as cursor:
+        cursor.execute(_SAVE, [orjson.dumps(rows).decode()])
 
 
 def _raise_alarms(works: Sequence[Work], now: datetime) -> None:
