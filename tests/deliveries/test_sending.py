@@ -307,3 +307,59 @@ def test_statements_do_not_grow_with_the_batch(
         page(make_incident(workspace), hook)
     with django_assert_max_num_queries(8):  # type: ignore[operator]
         assert len(claim(NOW, 100)) == 40
+
+
+def test_what_waited_for_the_morning_has_its_patience_yet(
+    incident: Incident, workspace: Workspace, receivers: Receivers, page: Page
+) -> None:
+    chat = make_destination(workspace=workspace, kind=ChannelKind.MATTERMOST, address=receivers.mattermost.hook)
+    delivery = page(incident, chat, due_at=NOW + minutes(600))
+    receivers.mattermost.fail(Answer(503))
+    send(NOW + minutes(600))
+    delivery.refresh_from_db()
+    assert delivery.state == S.FAILED_TEMPORARY
+    send(NOW + minutes(601))
+    delivery.refresh_from_db()
+    assert delivery.state == S.SENT
+
+
+def test_the_same_words_are_not_said_twice_by_two_ways(
+    incident: Incident, workspace: Workspace, receivers: Receivers, page: Page
+) -> None:
+    """A mailing list that is a destination of the team, and somebody's own: one address."""
+    where = receivers.mattermost.hook
+    ours = make_destination(workspace=workspace, kind=ChannelKind.MATTERMOST, address=where)
+    hers = make_destination(owner=make_user("ana", workspace), kind=ChannelKind.MATTERMOST, address=where)
+    page(incident, ours)
+    again = page(incident, hers, recipient_id=hers.owner_id)
+    send()
+    again.refresh_from_db()
+    assert (again.state, again.reason) == (S.SUPPRESSED, "the very same was said there a moment ago")
+    page(incident, ours, round=1)
+    send(NOW + seconds(5))
+    assert len(receivers.mattermost.requests) == 2, "another round repeats itself on purpose"
+
+
+def test_admins_hear_of_an_account_that_is_at_fault_once(incident: Incident, workspace: Workspace, page: Page) -> None:
+    boss = make_user("boss", workspace, role=Role.ADMIN)
+    make_destination(owner=boss, kind=ChannelKind.EMAIL, address="boss@example.com")
+    chat = make_destination(workspace=workspace, kind=ChannelKind.TELEGRAM, address="42")
+    for round in range(3):
+        page(incident, chat, round=round)
+    send()
+    notices = Delivery.objects.filter(purpose=Purpose.OWNER_NOTICE)
+    assert [(row.recipient_id, row.data["subject"]) for row in notices] == [(boss.pk, "Pages by Telegram fail")]
+    chat.refresh_from_db()
+    assert chat.broken_at is None
+
+
+def test_what_is_switched_off_is_not_blamed(
+    incident: Incident, hook: Destination, page: Page, receiver: HttpReceiver
+) -> None:
+    for round in range(4):
+        page(incident, hook, round=round)
+    Destination.objects.update(enabled=False)
+    send()
+    hook.refresh_from_db()
+    assert (hook.failures, hook.broken_at, receiver.requests) == (0, None, [])
+    assert Delivery.objects.filter(state=S.FAILED_PERMANENT, reason="The destination is switched off.").count() == 4
