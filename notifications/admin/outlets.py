@@ -310,6 +310,13 @@ class QuietHoursAdmin(PersonalAdmin):
     list_select_related = ("user",)
     fields = ("user", "begins", "ends", "days")
 
+    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """No day named: every day."""
+        form = super().get_form(request, obj, **kwargs)
+        if "days" in form.base_fields:
+            form.base_fields["days"].required = False
+        return form
+
     def save_model(self, request: HttpRequest, obj: QuietHours, form: Any, change: bool) -> None:
         saved = preferences.set_quiet_hours(
             actor=actor_of(request), user=obj.user, begins=obj.begins, ends=obj.ends, days=obj.days or ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -194,7 +194,9 @@ def unreachable_of(actor: Actor) -> Sequence[UnreachableService]:
 
 def administered(actor: Actor) -> list[Workspace]:
     """The workspaces whose configuration the actor may change."""
-    rows: Iterable[Workspace] = Workspace.objects.order_by("pk")
+    rows = Workspace.objects.order_by("pk")
+    if actor.workspace_ids is not None:
+        rows = rows.filter(pk__in=actor.workspace_ids)
     return [row for row in rows if actor.may(Role.ADMIN, row.pk)]
 
 
