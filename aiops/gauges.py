@@ -20,6 +20,9 @@ from aiops.kernel.clock import utcnow
 from aiops.kernel.metrics import REGISTRY
 from incidents.counting import figures
 from incidents.tasks import SWEEP_MARK
+from notifications.selectors import overdue
+from notifications.services import auditor, proof
+from notifications.tasks import SWEEP_MARK as PAGING_MARK
 
 
 class Gauges(Collector):
@@ -33,8 +36,10 @@ class Gauges(Collector):
         yield InfoMetricFamily("aiops", "The version that runs.", {"version": settings.VERSION})
         if database.ok:
             yield _open_incidents()
+            yield from _paging()
         if cached.ok:
             yield from _sweep_lag()
+            yield from _audit()
             yield from _queues()
 
 
@@ -48,10 +53,37 @@ def _open_incidents() -> Metric:
 
 
 def _sweep_lag() -> Iterator[Metric]:
-    ended = cache.get(SWEEP_MARK)
-    if ended is not None:
-        lag = max(0.0, time.time() - ended)
-        yield GaugeMetricFamily("aiops_sweep_lag_seconds", "Since the last sweep of the timers ended.", value=lag)
+    for mark, name, what in (
+        (SWEEP_MARK, "aiops_sweep_lag_seconds", "Since the last sweep of the timers ended."),
+        (PAGING_MARK, "aiops_paging_sweep_lag_seconds", "Since the last sweep of escalations and deliveries ended."),
+    ):
+        ended = cache.get(mark)
+        if ended is not None:
+            yield GaugeMetricFamily(name, what, value=max(0.0, time.time() - ended))
+
+
+def _paging() -> Iterator[Metric]:
+    now = utcnow()
+    metric = GaugeMetricFamily(
+        "aiops_oldest_due_seconds", "How long the oldest row that is due has waited, by kind of row.", labels=["rows"]
+    )
+    for rows, age in overdue.oldest(now).items():
+        metric.add_metric([rows], age.total_seconds())
+    yield metric
+    if (proven := proof.latest()) is not None:
+        age = max(0.0, (now - proven).total_seconds())
+        yield GaugeMetricFamily("aiops_proof_age_seconds", "Since a page was last proven to get through.", value=age)
+
+
+def _audit() -> Iterator[Metric]:
+    audited = auditor.last_audit()
+    if audited is not None:
+        at, violations = audited
+        yield GaugeMetricFamily(
+            "aiops_audit_violations", "Incidents that paging lost sight of, at the last audit.", value=violations
+        )
+        lag = max(0.0, (utcnow() - at).total_seconds())
+        yield GaugeMetricFamily("aiops_audit_lag_seconds", "Since the last audit of paging.", value=lag)
 
 
 def _queues() -> Iterator[Metric]:

@@ -11,12 +11,14 @@ from django.core.cache import cache
 from aiops.access.actors import SYSTEM
 from aiops.access.keyring import PRIMARY_WORKSPACE
 from aiops.access.models import Workspace
+from aiops.gauges import exposition
 from incidents import counting, selectors
 from incidents.choices import PAGING_PROOF
 from incidents.models import Alert, Incident, TimelineEntry
 from incidents.services.catalogue import ensure_workspace_defaults
 from notifications.choices import DeliveryState, RunState
 from notifications.models import Delivery, Destination, EscalationPolicy, EscalationRun, PagingProof
+from notifications.selectors import overdue
 from notifications.services import auditor, defaults, heartbeat, policies, proof, routes
 from tests.factories import NOW, make_workspace, minutes
 from tests.receivers import Receivers
@@ -285,3 +287,23 @@ def test_the_default_policy_of_one_workspace_names_no_admins_of_another(world: W
         policy.version.definition["steps"][0]["targets"][0]["id"] for policy in EscalationPolicy.objects.order_by("pk")
     ]
     assert sorted(targets) == sorted([world.workspace.pk, other.pk])
+
+
+def test_metrics_say_how_far_behind_paging_is(primary: World) -> None:
+    TestHeartbeat().prove(primary)
+    primary.person("ana")
+    policies.update_policy(
+        actor=SYSTEM,
+        policy_id=EscalationPolicy.objects.get(is_default=True).pk,
+        definition=primary.definition({"targets": ["ana"]}),
+        now=primary.now,
+    )
+    assert set(overdue.oldest(primary.now).values()) == {timedelta(0)}
+    primary.fire("cpu")
+    primary.phone("ana").expects("cpu")
+    primary.now += timedelta(minutes=20)  # and no sweep came
+
+    assert overdue.oldest(primary.now) == {"runs": minutes(5), "deliveries": timedelta(0)}
+    exposed = exposition().decode()
+    for name in ("aiops_oldest_due_seconds", "aiops_audit_violations 0.0", "aiops_proof_age_seconds"):
+        assert name in exposed
