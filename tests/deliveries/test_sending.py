@@ -346,7 +346,8 @@ def test_admins_hear_of_an_account_that_is_at_fault_once(incident: Incident, wor
     chat = make_destination(workspace=workspace, kind=ChannelKind.TELEGRAM, address="42")
     for round in range(3):
         page(incident, chat, round=round)
-    send()
+    for _ in range(3):
+        send()
     notices = Delivery.objects.filter(purpose=Purpose.OWNER_NOTICE)
     assert [(row.recipient_id, row.data["subject"]) for row in notices] == [(boss.pk, "Pages by Telegram fail")]
     chat.refresh_from_db()
