@@ -23,6 +23,7 @@ SETTINGS = {
     "AIOPS_SECRET_KEY": "proof-of-production-0123456789abcdef0123456789abcdef",
     "AIOPS_SWEEP_SECONDS": "1",
     "AIOPS_DB_POOL": "8",
+    "AIOPS_OUTBOUND_ALLOW": "127.0.0.1",
 }
 
 
