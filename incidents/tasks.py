@@ -5,8 +5,8 @@ from __future__ import annotations
 from celery import shared_task
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
-from django.core.cache import cache
 
+from aiops.kernel import marks
 from aiops.kernel.clock import utcnow
 from incidents.services import deadletters, partitions, reactions, timers
 
@@ -22,7 +22,7 @@ def sweep() -> dict[str, int]:
         "closed": timers.close_resolved(now, settings.AIOPS_AUTO_CLOSE_AFTER),
         "reactions": reactions.retry_due(now),
     }
-    cache.set(SWEEP_MARK, now.timestamp(), timeout=None)
+    marks.leave(SWEEP_MARK, now)
     return done
 
 

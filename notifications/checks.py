@@ -61,7 +61,9 @@ def _numbers() -> Iterator[CheckMessage]:
     }
     for name, (value, low, high) in bounds.items():
         if not low <= value <= high:
-            yield Error(f"{name} is {value}.", hint=f"Set it to a number from {low} to {high}.", id="notifications.E004")
+            yield Error(
+                f"{name} is {value}.", hint=f"Set it to a number from {low} to {high}.", id="notifications.E004"
+            )
 
 
 def _is_network(entry: str) -> bool:

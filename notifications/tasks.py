@@ -6,8 +6,8 @@ import threading
 import time
 
 from celery import shared_task
-from django.core.cache import cache
 
+from aiops.kernel import marks
 from aiops.kernel.clock import utcnow
 from notifications.services import (
     auditor,
@@ -57,7 +57,7 @@ def _work_off(until: float) -> int:
     while time.monotonic() < until:
         _crew.changed.clear()
         worked = steps.run_due(utcnow()) + _crew.begin(utcnow())
-        cache.set(SWEEP_MARK, utcnow().timestamp(), timeout=None)
+        marks.leave(SWEEP_MARK, utcnow())
         done += worked
         if worked:
             continue

@@ -14,7 +14,7 @@ UNITS = ((86_400, "day"), (3600, "hour"), (60, "minute"), (1, "second"))
 
 
 def span(length: timedelta, parts: int = 1) -> str:
-    """*length* in its largest whole units: "2 minutes", with two *parts* "1 hour 30 minutes"; nothing is shorter than a second."""
+    """*length* in its largest whole units: "2 minutes", with two *parts* "1 hour 30 minutes"; never shorter than a second."""
     left, said = max(1, int(length.total_seconds())), []
     for size, unit in UNITS:
         count, left = divmod(left, size)

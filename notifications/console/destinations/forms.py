@@ -15,9 +15,9 @@ from notifications.channels import CHANNELS
 from notifications.choices import ChannelKind
 from notifications.contracts import Setting
 from notifications.models import Destination, Provider, Route
+from notifications.sandbox import LONGEST_SOURCE
 from notifications.services import proof
 from notifications.services.templates import WORDED
-from notifications.sandbox import LONGEST_SOURCE
 
 KEPT = "set; leave empty to keep it"
 DAYS = tuple((str(n), word) for n, word in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")))
