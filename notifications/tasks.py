@@ -59,12 +59,12 @@ def _work_off(until: float) -> int:
         worked = steps.run_due(utcnow()) + _crew.begin(utcnow())
         marks.leave(SWEEP_MARK, utcnow())
         done += worked
-        if worked:
-            continue
-        if not _crew.is_busy:
+        if _crew.is_busy:
+            time.sleep(BREATH)  # the lanes first: this thread would only take processor time from them
+            if not worked:
+                _crew.changed.wait(WAIT)
+        elif not worked:
             break
-        time.sleep(BREATH)
-        _crew.changed.wait(WAIT)
     return done
 
 
