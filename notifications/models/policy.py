@@ -20,9 +20,8 @@ class EscalationPolicy(models.Model):
     description = models.TextField(blank=True)
     enabled = models.BooleanField(default=True)
     is_default = models.BooleanField(default=False, help_text="For services without a policy of their own.")
-    severities = models.JSONField(
-        default=list, blank=True
-    )  # words; what it is for where a service has none; empty: all
+    # Words: used for these where a service has no policy of its own; none: only for services that name it, or as the default.
+    severities = models.JSONField(default=list, blank=True)
     version = models.ForeignKey("PolicyVersion", null=True, on_delete=models.PROTECT, related_name="+", editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
