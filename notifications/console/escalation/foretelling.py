@@ -24,6 +24,7 @@ from notifications.oncall.wall import wall_of
 from notifications.services import proof
 from notifications.services.whatif import Line, what_if
 
+MINUTE = timedelta(minutes=1)
 SATURDAY, NIGHT = 5, (3, 10)  # the weekday and the hour at which pagers are put to the test
 
 
@@ -83,7 +84,7 @@ def page(request: HttpRequest) -> HttpResponse:
         lines = what_if(
             actor=actor,
             service_id=asked["service"].pk,
-            at=asked["at"],
+            at=max(asked["at"], now) if asked["at"] + MINUTE > now else asked["at"],  # this minute means now
             severity=Severity[asked["severity"].upper()],
             priority=Priority[asked["priority"]] if asked["priority"] else None,
         )
