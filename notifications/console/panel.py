@@ -141,6 +141,7 @@ def _first_up(text: str) -> str:
 def _waves(deliveries: Sequence[Delivery], definition: Definition | None, run: EscalationRun | None) -> list[Rung]:
     """What was sent, wave by wave in the order in which it was decided."""
     rungs = []
+    told_before: set[int] = set()
     for (purpose, round_, step), rows in groupby(deliveries, key=lambda row: (row.purpose, row.round, row.step)):
         those = list(rows)
         going = any(row.state in (DeliveryState.PENDING, DeliveryState.SENDING) for row in those)
@@ -150,10 +151,11 @@ def _waves(deliveries: Sequence[Delivery], definition: Definition | None, run: E
                 title=_title(Purpose(purpose), step, definition),
                 state="now" if going or (current and round_ == run.round if run else False) else "past",
                 at=those[0].created_at,
-                again=purpose == Purpose.PAGE and round_ > 0,
+                again=purpose == Purpose.PAGE and step in told_before,
                 deliveries=those,
             )
         )
+        told_before |= {step} if purpose == Purpose.PAGE else set()
     return rungs
 
 

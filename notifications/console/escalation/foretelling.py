@@ -58,6 +58,8 @@ class Moment:
     @property
     def notes(self) -> list[str]:
         """Why somebody is not told, and what is wrong with contact data."""
+        if self.what == "announced":  # that says it all
+            return []
         return list(dict.fromkeys(line.note for line in self.lines if line.note))
 
     @property
