@@ -6,6 +6,8 @@ import logging
 import os
 
 from celery import Celery
+from celery.signals import task_postrun
+from django.db import connections
 
 QUEUES = ("paging", "long")  # each with its own threads, so that long work never delays a page
 
@@ -17,6 +19,13 @@ class OneLine(logging.Filter):
         if record.msg.startswith("Message Error") and isinstance(record.args, tuple):
             record.msg, record.args, record.exc_info = "%s", record.args[:1], None
         return True
+
+
+@task_postrun.connect
+def give_connections_back(**_: object) -> None:
+    """What a task borrowed goes back to the pool. Celery itself closes the whole pool after each task of a forked worker, under
+    the threads that still speak to providers; CELERY_DB_REUSE_MAX keeps it from that."""
+    connections.close_all()
 
 
 logging.getLogger("celery.beat").addFilter(OneLine())

@@ -163,6 +163,7 @@ CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
 CELERY_TASK_DEFAULT_QUEUE = "paging"  # short work; long work goes to its own queue so that it never delays a page
 CELERY_TASK_TIME_LIMIT = 120
+CELERY_DB_REUSE_MAX = 10**12  # tasks until Celery closes our pool of connections: never (aiops/celery.py)
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
     "sweep": {

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
@@ -88,6 +89,22 @@ def test_a_snoozed_incident_wakes_at_its_time(webs: tuple[httpx.Client, httpx.Cl
     assert [entry["actor"] for entry in woken] == ["system"]
     assert until <= datetime.fromisoformat(woken[0]["created_at"])
     eventually("the page hears of it", lambda: "timer" in page.hear(incident, seconds=5)["kinds"])
+
+
+def test_workers_keep_their_connections(site: Production) -> None:
+    """Tasks of every second use those that are there. Closed with each task, they would break under what is still sent."""
+    with psycopg.connect(site.database_url, autocommit=True) as watching:
+
+        def opened() -> int:
+            query = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()"
+            return int(watching.execute(query).fetchone()[0])  # type: ignore[index]
+
+        def nobody_is_new() -> bool:
+            before = opened()
+            time.sleep(3)  # sweeps of every second, and a page or two
+            return opened() == before
+
+        eventually("three seconds without a new connection", nobody_is_new, seconds=30)
 
 
 def test_both_webs_count_one_limit(site: Production) -> None:
