@@ -80,7 +80,8 @@ class TestAccounts:
         form = client.get(f"{HOME}/accounts/new/slack").content.decode()
         assert 'name="token"' in form
         assert 'type="password"' in form
-        data = {"name": "Acme", "token": token, "signing_secret": "sssh", "base_url": "", "is_default": "on"}
+        data = {"name": "Acme", "token": token, "signing_secret": "sssh", "is_default": "on"}
+        data["base_url"] = "https://slack.example.com/api/"
         assert client.post(f"{HOME}/accounts/new/slack", data).status_code == 302
         account = Provider.objects.get(kind=ChannelKind.SLACK)
         assert account.settings["token"] == token
@@ -89,6 +90,8 @@ class TestAccounts:
             assert token not in page
             assert "sssh" not in page
         assert f"/hooks/slack/{account.hook_key}" in client.get(f"{HOME}/accounts").content.decode()
+        assert "slack.example.com" in client.get(f"{HOME}/accounts").content.decode()
+        assert "slack.example.com" not in browser(ana).get(f"{HOME}/accounts").content.decode()
         assert account.hook_key not in browser(ana).get(f"{HOME}/accounts").content.decode()
         client.post(f"{HOME}/accounts/{account.pk}", data | {"name": "Acme 2", "token": "", "signing_secret": ""})
         account.refresh_from_db()

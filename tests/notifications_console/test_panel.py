@@ -8,7 +8,7 @@ import pytest
 
 from incidents.choices import Severity
 from incidents.services import incidents as services
-from notifications.models import EscalationRun
+from notifications.models import EscalationPolicy, EscalationRun
 from tests.factories import minutes
 from tests.notifications_console.conftest import HOSTILE, HX, acting, element, make_shared, page_of, without_tokens
 
@@ -121,6 +121,18 @@ def test_the_number_of_queries_does_not_grow(browser, world, ana, mia, django_as
         with django_assert_max_num_queries(30):
             client.get(page_of(incident))
         world.advance(minutes=16)
+
+
+def test_after_a_reopening_it_tells_of_the_new_episode_only(browser, world, ana, mia):
+    world.policy({"targets": ["ana"], "name": "first"})
+    incident = world.fire("db")
+    world.act("resolve", "db")
+    EscalationPolicy.objects.update(is_default=False)
+    world.policy({"targets": ["mia"], "name": "second"}, name="Another")
+    world.act("reopen", "db")
+    said = words(panel(browser, ana, incident))
+    assert re.search(r"second \S+ Mia SMS Sent", said)
+    assert "Ana SMS" not in said
 
 
 def test_of_another_workspace_it_does_not_exist(browser, world, ana, stranger):
