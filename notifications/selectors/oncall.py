@@ -26,6 +26,8 @@ def load(schedule_ids: Iterable[int], start: datetime, end: datetime) -> dict[in
     People who were deactivated, or who left the workspace, hold nothing: their turns are gaps, their overrides are void.
     """
     ids = list(schedule_ids)
+    if not ids:
+        return {}
     layers, overrides = _layers(ids), _overrides(ids, start, end)
     rows = Schedule.objects.filter(pk__in=ids).annotate(fallback_there=_there("fallback", "workspace"))
     return {

@@ -167,6 +167,8 @@ def admins_of(workspace_ids: Collection[int]) -> dict[int, list[int]]:
 
 def load_people(user_ids: Collection[int]) -> dict[int, Person]:
     """What is known of how to tell these people; four queries."""
+    if not user_ids:
+        return {}
     own: dict[int, list[Own]] = defaultdict(list)
     for row in Destination.objects.filter(owner_id__in=user_ids).order_by("pk"):
         own[row.owner_id or 0].append(Own(row.pk, ChannelKind(row.kind), row.label, problem_of(row)))
@@ -233,6 +235,8 @@ def _reached(call: Call, person: Person) -> Reached:
 
 
 def _teams(ids: Collection[int]) -> tuple[dict[int, list[int]], dict[int, str]]:
+    if not ids:
+        return {}, {}
     names = dict(Team.objects.filter(pk__in=ids).values_list("pk", "name"))
     members: dict[int, list[int]] = {pk: [] for pk in names}
     for row in Team.members.through.objects.filter(team_id__in=names).order_by("pk"):
@@ -242,6 +246,8 @@ def _teams(ids: Collection[int]) -> tuple[dict[int, list[int]], dict[int, str]]:
 
 def _workspaces_of(user_ids: Collection[int]) -> dict[int, set[int] | None]:
     """The workspaces that each belongs to; None: all of them."""
+    if not user_ids:
+        return {}
     found: dict[int, set[int] | None] = {pk: set() for pk in user_ids}
     for user_id, workspace_id in Membership.objects.filter(user_id__in=user_ids).values_list("user_id", "workspace_id"):
         held = found[user_id]
