@@ -1,15 +1,16 @@
-"""``python -m bench [ingest live lists memory] [--rounds 5] [--seconds 4]``: ratios, beside their goals.
+"""``python -m bench [ingest live lists memory paging] [--rounds 5] [--seconds 4]``: ratios, beside their goals.
 
-Needs Debian's postgresql and wrk, for ``live`` chromium, and for the comparison with Alerta ``ALERTA_VENV``.
+Needs Debian's postgresql and wrk; ``live`` chromium; ``paging`` redis-server and prometheus-alertmanager; and the comparison with
+Alerta ``ALERTA_VENV``.
 """
 
 from __future__ import annotations
 
 import argparse
 
-from bench import ingest, lists, live, memory
+from bench import ingest, lists, live, memory, paging
 
-BENCHMARKS = {"ingest": ingest.run, "lists": lists.run, "live": live.run, "memory": memory.run}
+BENCHMARKS = {"ingest": ingest.run, "lists": lists.run, "live": live.run, "memory": memory.run, "paging": paging.run}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)

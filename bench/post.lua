@@ -1,8 +1,11 @@
 -- wrk script: one alert per request to POST /webhook (KIND=aiops) or Alerta's /alert (KIND=alerta).
 -- MODE=new: every request another problem; MODE=dup: the same hundred problems over and over. PREFIX keeps runs apart.
+-- PAUSE: ms that each connection waits before each request.
 local kind, mode = os.getenv("KIND") or "aiops", os.getenv("MODE") or "new"
 local prefix = os.getenv("PREFIX") or tostring(os.time())
 local threads, tid, counter = 0, 0, 0
+local pause = tonumber(os.getenv("PAUSE") or "0")
+if pause > 0 then function delay() return pause end end
 function setup(thread) thread:set("tid", threads); threads = threads + 1 end
 function init(args)
   wrk.method = "POST"

@@ -1,4 +1,4 @@
-"""What the benchmarks start: a PostgreSQL of their own with durable commits, our web process, wrk, pgbench."""
+"""What the benchmarks start: a PostgreSQL of their own with durable commits, a Redis, our processes, wrk, pgbench."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -80,6 +80,7 @@ class Web:
     url: str
     pid: int
     database: str
+    environment: Mapping[str, str] = field(default_factory=dict, repr=False)
 
     def memory(self) -> float:
         """Resident memory of the process, in MiB."""
@@ -88,8 +89,32 @@ class Web:
 
 
 @contextlib.contextmanager
-def web(server: Postgres, database: str = "aiops") -> Iterator[Web]:
-    """One web process on a fresh database, migrated and set up; the admin's password is the key."""
+def redis() -> Iterator[str]:
+    """The URL of a Redis that keeps nothing."""
+    port = free_port()
+    command = [
+        need("redis-server"),
+        "--port",
+        str(port),
+        "--bind",
+        "127.0.0.1",
+        "--save",
+        "",
+        "--dir",
+        tempfile.gettempdir(),
+    ]
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
+    try:
+        wait_for(lambda: socket.socket().connect_ex(("127.0.0.1", port)) == 0)
+        yield f"redis://127.0.0.1:{port}/0"
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@contextlib.contextmanager
+def web(server: Postgres, database: str = "aiops", **more: str) -> Iterator[Web]:
+    """One web process on a fresh database, migrated and set up; the admin's password is the key. *more*: of its environment."""
     server.sql("postgres", f"CREATE DATABASE {database}")
     port = free_port()
     environment = {
@@ -99,6 +124,7 @@ def web(server: Postgres, database: str = "aiops") -> Iterator[Web]:
         "AIOPS_SECRET_KEY": "benchmarks-only-0123456789abcdef0123456789abcdef0123",
         "AIOPS_ADMIN_PASSWORD": KEY,
         "AIOPS_PORT": str(port),
+        **more,
     }
     aiops = [sys.executable, "-m", "aiops"]
     subprocess.run([*aiops, "migrate"], cwd=ROOT, env=environment, check=True, capture_output=True)
@@ -106,11 +132,33 @@ def web(server: Postgres, database: str = "aiops") -> Iterator[Web]:
     try:
         url = f"http://127.0.0.1:{port}"
         wait_for(lambda: answers(f"{url}/readyz"))
-        yield Web(url, process.pid, database)
+        yield Web(url, process.pid, database, environment)
     finally:
         process.terminate()
         process.wait(15)
         server.sql("postgres", f"DROP DATABASE {database} WITH (FORCE)")
+
+
+@contextlib.contextmanager
+def beside(ours: Web, *command: str) -> Iterator[int]:
+    """Another process of the same installation (``worker``, ``beat``); gives its id."""
+    aiops = [sys.executable, "-m", "aiops", *command]
+    process = subprocess.Popen(aiops, cwd=ROOT, env=ours.environment, stdout=subprocess.DEVNULL, stderr=None)
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def inside(ours: Web, code: str) -> str:
+    """What *code* prints when it runs in the installation, with Django set up."""
+    setup = "import os, django; os.environ['DJANGO_SETTINGS_MODULE'] = 'aiops.settings'; django.setup()\n"
+    command = [sys.executable, "-W", "ignore", "-c", setup + code]
+    done = subprocess.run(command, cwd=ROOT, env=ours.environment, capture_output=True, text=True)
+    if done.returncode:
+        raise SystemExit(done.stderr[-2000:])
+    return done.stdout.strip()
 
 
 def answers(url: str) -> bool:
@@ -140,8 +188,11 @@ class Load:
     errors: int
 
 
-def wrk(url: str, connections: int, seconds: float, *, mode: str = "new", kind: str = "aiops") -> Load:
-    environment = {**os.environ, "KIND": kind, "MODE": mode, "KEY": KEY}
+def wrk(
+    url: str, connections: int, seconds: float, *, mode: str = "new", kind: str = "aiops", pause: float = 0
+) -> Load:
+    """*pause*: ms that each connection waits before each request."""
+    environment = {**os.environ, "KIND": kind, "MODE": mode, "KEY": KEY, "PAUSE": str(pause)}
     environment["PREFIX"] = f"r{time.time_ns()}" if mode == "new" else "dup"
     command = [
         need("wrk"),
