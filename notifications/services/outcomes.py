@@ -8,6 +8,8 @@ from datetime import datetime, timedelta
 from functools import partial
 
 from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Coalesce
 
 from aiops.kernel import live, metrics, site
 from incidents.choices import EntryKind
@@ -39,18 +41,18 @@ def sent(deliveries: Sequence[Delivery], result: Sent, now: datetime) -> None:
     carrier = deliveries[0]
     with transaction.atomic():
         mine = _still_mine(deliveries)
-        for delivery in mine:
-            delivery.state = result.state
-            delivery.reason, delivery.claimed_until = "", None
-            delivery.sent_at = delivery.sent_at or now
-            delivery.delivered_at = now if result.state in (DeliveryState.DELIVERED, DeliveryState.READ) else None
-            delivery.provider_ref = result.ref[:300]
-            delivery.digest_id = carrier.pk if delivery.pk != carrier.pk else None
-        Delivery.objects.bulk_update(
-            mine,
-            ["state", "reason", "claimed_until", "sent_at", "delivered_at", "provider_ref", "digest", "said"],
-            batch_size=1000,
+        told = Delivery.objects.filter(pk__in=[delivery.pk for delivery in mine])
+        told.update(
+            state=result.state,
+            reason="",
+            claimed_until=None,
+            sent_at=Coalesce("sent_at", Value(now)),
+            delivered_at=now if result.state in (DeliveryState.DELIVERED, DeliveryState.READ) else None,
+            provider_ref=result.ref[:300],
+            said=carrier.said,
         )
+        if len(deliveries) > 1:
+            told.exclude(pk=carrier.pk).update(digest=carrier)
         _receipts(mine, result.state, result.detail, now)
         _entries([d for d in mine if d.purpose in TOLD_OF], EntryKind.NOTIFICATION_SENT, "", now)
         if carrier.destination_id is not None:

@@ -23,7 +23,7 @@ from aiops.kernel.errors import DomainError
 from incidents.choices import LIVE, Status
 from notifications.channels import CHANNELS
 from notifications.choices import ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose
-from notifications.contracts import Channel, PermanentFailure, SendFailure, Sent, TemporaryFailure
+from notifications.contracts import Channel, Outlet, PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.models import Delivery, MessageTemplate
 from notifications.selectors.next_steps import spoken
 from notifications.services import outcomes, rendering, reply_codes
@@ -78,6 +78,7 @@ class Lane:
     channels: Channels
     clock: Clock
     _templates: dict[tuple[int, str], MessageTemplate | None] = field(default_factory=dict)
+    _outlets: dict[int, Outlet] = field(default_factory=dict)  # by workspace: whose account it goes through
     _next_steps: dict[int, str] = field(default_factory=dict)
 
     def serve(self) -> None:
@@ -157,10 +158,15 @@ class Lane:
         delivery.said = hashlib.sha256(f"{message.subject}\n{message.text}".encode()).hexdigest()[:32]
         if any(_says_the_same(delivery, said, now) for said in earlier):
             return "the very same was said there a moment ago"
-        outlet = rendering.outlet_of(delivery)
+        outlet = self._outlet(delivery)
         if not connection.in_atomic_block:
             connection.close()  # back to the pool: a provider may take seconds
         return self.channels[ChannelKind(delivery.kind)].send(message, outlet, _client())
+
+    def _outlet(self, delivery: Delivery) -> Outlet:
+        if delivery.workspace_id not in self._outlets:
+            self._outlets[delivery.workspace_id] = rendering.outlet_of(delivery)
+        return self._outlets[delivery.workspace_id]
 
     def _template(self, delivery: Delivery) -> MessageTemplate | None:
         key = (delivery.workspace_id, delivery.purpose)
