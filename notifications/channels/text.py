@@ -11,7 +11,6 @@ from notifications.contracts import IncidentFacts, Message
 # What a colour can say beside the word; the same hues as in the console.
 COLOURS = {"critical": "#d92d20", "high": "#e8590c", "medium": "#b7791f", "low": "#2f6fd6", "info": "#667085"}
 OVER = "#2f9e44"
-NAMED = 20  # incidents of a digest that are named; the rest is counted
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
 _CONTROL_BUT_BREAKS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
