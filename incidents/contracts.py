@@ -57,7 +57,7 @@ class Route:
     scope: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)  # equal to itself alone, so that it can be looked up by
 class Arrival:
     """A signal with the identity it got at the door: retries and replays keep *id* and *received_at*."""
 

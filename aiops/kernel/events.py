@@ -1,8 +1,8 @@
 """Named facts that lower apps publish and upper apps react to, inside the same transaction.
 
 Upper apps subscribe in ``AppConfig.ready()``. A handler takes the list of facts and ``now``, and writes rows only: network
-calls happen in tasks, from rows. Each handler runs in a savepoint of its own, so a failing one never undoes what caused it;
-the publisher is told and keeps a row that the sweep retries.
+calls happen in tasks, from rows. A failing handler never undoes what caused it: each runs in a savepoint of its own, or the
+publisher does everything again with savepoints; it is told who failed, and keeps a row that the sweep retries.
 """
 
 from __future__ import annotations
@@ -34,6 +34,10 @@ class Failure:
     error: str
 
 
+class HandlerFailed(Exception):
+    """A handler without a savepoint raised: the transaction is to be rolled back, and begun anew with savepoints."""
+
+
 def subscribe(event: str, handler: Handler) -> None:
     """Have *handler* called with every later publication of *event*. Its dotted path is its name in retries."""
     _handlers[event][f"{handler.__module__}.{handler.__qualname__}"] = handler
@@ -44,13 +48,19 @@ def unsubscribe(event: str, handler: Handler) -> None:
     _handlers[event].pop(f"{handler.__module__}.{handler.__qualname__}", None)
 
 
-def publish(event: str, facts: Sequence[Fact], now: datetime) -> list[Failure]:
-    """Call every handler of *event* with *facts*, each in a savepoint; returns the ones that failed. Needs a transaction."""
+def publish(event: str, facts: Sequence[Fact], now: datetime, *, savepoints: bool = True) -> list[Failure]:
+    """Call every handler of *event* with *facts*, each in a savepoint; returns the ones that failed. Needs a transaction.
+
+    A publisher that can do all its work again spares the *savepoints* (two round trips each) until a handler fails, which
+    raises :class:`HandlerFailed`.
+    """
     if not facts:
         return []
     failures = []
     for name, handler in _handlers[event].items():
-        if error := _run(handler, facts, now):
+        if not savepoints:
+            _run_bare(handler, facts, now)
+        elif error := _run(handler, facts, now):
             failures.append(Failure(event, name, list(facts), error))
     return failures
 
@@ -59,6 +69,13 @@ def retry(event: str, handler: str, facts: Sequence[Fact], now: datetime) -> str
     """Call one handler again. None when it went well or is no longer subscribed, else the error's text."""
     subscribed = _handlers[event].get(handler)
     return _run(subscribed, facts, now) if subscribed else None
+
+
+def _run_bare(handler: Handler, facts: Sequence[Fact], now: datetime) -> None:
+    try:
+        handler(facts, now)
+    except Exception as error:
+        raise HandlerFailed(f"{handler.__module__}.{handler.__qualname__}") from error
 
 
 def _run(handler: Handler, facts: Sequence[Fact], now: datetime) -> str | None:

@@ -7,6 +7,7 @@ raises :class:`LookAgain`, and its carrier reads the database off the event loop
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Generic, TypeVar
 
 from aiops.access import credentials, keyring
 from aiops.access.actors import Actor, Role
@@ -17,6 +18,8 @@ from incidents.choices import SourceKind
 from incidents.front.requests import Inbound
 from incidents.services import directory
 from incidents.services.directory import KnownService, KnownSource
+
+T = TypeVar("T")
 
 
 class LookAgain(Exception):
@@ -34,42 +37,66 @@ def refresh(inbound: Inbound, now: datetime) -> None:
         directory.refresh()
 
 
-class _Remembered:
-    """Who presented which headers, for as long as the keyring stays what it is: checking a key anew costs 30 µs."""
+class _Memory(Generic[T]):
+    """What was found out about requests with the same headers, for as long as keyring and directory stay what they are (two
+    seconds): checking a key anew costs 30 µs."""
 
     def __init__(self) -> None:
-        self.keys: object = None
-        self.actors: dict[tuple[str | None, ...], Actor] = {}
+        self._of: tuple[object, object] = (None, None)
+        self._found: dict[tuple[str | None, ...], T] = {}
+
+    def current(self) -> dict[tuple[str | None, ...], T]:
+        """Presented headers → what they mean; one that is not in it is to be found out, and put in."""
+        of = (keyring.current(), directory.current())
+        if self._of[0] is not of[0] or self._of[1] is not of[1] or len(self._found) > MOST_REMEMBERED:
+            self._of, self._found = of, {}
+        return self._found
 
 
-_remembered = _Remembered()
 MOST_REMEMBERED = 1000
+_actors: _Memory[Actor] = _Memory()
+_senders: _Memory[tuple[str, int]] = _Memory()
 
 
 def identify(inbound: Inbound, now: datetime) -> Actor:
     """The caller, by any of the credentials that an ingest path takes; must be operator or admin somewhere."""
-    headers = inbound.headers
-    shown = (
-        headers.get("x-api-key"), inbound.query.get("api_key"), headers.get("authorization"), headers.get("host"),
-        headers.get("origin"),
-    )  # fmt: skip
-    keys_now = keyring.current()
-    if _remembered.keys is not keys_now or len(_remembered.actors) > MOST_REMEMBERED:
-        _remembered.keys, _remembered.actors = keys_now, {}
-    actor = _remembered.actors.get(shown)
+    shown, actors = _shown(inbound), _actors.current()
+    actor = actors.get(shown)
     if actor is None:
         header, query, authorization, host, origin = (value or "" for value in shown)
         presented = [header, query, *credentials.in_authorization(authorization)]
         actor = credentials.identify(presented, host=host, origin=origin, now=now)
         if actor.highest_role < Role.OPERATOR:
             raise NotPermitted("Sending signals takes a key with the role operator or admin; this one's is viewer.")
-        _remembered.actors[shown] = actor
+        actors[shown] = actor
     keys.note_use(actor.id, now)
     return actor
 
 
-def workspace_of(actor: Actor, inbound: Inbound) -> int:
-    """The workspace the caller names in a header, else its only one, else the primary one."""
+def workspace_of(inbound: Inbound, now: datetime) -> int:
+    """The workspace that the caller may send to: the one it names in a header, else its only one, else the primary one."""
+    headers = inbound.headers
+    shown = (*_shown(inbound), headers.get("x-workspace-id"), headers.get("x-workspace-name"))
+    senders = _senders.current()
+    if (found := senders.get(shown)) is None:
+        actor = identify(inbound, now)
+        senders[shown] = (actor.id, workspace_id := _choose(actor, inbound))
+        return workspace_id
+    actor_id, workspace_id = found
+    keys.note_use(actor_id, now)
+    return workspace_id
+
+
+def _shown(inbound: Inbound) -> tuple[str | None, ...]:
+    """What a request says about who sent it."""
+    headers = inbound.headers
+    return (
+        headers.get("x-api-key"), inbound.query.get("api_key"), headers.get("authorization"), headers.get("host"),
+        headers.get("origin"),
+    )  # fmt: skip
+
+
+def _choose(actor: Actor, inbound: Inbound) -> int:
     known = directory.current()
     slug, name = _named_workspace(inbound)
     if slug or name:

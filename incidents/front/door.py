@@ -80,7 +80,7 @@ def refuse(endpoint: Endpoint, error: DomainError) -> Reply:
 
 def _webhook(inbound: Inbound, now: datetime) -> Received:
     """POST /webhook: the caller's key says the workspace, ``X-Source`` or ``?source=`` whose words the body speaks."""
-    workspace_id = callers.workspace_of(callers.identify(inbound, now), inbound)
+    workspace_id = callers.workspace_of(inbound, now)
     word = (inbound.headers.get("x-source") or inbound.query.get("source") or "webhook").strip().lower()
     kind = SOURCE_WORDS.get(word)
     if kind is None:
@@ -96,7 +96,7 @@ def _own_url(inbound: Inbound, now: datetime) -> Received:
 
 def _alertmanager_api(inbound: Inbound, now: datetime) -> Received:
     """POST /api/v2/alerts: Prometheus sends to us as to an Alertmanager."""
-    workspace_id = callers.workspace_of(callers.identify(inbound, now), inbound)
+    workspace_id = callers.workspace_of(inbound, now)
     return _from_source(callers.default_source(workspace_id, SourceKind.PROMETHEUS), inbound, now)
 
 

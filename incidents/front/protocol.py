@@ -8,7 +8,9 @@ path, HTTP/1.0, ``Expect``, a request behind one that still runs) takes the ASGI
 from __future__ import annotations
 
 import logging
-from typing import Any
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from django.conf import settings
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
@@ -28,6 +30,15 @@ WENT_WRONG = Reply(500, {"detail": "Internal server error", "message": "Internal
 CONTENT = b"content-type: application/json\r\ncontent-length: %d\r\n"
 
 
+class Target(NamedTuple):
+    """What a request line asks for."""
+
+    endpoint: Endpoint
+    method: str
+    path: str
+    query: Mapping[str, str]
+
+
 class DoorCycle:
     """One ingest request on a connection; to uvicorn it is a cycle like its own."""
 
@@ -38,6 +49,7 @@ class DoorCycle:
         "endpoint",
         "inbound",
         "keep_alive",
+        "limit",
         "more_body",
         "response_complete",
         "size",
@@ -47,7 +59,7 @@ class DoorCycle:
         self._protocol = protocol
         self.endpoint, self.inbound, self.keep_alive = endpoint, inbound, keep_alive
         self.body: list[bytes] = []
-        self.size = 0
+        self.size, self.limit = 0, settings.AIOPS_MAX_BODY_BYTES
         self.more_body, self.response_complete, self.disconnected = True, False, False
 
     @property
@@ -70,23 +82,28 @@ class DoorCycle:
             self._protocol.write_reply(reply, self)
 
 
+@lru_cache(maxsize=256)  # senders ask for the same few again and again
+def _target(method: bytes, url: bytes) -> Target | None:
+    """What a request asks for, when it is the door's and plainly written."""
+    raw, _, query = url.partition(b"?")
+    if b"%" in raw:
+        return None
+    path = raw.decode("latin-1").rstrip("/")
+    endpoint = door.endpoint_for(method.decode(), path)
+    return Target(endpoint, method.decode(), path, parse_query(query)) if endpoint else None
+
+
 class DoorProtocol(HttpToolsProtocol):
     """uvicorn's protocol with a way of its own for ingest."""
 
     def on_headers_complete(self) -> None:
-        endpoint = self._endpoint()
-        if endpoint is None:
+        target = _target(self.parser.get_method(), self.url) if self._is_plain() else None
+        if target is None:
             super().on_headers_complete()
             return
-        path, _, query = self.url.partition(b"?")
-        inbound = Inbound(
-            self.parser.get_method().decode(),
-            path.decode().rstrip("/"),
-            wanted_headers(self.headers),
-            parse_query(query),
-            b"",
-        )
-        self.cycle = DoorCycle(self, endpoint, inbound, self.parser.should_keep_alive())  # type: ignore[assignment]
+        inbound = Inbound(target.method, target.path, wanted_headers(self.headers), target.query, b"")
+        keep_alive = self.parser.should_keep_alive()
+        self.cycle = DoorCycle(self, target.endpoint, inbound, keep_alive)  # type: ignore[assignment]
 
     def on_body(self, body: bytes) -> None:
         cycle: Any = self.cycle
@@ -94,9 +111,9 @@ class DoorProtocol(HttpToolsProtocol):
             super().on_body(body)
             return
         cycle.size += len(body)
-        if cycle.size <= settings.AIOPS_MAX_BODY_BYTES:
+        if cycle.size <= cycle.limit:
             cycle.body.append(body)
-        elif cycle.size > 4 * settings.AIOPS_MAX_BODY_BYTES and not cycle.response_complete:
+        elif cycle.size > 4 * cycle.limit and not cycle.response_complete:
             cycle.keep_alive = False
             cycle.answer(too_large())  # who goes on sending after that is not listened to
 
@@ -108,7 +125,7 @@ class DoorProtocol(HttpToolsProtocol):
         cycle.more_body = False
         if cycle.response_complete:
             return
-        if cycle.size > settings.AIOPS_MAX_BODY_BYTES:
+        if cycle.size > cycle.limit:
             cycle.keep_alive = False
             cycle.answer(too_large())
             return
@@ -143,12 +160,13 @@ class DoorProtocol(HttpToolsProtocol):
             self.transport.close()
         self.on_response_complete()
 
-    def _endpoint(self) -> Endpoint | None:
-        """The door's endpoint for this request, if it is a plain one and the connection is free for it."""
+    def _is_plain(self) -> bool:
+        """Whether the connection is free, and the request one that needs nothing but an answer."""
         cycle = self.cycle
-        if (cycle is not None and not cycle.response_complete) or self.expect_100_continue or self.root_path:
-            return None
-        path = self.url.partition(b"?")[0]
-        if FRONT_DOOR not in self.app_state or self.parser.get_http_version() != "1.1" or b"%" in path:
-            return None
-        return door.endpoint_for(self.parser.get_method().decode(), path.decode("latin-1").rstrip("/"))
+        return (
+            (cycle is None or cycle.response_complete)
+            and FRONT_DOOR in self.app_state
+            and not self.expect_100_continue
+            and not self.root_path
+            and self.parser.get_http_version() == "1.1"
+        )

@@ -47,6 +47,9 @@ class Directory:
     default_services: dict[int, KnownService] = field(default_factory=dict)
     sources_by_key: dict[str, KnownSource] = field(default_factory=dict)
     default_sources: dict[tuple[int, SourceKind], KnownSource] = field(default_factory=dict)
+    routes: dict[tuple[int, int], Route] = field(
+        default_factory=dict
+    )  # by source and service: made once, used by every signal
 
     def service_by_routing_key(self, key: str) -> KnownService | None:
         """The service that a routing key addresses."""
@@ -68,7 +71,12 @@ class Directory:
         )
         if service is None:
             return None
-        return Route(source.workspace_id, source.pk, source.kind, service.pk, service.priority, f"source:{source.pk}")
+        route = self.routes.get((source.pk, service.pk))
+        if route is None:
+            route = self.routes[source.pk, service.pk] = Route(
+                source.workspace_id, source.pk, source.kind, service.pk, service.priority, f"source:{source.pk}"
+            )
+        return route
 
     def route_of_service(self, service: KnownService, source: KnownSource) -> Route:
         """Where an event with the service's routing key goes; its dedup key is unique within the service."""

@@ -14,9 +14,10 @@ BATCH = 100
 LONGEST_PAUSE = timedelta(hours=1)
 
 
-def publish(event: str, facts: Sequence[events.Fact], now: datetime) -> None:
-    """Call the handlers of *event* inside the running transaction; a failed one leaves a row that :func:`retry_due` picks up."""
-    failures = events.publish(event, facts, now)
+def publish(event: str, facts: Sequence[events.Fact], now: datetime, *, savepoints: bool = True) -> None:
+    """Call the handlers of *event* inside the running transaction; a failed one leaves a row that :func:`retry_due` picks up.
+    Without *savepoints* it raises :class:`events.HandlerFailed` instead."""
+    failures = events.publish(event, facts, now, savepoints=savepoints)
     if failures:
         PendingReaction.objects.bulk_create(
             PendingReaction(

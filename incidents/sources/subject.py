@@ -152,10 +152,16 @@ def _inferred_resource(fields: Fields, signal: str) -> tuple[str, str]:
     return "", ""
 
 
+_ACTUAL = ("actual_value", "actualValue", "current_value", "value")
+_MEASURED = frozenset(("threshold", *_ACTUAL))
+
+
 def metric(fields: Fields, *, rule_name: str = "") -> dict[str, Any]:
     """What a metric alert measured: what is told of rule_id, rule_name, metric, threshold, actual_value; {} without a number."""
+    if _MEASURED.isdisjoint(fields.data):
+        return {}
     threshold = fields.number("threshold")
-    actual = fields.number("actual_value", "actualValue", "current_value", "value")
+    actual = fields.number(*_ACTUAL)
     if threshold is None and actual is None:
         return {}
     found = {

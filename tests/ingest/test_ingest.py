@@ -156,8 +156,8 @@ def test_the_number_of_statements_does_not_grow_with_the_batch(route: Route, siz
     with CaptureRaw(statements), CaptureQueriesContext(connection) as django:
         ingest(arrivals, NOW)
     assert len(statements) == 3
-    names_and_savepoints, escalation_runs = 3, 3  # the handler has a savepoint of its own, and one statement
-    assert len(django) == names_and_savepoints + escalation_runs
+    names_and_savepoint, escalation_runs = 3, 1
+    assert len(django) == names_and_savepoint + escalation_runs
 
 
 class CaptureRaw:

@@ -59,10 +59,10 @@ class Wave:
         raws = [outcome.arrival.signal.raw for outcome in self.outcomes]
         cursor.execute(statements.RECORD, [as_json(alerts), raws, as_json(self._entries)], prepare=True)
 
-    def react(self, now: datetime) -> None:
+    def react(self, now: datetime, *, savepoints: bool) -> None:
         """Let the apps above react, in this transaction."""
         for event, facts in self._facts.items():
-            reactions.publish(event, facts, now)
+            reactions.publish(event, facts, now, savepoints=savepoints)
 
     def _triggered(
         self,
