@@ -13,6 +13,7 @@ import orjson
 from django.db import connection, transaction
 from django.db.models import Case, F, Q, QuerySet, Value, When
 
+from aiops.kernel.sql import prepared_cursor
 from incidents.choices import EntryKind, Status
 from incidents.models import Incident, TimelineEntry
 from incidents.services.timers import system_entry
@@ -48,9 +49,10 @@ _WORDS = orjson.dumps({"1": ["info"], "2": ["low"], "3": ["medium"], "4": ["high
 def begin(facts: Sequence[dict[str, Any]], now: datetime, episode: int = 0) -> int:
     """Start a run for each incident of *facts* that anybody is to hear of; one statement. Returns how many began."""
     rows = [{key: fact[key] for key in ("incident_id", "workspace_id", "service_id", "severity")} for fact in facts]
-    with connection.cursor() as cursor:
-        cursor.execute(_BEGIN, {"facts": orjson.dumps(rows).decode(), "now": now, "episode": episode, "words": _WORDS})
-        begun = int(cursor.rowcount)
+    values = {"facts": orjson.dumps(rows).decode(), "now": now, "episode": episode, "words": _WORDS}
+    with connection.wrap_database_errors, prepared_cursor() as cursor:
+        cursor.execute(_BEGIN, values, prepare=True)
+        begun = cursor.rowcount
     if begun:
         transaction.on_commit(doorbell.ring, robust=True)
     return begun

@@ -19,6 +19,7 @@ from django.db import connection, transaction
 
 from aiops.kernel import live, metrics
 from aiops.kernel.events import HandlerFailed
+from aiops.kernel.sql import prepared_cursor
 from incidents.choices import Result
 from incidents.contracts import Arrival, Outcome
 from incidents.services.ingest import statements
@@ -48,7 +49,7 @@ def ingest(arrivals: Sequence[Arrival], now: datetime, *, seen_before: bool = Fa
 def _ingest(arrivals: Sequence[Arrival], now: datetime, *, seen_before: bool, savepoints: bool) -> list[Outcome]:
     outcomes: dict[Arrival, Outcome] = {}
     batch: list[Wave] = [] if seen_before else _waves(arrivals)
-    with transaction.atomic(), connection.wrap_database_errors, _server_bound_cursor() as cursor:
+    with transaction.atomic(), connection.wrap_database_errors, prepared_cursor() as cursor:
         if connection.connection not in _dedicated:
             cursor.execute(statements.BY_INDEX, ["true"], prepare=True)
         if seen_before:
@@ -71,7 +72,7 @@ def dedicate_connection() -> None:
     close it for good (:func:`abandon_connection`) rather than give it back to the pool."""
     connection.ensure_connection()
     if connection.connection not in _dedicated:
-        with _server_bound_cursor() as cursor:
+        with prepared_cursor() as cursor:
             cursor.execute(statements.BY_INDEX, ["false"])
         _dedicated.add(connection.connection)
 
@@ -89,11 +90,6 @@ def _waves(arrivals: Sequence[Arrival]) -> list[Wave]:
     for wave in batch:
         wave.reserve_numbers()
     return batch
-
-
-def _server_bound_cursor() -> psycopg.Cursor:
-    """A cursor past Django's, which binds in the client: this one's statements keep their plans on the server."""
-    return psycopg.Cursor(connection.connection)
 
 
 def _seen(cursor: psycopg.Cursor, arrivals: Sequence[Arrival]) -> dict[Arrival, Outcome]:
