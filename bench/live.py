@@ -109,6 +109,7 @@ def run(rounds: int, seconds: float) -> None:
             pages = open_pages(stack.enter_context(browser()), ours, count)
             for page in pages:
                 page.evaluate(WATCH)
+            pages[0].wait_for_timeout(SETTLE)
             sent = fire(ours, 1, int(RATE * seconds * 2))
             pages[0].wait_for_timeout(2000)
             found = latencies(pages, sent)

@@ -1,7 +1,8 @@
 """What is going on, in numbers: exact while counting is cheap, at most two seconds old when it is not.
 
-Up to 1,000 rows are counted anew for each request (under a millisecond). Above that a count is kept; when it is a second old the
-next request starts a fresh one in the background and is answered from the old one, so that no page waits for 100,000 rows.
+Up to 1,000 rows are counted anew for each request (under a millisecond). Counting 100,000 takes longer than showing fifty of
+them, so above that a count is kept, and while somebody asks for it now and then it is renewed beside the requests: none waits
+for it but the first.
 """
 
 from __future__ import annotations
@@ -11,13 +12,11 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
 from django.core.exceptions import EmptyResultSet
-from django.db import Error as DatabaseFailure
 from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
@@ -28,31 +27,52 @@ from incidents.models import Incident
 log = logging.getLogger(__name__)
 
 EXACT = 1000  # rows
-RENEW = 1.0  # seconds after which a kept count is counted anew, beside the request
+RENEW = 1.0  # seconds after which a kept count is counted anew
 MAX_AGE = 2.0  # seconds after which it is not shown any more
+INTEREST = 60.0  # seconds for which a count that was asked for again is renewed, without being asked for once more
+SHARE = 5  # the pause between two renewals, in times that one took: counting never eats what ingest needs
+SHORTEST = 0.05  # seconds that such a pause lasts at least
 MOST_KEPT = 1000
 
 
+@dataclass(slots=True)
+class _Value:
+    """What was computed, from when it is, and when it was last asked for again. Times are time.monotonic()."""
+
+    value: Any
+    began: float
+    compute: Callable[[], Any]
+    dear: Callable[[Any], bool]
+    asked: float = float("-inf")
+
+    @property
+    def age(self) -> float:
+        return time.monotonic() - self.began
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is worth renewing. Many are asked for only once: those of filters that name an instant."""
+        return time.monotonic() - self.asked < INTEREST
+
+
 class Kept:
-    """Values that are dear to compute, renewed in the background by one thread."""
+    """Values that are dear to compute, renewed in the background by one thread for as long as somebody is interested."""
 
     def __init__(self) -> None:
-        self._values: dict[object, tuple[float, Any]] = {}
-        self._renewing: set[object] = set()
+        self._values: dict[object, _Value] = {}
         self._lock = threading.Lock()
-        self._pool = ThreadPoolExecutor(1, thread_name_prefix="figures")
+        self._renewer: threading.Thread | None = None
 
     def get(
         self, key: object, compute: Callable[[], Any], dear: Callable[[Any], bool], max_age: float = MAX_AGE
     ) -> Any:
         """The value under *key*: what is kept and not older than *max_age*, else computed now and kept if it is *dear*."""
         kept = self._values.get(key)
-        age = time.monotonic() - kept[0] if kept else MAX_AGE
-        if kept and age < max_age:
-            if age > RENEW:
-                self._renew(key, compute, dear)
-            return kept[1]
-        return self._compute(key, compute, dear)
+        if kept is None:
+            return self._compute(key, compute, dear)
+        kept.asked, kept.compute = time.monotonic(), compute
+        self._keep_renewing()
+        return kept.value if kept.age < max_age else self._compute(key, compute, dear)
 
     def _compute(self, key: object, compute: Callable[[], Any], dear: Callable[[Any], bool]) -> Any:
         began = time.monotonic()
@@ -60,33 +80,50 @@ class Kept:
         with self._lock:
             if not dear(value):
                 self._values.pop(key, None)
-            else:
-                if len(self._values) >= MOST_KEPT:
-                    self._values.clear()
-                self._values[key] = (began, value)
+                return value
+            if len(self._values) >= MOST_KEPT:
+                self._values.clear()
+            known = self._values.get(key)
+            self._values[key] = _Value(value, began, compute, dear, known.asked if known else float("-inf"))
         return value
 
-    def _renew(self, key: object, compute: Callable[[], Any], dear: Callable[[Any], bool]) -> None:
+    def _keep_renewing(self) -> None:
         with self._lock:
-            if key in self._renewing:
-                return
-            self._renewing.add(key)
+            if self._renewer is None:
+                self._renewer = threading.Thread(target=self._renew_all, name="figures", daemon=True)
+                self._renewer.start()
 
-        def work() -> None:
-            try:
-                self._compute(key, compute, dear)
-            except DatabaseFailure as error:
-                log.warning("a count could not be renewed: %s", error)
-            finally:
-                connection.close()
-                with self._lock:
-                    self._renewing.discard(key)
+    def _renew_all(self) -> None:
+        """Renew the oldest, pause, and so on, until nobody is interested in anything."""
+        while (oldest := self._oldest()) is not None:
+            key, kept = oldest
+            began = time.monotonic()
+            if kept.age > RENEW:
+                self._renew(key, kept)
+            time.sleep(max(SHORTEST, SHARE * (time.monotonic() - began)))
 
-        self._pool.submit(work)
+    def _oldest(self) -> tuple[object, _Value] | None:
+        with self._lock:
+            wanted = [(key, kept) for key, kept in self._values.items() if kept.is_wanted]
+            if not wanted:
+                self._renewer = None
+                return None
+            return min(wanted, key=lambda item: item[1].began)
+
+    def _renew(self, key: object, kept: _Value) -> None:
+        try:
+            self._compute(key, kept.compute, kept.dear)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the next request counts for itself and says so
+            log.warning("a count could not be renewed: %s", error)
+            with self._lock:
+                self._values.pop(key, None)
+        finally:
+            connection.close()
 
     def forget(self) -> None:
         """Keep nothing (tests)."""
-        self._values.clear()
+        with self._lock:
+            self._values.clear()
 
 
 _kept = Kept()

@@ -51,8 +51,8 @@ class News:
 
     @property
     def by_someone(self) -> bool:
-        """Whether they are not only alerts."""
-        return self.kinds != {"ingest"}
+        """Whether a person is among those who changed something."""
+        return "incident" in self.kinds
 
     def add(self, incidents: Iterable[int], kinds: Iterable[str], count: int, at: str) -> None:
         """Take in a change, as ``kernel.live`` tells it: no *incidents* means many."""
@@ -97,6 +97,7 @@ class Feed:
     async def join(self, teller: Teller) -> None:
         """Tell *teller* too: once this returns nothing that happens is missed. Raises what the channel layer raises."""
         self._pages[teller] = _Page(teller, self._counts)
+        self._pace.pages = len(self._pages)
         if self._starting is None:
             self._starting = asyncio.ensure_future(self._start())
         await asyncio.shield(self._starting)
@@ -105,6 +106,7 @@ class Feed:
         """Tell *teller* no more."""
         if page := self._pages.pop(teller, None):
             page.stop()
+        self._pace.pages = len(self._pages)
 
     async def stop(self) -> None:
         """Listen no more. Raises what the channel layer raises."""
@@ -162,7 +164,7 @@ class Feed:
 
     def _rows_are_due(self, now: float) -> bool:
         if not self._news.at:
-            return bool(self._resting) and not self._pace.rest(now)  # the storm is over: nobody needs to wait any more
+            return bool(self._resting) and not self._pace.is_storm(now)  # nobody needs to take time any more
         pause = self._pace.rows(now, by_someone=self._news.by_someone)
         return now >= self._rows_told + pause
 
@@ -172,7 +174,7 @@ class Feed:
         for page in self._pages.values():
             page.owe(news)
         self._news, self._rows_told = News(), now
-        self._resting = news.at if self._pace.rest(now) else ""
+        self._resting = news.at if self._pace.is_storm(now) else ""
 
     def _behind(self) -> list[_Page]:
         """Pages that do not show the last figures or have not heard of all rows, longest first."""
@@ -181,10 +183,10 @@ class Feed:
     def _tell(self) -> float:
         """Tell all at once, or in a storm those whose turn it is; returns the pause until the next turn."""
         now = time.monotonic()
-        pages = self._behind()[: self._pace.turn(len(self._pages), now)]
+        pages = self._behind()[: self._pace.turn(now)]
         for page in pages:
             self._pages[page.teller] = self._pages.pop(page.teller)
-            page.tell(self._counts, self._pace, now)
+            page.tell(self._counts, self._pace.rest(now, by_someone=page.owed.by_someone))
         return paces.after(len(pages))
 
 
@@ -194,28 +196,27 @@ class _Page:
     def __init__(self, teller: Teller, shows: Counts) -> None:
         self.teller = teller
         self._shows = shows
-        self._owed = News()
+        self.owed = News()
         self._v = 0
         self._telling: asyncio.Task[None] | None = None
 
     def owe(self, news: News) -> None:
         """It is to hear of *news*, too."""
-        self._owed.add(() if news.many else news.incidents, news.kinds, news.count, news.at)
+        self.owed.add(() if news.many else news.incidents, news.kinds, news.count, news.at)
 
     def is_behind(self, counts: Counts) -> bool:
         """Whether there is something to tell, *counts* being the last figures."""
-        return bool(self._owed.at) or self._shows != counts
+        return bool(self.owed.at) or self._shows != counts
 
-    def tell(self, counts: Counts, pace: Pace, now: float) -> None:
+    def tell(self, counts: Counts, rest: float) -> None:
         """Send what is new, unless the last message is still on its way: so nobody waits for a slow line."""
         if self._telling is not None and not self._telling.done():
             return
         message: dict[str, Any] = {"counts": counts} if self._shows != counts else {}
-        if self._owed.at:
+        if self.owed.at:
             self._v += 1
-            rest = pace.rest(now, by_someone=self._owed.by_someone)
-            message |= {"v": self._v, **self._owed.told(), "rest": round(rest * 1000)}
-        self._shows, self._owed = counts, News()
+            message |= {"v": self._v, **self.owed.told(), "rest": round(rest * 1000)}
+        self._shows, self.owed = counts, News()
         self._telling = asyncio.ensure_future(_send(self.teller, json.dumps(message)))
 
     def stop(self) -> None:

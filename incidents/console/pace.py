@@ -12,25 +12,26 @@ from collections import deque
 TURN = 0.05  # seconds between two turns
 MESSAGES = 200  # a second to all pages together, about …
 LONGEST = 0.5  # … but each page hears within this many seconds, however many there are
-SHARE = 5  # figures are not read again before this many times as long as it takes, so that counting never eats what ingest needs,
-SLOWEST = 2.0  # … or at most so many seconds
+SHARE = 5  # figures are not read again before this many times as long as it takes, so that counting never eats what ingest needs
+READINGS = 5  # … and it takes as long as the quickest of so many: the others waited for a busy machine
 
-STORM = 25  # changes a second that nobody can follow row by row …
-STORM_ROWS = 1.0  # … so rows come this many seconds apart
+STORM = 25  # changes a second that nobody can follow row by row; fewer where each would be told to many …
+STORM_ROWS = 1.0  # … so rows come this many seconds apart, and a list that was replaced is left to be read for as long
+EACH = 0.15  # … for so many more with each further page, since to send one is to send it to all of them
 FLOOD = 500  # changes a second that nobody can follow at all …
 FLOOD_ROWS = 2.0  # … so rows come this many seconds apart,
-FLOOD_REST = 6.0  # … a list that was replaced from top to bottom is left to be read for so many,
-FLOOD_FIGURES = 1.0  # … and figures are read this many seconds apart
-BY_SOMEONE = (
-    0.5  # seconds between rows when what changed was not only alerts: colleagues see each other work in any storm
-)
+FLOOD_REST = 8.0  # … a list that was replaced is left for so many,
+FLOOD_FIGURES = 2.0  # … and figures are read this many seconds apart
+BY_SOMEONE = 0.5  # seconds between rows when not only alerts changed: colleagues see each other work in any storm
 
 
 class Pace:
     """Counts the changes of the last second, and answers with what follows from them. Times are in seconds."""
 
     def __init__(self) -> None:
+        self.pages = 0  # that are told
         self._recent: deque[tuple[float, int]] = deque()
+        self._took: deque[float] = deque(maxlen=READINGS)
 
     def note(self, count: int, now: float) -> None:
         """*count* changes were heard of at *now*."""
@@ -42,29 +43,41 @@ class Pace:
             self._recent.popleft()
         return sum(count for _, count in self._recent)
 
+    def is_flood(self, now: float) -> bool:
+        """Whether nobody can follow it at all."""
+        return self.rate(now) > FLOOD
+
+    def is_storm(self, now: float) -> bool:
+        """Whether nobody can follow it row by row, or not all of the pages can be told each change."""
+        return self.rate(now) > min(STORM, MESSAGES / max(1, self.pages))
+
     def figures(self, took: float, now: float) -> float:
-        """Between two readings of the figures, when the last one took *took*."""
-        return max(FLOOD_FIGURES if self.rate(now) > FLOOD else 0.0, min(SHARE * took, SLOWEST))
+        """Between two readings of the figures, now that one *took* so long."""
+        self._took.append(took)
+        return max(FLOOD_FIGURES if self.is_flood(now) else 0.0, SHARE * min(self._took))
 
     def rows(self, now: float, *, by_someone: bool = False) -> float:
         """Between two messages that say that rows changed; 0: every message may."""
-        rate = self.rate(now)
-        pause = FLOOD_ROWS if rate > FLOOD else STORM_ROWS if rate > STORM else 0.0
-        return min(pause, BY_SOMEONE) if by_someone else pause
+        if not self.is_storm(now):
+            return 0.0
+        if by_someone:
+            return BY_SOMEONE
+        return FLOOD_ROWS if self.is_flood(now) else STORM_ROWS
 
     def rest(self, now: float, *, by_someone: bool = False) -> float:
         """For how long a list should be left alone after all of its rows changed; after a few of them in proportion."""
-        rate = self.rate(now)
-        rest = FLOOD_REST if rate > FLOOD else STORM_ROWS if rate > STORM else 0.0
-        return min(rest, BY_SOMEONE) if by_someone else rest
+        if not self.is_storm(now):
+            return 0.0
+        if by_someone:
+            return BY_SOMEONE
+        return FLOOD_REST if self.is_flood(now) else min(FLOOD_REST, STORM_ROWS + EACH * (self.pages - 1))
 
-    def turn(self, pages: int, now: float) -> int:
-        """How many of *pages* are told in one turn: all of them while little happens."""
-        rate = self.rate(now)
-        if rate <= STORM:
-            return pages
-        least = pages * TURN / LONGEST
-        return math.ceil(least if rate > FLOOD else max(least, MESSAGES * TURN))
+    def turn(self, now: float) -> int:
+        """How many pages are told in one turn: all of them while little happens."""
+        if not self.is_storm(now):
+            return self.pages
+        least = self.pages * TURN / LONGEST
+        return math.ceil(least if self.is_flood(now) else max(least, MESSAGES * TURN))
 
 
 def after(told: int) -> float:

@@ -7,8 +7,9 @@
 
 const PACE = 200; // ms between two requests
 const SHARE = 10; // … and this many times as long as the last one took, until it was painted …
-const SLOWEST = 500; // … but without a storm never so long that one change after another would miss its second
+const SLOWEST = 400; // … but without a storm never so long that one change after another would miss its second
 const LONGEST = 5_000; // … and in a storm no longer than this
+const PERSONAL = ["incident", "timer"]; // kinds of change after which what is one's own may be different, too
 const SAFETY = 60_000; // ms: also without news, in case some got lost
 const PATIENCE = 10_000; // ms
 
@@ -88,7 +89,7 @@ if (main) {
   document.addEventListener("live:change", ({ detail }) => {
     if (!concerns(detail)) return;
     [at, rest] = [detail.at, detail.rest];
-    whole ||= detail.kinds.some((kind) => kind !== "ingest");
+    whole ||= detail.kinds.some((kind) => PERSONAL.includes(kind));
     schedule();
   });
   document.addEventListener("live:resync", resync);

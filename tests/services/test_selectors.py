@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from datetime import timedelta
 from typing import Any
@@ -76,6 +77,25 @@ def test_a_large_count_is_kept_for_a_moment(workspace: Workspace, monkeypatch: p
     later = time.monotonic() + 2.1
     monkeypatch.setattr(counting.time, "monotonic", lambda: later)
     assert counting.total(queryset) == 3
+    counting.forget()
+
+
+def test_a_count_that_is_asked_for_again_is_renewed_beside_the_requests(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counting, "RENEW", 0.0)
+    kept, renewed = counting.Kept(), threading.Event()
+    here = threading.current_thread()
+
+    def compute() -> int:
+        if threading.current_thread() is not here:
+            renewed.set()
+        return 5000
+
+    asked = ("key", compute, lambda n: True)
+    assert kept.get(*asked) == 5000
+    assert not renewed.wait(0.2)  # asked for once: not worth it
+    assert kept.get(*asked) == 5000
+    assert renewed.wait(5)
+    kept.forget()
 
 
 def test_notes_and_history_come_in_one_query_each(workspace: Workspace, django_assert_num_queries: Any) -> None:
