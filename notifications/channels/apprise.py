@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import mimetypes
 import re
 import threading
 import warnings
@@ -117,6 +118,7 @@ def _failure(name: str, words: list[str], refused: list[str]) -> TemporaryFailur
 @functools.cache
 def _load() -> int:
     """Load the plugins, which takes a second and which the fence would not let happen; how many there are."""
+    mimetypes.init()  # reads files of the system, once
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # some use what Python is about to drop
         return len(NotificationManager())

@@ -103,7 +103,6 @@ def test_a_host_may_be_allowed_by_its_name(receivers: Receivers, http: httpx.Cli
         "gnome://x",
         "vapid://a@example.com/x",
         "file:///etc/passwd",
-        "workflow://host/workflow/signature/?template=/etc/passwd",
     ],
 )
 def test_services_of_this_machine_are_refused(url: str) -> None:
@@ -111,11 +110,15 @@ def test_services_of_this_machine_are_refused(url: str) -> None:
         APPRISE.check_address(url)
 
 
-def test_a_file_named_in_a_url_is_not_read(receivers: Receivers, http: httpx.Client, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "url", ["fcm://project@apikey/device?keyfile={}", "workflow://example.com/workflow/signature/?template={}"]
+)
+def test_a_file_named_in_a_url_is_not_read(url: str, http: httpx.Client, tmp_path: Path) -> None:
     secret = tmp_path / "key.json"
     secret.write_text('{"type": "service_account"}')
+    address = APPRISE.check_address(url.format(secret))
     with pytest.raises(PermanentFailure, match="file"):
-        send(f"fcm://project@apikey/device?keyfile={secret}", http)
+        send(address, http)
 
 
 def test_hostile_titles_are_text(receivers: Receivers, http: httpx.Client) -> None:
