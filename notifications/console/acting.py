@@ -9,7 +9,7 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
@@ -19,14 +19,19 @@ from incidents.console.edge import console_view, way_back
 View = Callable[..., HttpResponse]
 
 
-def button(home: str) -> Callable[[View], View]:
-    """A POST. A refusal is told on the page from which it came, else on the page named *home*."""
+def button(home: str, *, for_good: bool = False) -> Callable[[View], View]:
+    """A POST. A refusal is told on the page from which it came, else on the page named *home*.
+
+    What takes something away *for_good* asks first, unless the browser has asked already (``static/js/paging.js``).
+    """
 
     def decorate(view: View) -> View:
         @require_POST
         @console_view
         @wraps(view)
         def wrapped(request: HttpRequest, **names: Any) -> HttpResponse:
+            if for_good and request.POST.get("sure") != "yes":
+                return render(request, "notifications/sure.html", {"back": way_back(request, reverse(home))})
             try:
                 return view(request, **names)
             except DomainError as error:

@@ -18,14 +18,17 @@ document.addEventListener("change", ({ target }) => {
   list.append(more);
 });
 
-// A button that takes something away for good asks to be pressed again.
+// A button that takes something away for good asks to be pressed again; without "sure" the server asks.
 const AGAIN = 4000; // ms
 document.addEventListener("click", (event) => {
   const button = event.target.closest?.("button[data-again]");
   if (!button || button.dataset.armed) return;
   event.preventDefault();
-  button.dataset.armed = "yes";
-  setTimeout(() => delete button.dataset.armed, AGAIN);
+  [button.dataset.armed, button.name, button.value] = ["yes", "sure", "yes"];
+  setTimeout(() => {
+    delete button.dataset.armed;
+    button.removeAttribute("name");
+  }, AGAIN);
   document.dispatchEvent(new CustomEvent("messages:say", { detail: { text: button.dataset.again, kind: "warning" } }));
 });
 

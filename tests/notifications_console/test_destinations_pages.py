@@ -63,7 +63,11 @@ class TestDestinations:
         wrong = client.post(f"{HOME}/{hook.pk}", {"label": "x", "address": "ftp://nowhere"})
         assert wrong.status_code == 422
         assert 'class="error"' in wrong.content.decode()
-        client.post(f"{HOME}/{hook.pk}/remove")
+        asked = client.post(f"{HOME}/{hook.pk}/remove", headers={"Referer": f"http://testserver{HOME}?x=1"})
+        assert "Remove it for good?" in asked.content.decode()
+        assert f'href="http://testserver{HOME}?x=1"' in asked.content.decode()
+        assert Destination.objects.filter(pk=hook.pk).exists()
+        client.post(f"{HOME}/{hook.pk}/remove", {"sure": "yes"})
         assert not Destination.objects.filter(pk=hook.pk).exists()
 
     @pytest.mark.parametrize("kind", ["webpush", "pigeon", "WEBHOOK"])
@@ -96,7 +100,7 @@ class TestAccounts:
         client.post(f"{HOME}/accounts/{account.pk}", data | {"name": "Acme 2", "token": "", "signing_secret": ""})
         account.refresh_from_db()
         assert (account.name, account.settings["token"]) == ("Acme 2", token)
-        client.post(f"{HOME}/accounts/{account.pk}/remove")
+        client.post(f"{HOME}/accounts/{account.pk}/remove", {"sure": "yes"})
         assert not Provider.objects.filter(pk=account.pk).exists()
 
     def test_what_is_wrong_is_told_beside_its_field(self, browser, mia):
@@ -190,7 +194,7 @@ class TestWords:
         template = MessageTemplate.objects.get()
         world.policy({"targets": ["ana"]})
         assert "burns" in client.get(f"{HOME}/words/{template.pk}").content.decode()
-        client.post(f"{HOME}/words/{template.pk}/remove")
+        client.post(f"{HOME}/words/{template.pk}/remove", {"sure": "yes"})
         assert not MessageTemplate.objects.exists()
 
     @pytest.mark.parametrize(
@@ -214,7 +218,7 @@ class TestWords:
 
 def test_viewers_read_operators_test_and_admins_change(browser, world, ana, viv, hook):
     posts = {
-        f"/{hook.pk}/mend": {}, f"/{hook.pk}/switch": {"enabled": "off"}, f"/{hook.pk}/remove": {},
+        f"/{hook.pk}/mend": {}, f"/{hook.pk}/switch": {"enabled": "off"}, f"/{hook.pk}/remove": {"sure": "yes"},
         f"/{hook.pk}": {"label": "x", "address": ""}, "/new/webhook": {"address": "https://example.com", "label": "x"},
         "/accounts/new/slack": {"name": "x", "token": "x", "signing_secret": "x"},
         "/routes/new": {"name": "x", "channels": ["log"]},
@@ -246,7 +250,7 @@ def test_nothing_of_another_workspace_shows(browser, world, stranger, hook, mia)
     assert client.get(f"{HOME}/accounts/{Provider.objects.get().pk}").status_code == 404
     assert client.get(f"{HOME}/routes/{route.pk}").status_code == 404
     client.post(f"{HOME}/{hook.pk}/test")
-    client.post(f"{HOME}/{hook.pk}/remove")
+    client.post(f"{HOME}/{hook.pk}/remove", {"sure": "yes"})
     assert Destination.objects.filter(pk=hook.pk).exists()
     assert not Delivery.objects.exists()
 

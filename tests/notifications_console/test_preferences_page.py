@@ -47,7 +47,7 @@ def test_a_new_phone_is_proven_by_a_code(browser, world, bo):
     assert phone.verified_at is not None
     assert told(client.post(f"{HOME}/addresses/{phone.pk}/test", follow=True)) == ["Test to +491512345678: sent."]
     assert "pages reach you here" in world.receivers.twilio.texts("+491512345678")[-1]
-    client.post(f"{HOME}/addresses/{phone.pk}/remove")
+    client.post(f"{HOME}/addresses/{phone.pk}/remove", {"sure": "yes"})
     assert not Destination.objects.filter(owner=bo).exists()
 
 
@@ -167,7 +167,13 @@ def test_of_others_there_is_nothing_to_see_or_do(browser, world, ana, mia, stran
     for user in (mia, stranger):  # admins too: an address is its owner's
         client = browser(user)
         assert phone.label not in client.get(HOME).content.decode()
-        for verb, data in (("code", {}), ("verify", {"code": "1"}), ("test", {}), ("mend", {}), ("remove", {})):
+        for verb, data in (
+            ("code", {}),
+            ("verify", {"code": "1"}),
+            ("test", {}),
+            ("mend", {}),
+            ("remove", {"sure": "yes"}),
+        ):
             assert told(client.post(f"{HOME}/addresses/{phone.pk}/{verb}", data, follow=True)) == [
                 "There is no such address of yours."
             ]

@@ -60,7 +60,7 @@ def edit(request: HttpRequest, provider_id: int) -> HttpResponse:
     return _edit(request, context, ChannelKind(row.kind), row)
 
 
-@button(HOME)
+@button(HOME, for_good=True)
 def remove(request: HttpRequest, provider_id: int) -> HttpResponse:
     """Do away with an account."""
     providers.delete_provider(actor=request.actor, provider_id=provider_id)  # type: ignore[attr-defined]

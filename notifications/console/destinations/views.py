@@ -129,7 +129,7 @@ def switch(request: HttpRequest, destination_id: int) -> HttpResponse:
     return redirect(way_back(request, reverse(HOME)))
 
 
-@button(HOME)
+@button(HOME, for_good=True)
 def remove(request: HttpRequest, destination_id: int) -> HttpResponse:
     """Do away with it."""
     row = boards.destination_for(request.actor, destination_id)  # type: ignore[attr-defined]

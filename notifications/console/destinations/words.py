@@ -66,7 +66,7 @@ def edit(request: HttpRequest, template_id: int | None = None) -> HttpResponse:
     return render(request, "notifications/destinations/template.html", context, status=status)
 
 
-@button(HOME)
+@button(HOME, for_good=True)
 def remove(request: HttpRequest, template_id: int) -> HttpResponse:
     """Have those messages say our own words again."""
     templates.delete_template(actor=request.actor, template_id=template_id)  # type: ignore[attr-defined]

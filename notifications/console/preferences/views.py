@@ -90,7 +90,7 @@ def mend(request: HttpRequest, destination_id: int) -> HttpResponse:
     return redirect(HOME)
 
 
-@button(HOME)
+@button(HOME, for_good=True)
 def remove(request: HttpRequest, destination_id: int) -> HttpResponse:
     """Do away with an address of one's own, and the rules that name it."""
     row = _own(request, destination_id)
