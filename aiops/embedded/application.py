@@ -15,6 +15,7 @@ import psycopg
 from django.conf import settings
 from django.core import checks
 from django.core.management import call_command
+from django.core.management.commands.migrate import Command as MigrateCommand
 from django.db import connection, connections
 from django.db.migrations.executor import MigrationExecutor
 
@@ -29,6 +30,7 @@ from aiops.embedded.serve import serve, url_of
 from aiops.embedded.stopping import Stopping
 from aiops.embedded.workers import Workers
 from aiops.kernel.clock import utcnow
+from aiops.kernel.timekeeper import Timekeeper
 from aiops.probes import ask_database
 from incidents.services.bootstrap import Installation, ensure_installation
 from notifications.services import defaults
@@ -67,15 +69,30 @@ def tables_are_current() -> bool:
     return not executor.migration_plan(executor.loader.graph.leaf_nodes())
 
 
-def migrate() -> None:
-    """Bring the tables up to date if they are not. Processes that do this at the same time take turns."""
+class _Migrate(MigrateCommand):
+    """Django's command, with a question before each step."""
+
+    def __init__(self, check: Callable[[], None]) -> None:
+        super().__init__()
+        self._check = check
+
+    def migration_progress_callback(self, action: str, migration: object = None, fake: bool = False) -> None:
+        self._check()
+        super().migration_progress_callback(action, migration, fake)
+
+
+def migrate(check: Callable[[], None] = lambda: None) -> None:
+    """Bring the tables up to date if they are not. Processes that do this at the same time take turns.
+
+    *check* is called between two steps and may raise to give up; the next start goes on from there.
+    """
     if tables_are_current():
         return
     progress("bringing the tables up to date")
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(hashtext('aiops.migrate'))")
         try:
-            call_command("migrate", interactive=False, verbosity=0)
+            call_command(_Migrate(check), interactive=False, verbosity=0)
         finally:
             cursor.execute("SELECT pg_advisory_unlock(hashtext('aiops.migrate'))")
 
@@ -118,6 +135,7 @@ def run_web(bound: socket.socket, stopping: Stopping, *, embedded: bool = False)
     )
     connections.close_all()
     stopping.check()
+    process.parts.append(Timekeeper())
     if embedded:
         process.parts.append(Workers())
     return 0 if serve(bound, stopping, lambda: welcome(facts)) else 1

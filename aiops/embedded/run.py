@@ -75,6 +75,6 @@ def _run_over(postgres: Postgres, load: Callable[[], ModuleType], stopping: Stop
 def _serve(application: ModuleType, stopping: Stopping, bound: socket.socket) -> int:
     application.check_configuration()
     application.wait_for_database(stopping.check)
-    application.migrate()
+    application.migrate(stopping.check)
     application.refuse_unready()
     return int(application.run_web(bound, stopping, embedded=True))
