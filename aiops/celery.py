@@ -6,8 +6,10 @@ import logging
 import os
 
 from celery import Celery
-from celery.signals import task_postrun
+from celery.signals import task_postrun, worker_process_init
 from django.db import connections
+
+from aiops.kernel.timekeeper import Timekeeper
 
 QUEUES = ("paging", "long")  # each with its own threads, so that long work never delays a page
 
@@ -26,6 +28,12 @@ def give_connections_back(**_: object) -> None:
     """What a task borrowed goes back to the pool. Celery itself closes the whole pool after each task of a forked worker, under
     the threads that still speak to providers; CELERY_DB_REUSE_MAX keeps it from that."""
     connections.close_all()
+
+
+@worker_process_init.connect
+def keep_time(**_: object) -> None:
+    """Each process of a worker agrees with PostgreSQL about the time."""
+    Timekeeper().start()
 
 
 logging.getLogger("celery.beat").addFilter(OneLine())

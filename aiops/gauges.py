@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -59,7 +58,7 @@ def _sweep_lag() -> Iterator[Metric]:
     ):
         ended = cache.get(mark)
         if ended is not None:
-            yield GaugeMetricFamily(name, what, value=max(0.0, time.time() - ended))
+            yield GaugeMetricFamily(name, what, value=max(0.0, utcnow().timestamp() - ended))
 
 
 def _paging() -> Iterator[Metric]:

@@ -10,7 +10,10 @@ import warnings
 from datetime import timedelta
 from pathlib import Path
 
+from celery.schedules import schedule
+
 from aiops import env
+from aiops.kernel.clock import unset_now
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -42,6 +45,9 @@ AIOPS_OUTBOUND_ALLOW = env.words("AIOPS_OUTBOUND_ALLOW")
 AIOPS_SMTP_URL = env.text("AIOPS_SMTP_URL")
 AIOPS_HEARTBEAT_URL = env.text("AIOPS_HEARTBEAT_URL")  # is asked every minute while paging is proven; empty: none
 AIOPS_PROOF_MINUTES = env.integer("AIOPS_PROOF_MINUTES", 5)  # between two proofs of paging; 0: never
+# What no worker took for so many seconds is dropped, so that a broker does not fill up while there is none. Not less: a worker
+# asks its own machine's clock, and one that is an hour ahead would drop everything.
+AIOPS_TASKS_EXPIRE = 2 * 3600
 AIOPS_PAGING_SECONDS = env.integer("AIOPS_PAGING_SECONDS", 2)  # between two sweeps of what the doorbell missed
 
 # --- Django -------------------------------------------------------------------------------------------------------
@@ -151,13 +157,13 @@ else:
 
 # --- Celery: executes, never keeps time (deadlines are columns) ------------------------------------------------------
 CELERY_BROKER_URL = REDIS_URL or "memory://localhost"
-CELERY_BROKER_TRANSPORT_OPTIONS = (
-    {"socket_timeout": 5, "socket_connect_timeout": 2} if REDIS_URL else {"polling_interval": 0.01}
-)
+if REDIS_URL:
+    CELERY_BROKER_TRANSPORT = "aiops.broker:Transport"
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 2, "ack_emulation": False}
+else:
+    CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.01}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
-CELERY_TASK_ACKS_LATE = True
-CELERY_TASK_REJECT_ON_WORKER_LOST = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
 CELERY_WORKER_HIJACK_ROOT_LOGGER = False
 CELERY_WORKER_REDIRECT_STDOUTS = False
@@ -166,57 +172,25 @@ CELERY_TASK_TIME_LIMIT = 120
 CELERY_DB_REUSE_MAX = 10**12  # tasks until Celery closes our pool of connections: never (aiops/celery.py)
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
 CELERY_BEAT_SCHEDULE = {
-    "sweep": {
-        "task": "incidents.tasks.sweep",
-        "schedule": AIOPS_SWEEP_SECONDS,
-        "options": {"expires": AIOPS_SWEEP_SECONDS * 2},
-    },
-    "page": {
-        "task": "notifications.tasks.page",
-        "schedule": AIOPS_PAGING_SECONDS,
-        "options": {"expires": AIOPS_PAGING_SECONDS * 2},
-    },
-    "paging-housekeeping": {
-        "task": "notifications.tasks.housekeeping",
-        "schedule": 600,
-        "options": {"queue": "long", "expires": 600},
-    },
-    "watch-coverage": {
-        "task": "notifications.tasks.watch_coverage",
-        "schedule": 300,
-        "options": {"queue": "long", "expires": 300},
-    },
-    "import-calendars": {
-        "task": "notifications.tasks.import_calendars",
-        "schedule": 900,
-        "options": {"queue": "long", "expires": 900},
-    },
-    # What watches the paging is independent of it: another queue, other statements.
-    "audit": {
-        "task": "notifications.tasks.audit",
-        "schedule": 60,
-        "options": {"queue": "long", "expires": 60},
-    },
-    "prove": {
-        "task": "notifications.tasks.prove",
-        "schedule": 20,
-        "options": {"queue": "long", "expires": 20},
-    },
-    "heartbeat": {
-        "task": "notifications.tasks.beat_heart",
-        "schedule": 60,
-        "options": {"queue": "long", "expires": 60},
-    },
-    "find-unreachable": {
-        "task": "notifications.tasks.find_unreachable",
-        "schedule": 3600,
-        "options": {"queue": "long", "expires": 3600},
-    },
-    "housekeeping": {
-        "task": "incidents.tasks.housekeeping",
-        "schedule": 600,
-        "options": {"queue": "long", "expires": 600},
-    },
+    name: {
+        "task": task,
+        # Celery's own clock stands still for an hour when the machine's is set back by one.
+        "schedule": schedule(timedelta(seconds=seconds), nowfun=unset_now),
+        "options": {"queue": queue, "expires": AIOPS_TASKS_EXPIRE},
+    }
+    for name, task, queue, seconds in (
+        ("sweep", "incidents.tasks.sweep", "paging", AIOPS_SWEEP_SECONDS),
+        ("page", "notifications.tasks.page", "paging", AIOPS_PAGING_SECONDS),
+        ("paging-housekeeping", "notifications.tasks.housekeeping", "long", 600),
+        ("watch-coverage", "notifications.tasks.watch_coverage", "long", 300),
+        ("import-calendars", "notifications.tasks.import_calendars", "long", 900),
+        # What watches the paging is independent of it: another queue, other statements.
+        ("audit", "notifications.tasks.audit", "long", 60),
+        ("prove", "notifications.tasks.prove", "long", 20),
+        ("heartbeat", "notifications.tasks.beat_heart", "long", 60),
+        ("find-unreachable", "notifications.tasks.find_unreachable", "long", 3600),
+        ("housekeeping", "incidents.tasks.housekeeping", "long", 600),
+    )
 }
 
 # --- sign-in --------------------------------------------------------------------------------------------------------

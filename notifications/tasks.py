@@ -13,6 +13,7 @@ from notifications.services import (
     auditor,
     calendars,
     coverage,
+    deadlines,
     doorbell,
     heartbeat,
     keeping,
@@ -23,13 +24,21 @@ from notifications.services import (
 from notifications.services.crew import Crew
 
 SWEEP_MARK = "aiops:paging:ended"  # epoch seconds of the last finished sweep; /metrics tells its age
-LONGEST = 60.0  # seconds that one task goes on while there is more to do; then the next one takes over
+LONGEST = 3.0  # seconds that one task goes on while there is more to do; then others of the queue have their turn, and the next
 
 BREATH = 0.02  # seconds between two looks while others are at work: rings come fast in a storm
 WAIT = 1.0  # seconds that are waited for a lane at most, before looking again
 
-_crew = Crew()
 _at_it = threading.Lock()
+
+
+def _look_again() -> None:
+    """A lane has ended: whoever is at it sees that, else somebody has to come."""
+    if not _at_it.locked():
+        doorbell.ring()
+
+
+_crew = Crew(lane_ended=_look_again)
 
 
 @shared_task
@@ -37,7 +46,8 @@ def page() -> int:
     """Tell who is to be told now: rung after a commit, and every few seconds in case a ring was lost. Returns how much was done.
 
     One at a time in a process: a ring that comes meanwhile has the one that runs look once more. It ends when nothing is due
-    and nobody is being told any more, or hands over to the next one when it has gone on for long.
+    and nobody is being told any more; or when it has gone on for long, so that a storm or a provider that hangs keeps nothing
+    else of this queue waiting. What it began goes on.
     """
     until, done = time.monotonic() + LONGEST, 0
     _crew.changed.set()
@@ -56,8 +66,9 @@ def _work_off(until: float) -> int:
     done = 0
     while time.monotonic() < until:
         _crew.changed.clear()
-        worked = steps.run_due(utcnow()) + _crew.begin(utcnow())
-        marks.leave(SWEEP_MARK, utcnow())
+        now = deadlines.now()
+        worked = steps.run_due(now) + _crew.begin(now)
+        marks.leave(SWEEP_MARK, now)
         done += worked
         if _crew.is_busy:
             time.sleep(BREATH)  # the lanes first: this thread would only take processor time from them

@@ -1,13 +1,40 @@
-"""The one clock. Edges (views, tasks, commands) read it once and pass ``now`` down; the core never calls it."""
+"""The one clock. Edges (views, tasks, commands) read it once and pass ``now`` down; the core never calls it.
+
+It goes on steadily whatever happens to the machine's wall clock: a deadline that is written down is not to be an hour off because
+somebody set the time. What time it is, PostgreSQL says (``timekeeper``): it is the same for all processes and machines.
+"""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import time
+from datetime import UTC, datetime, timedelta
+
+_SOURCE = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on also while the machine sleeps
+
+
+def _steady() -> float:
+    return time.clock_gettime(_SOURCE)
+
+
+_began = _anchor = (datetime.now(UTC), _steady())  # an instant, and what the steady clock showed then
 
 
 def utcnow() -> datetime:
     """The current instant, aware, in UTC."""
-    return datetime.now(UTC)
+    at, shown = _anchor
+    return at + timedelta(seconds=_steady() - shown)
+
+
+def unset_now() -> datetime:
+    """Like :func:`utcnow`, but nobody ever sets it: for what happens every so many seconds whatever time it is."""
+    at, shown = _began
+    return at + timedelta(seconds=_steady() - shown)
+
+
+def follow(told: datetime) -> None:
+    """It is *told* now."""
+    global _anchor
+    _anchor = (told, _steady())
 
 
 def rfc3339(value: datetime | None, *, timespec: str = "auto") -> str | None:

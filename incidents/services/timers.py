@@ -13,6 +13,7 @@ from functools import partial
 
 import orjson
 from django.db import connection, transaction
+from django.db.models import F
 
 from aiops.access.actors import SYSTEM
 from aiops.kernel import live
@@ -58,6 +59,11 @@ def wake(incident_ids: Collection[int], now: datetime, reason: str) -> int:
     """End the snooze of live incidents before its time, for *reason*. Returns how many were asleep."""
     asleep = Incident.objects.live().filter(pk__in=incident_ids, snoozed_until__gt=now)
     return _sweep(asleep, now, partial(_wake, now=now, reason=reason), "incident.unsnoozed") if incident_ids else 0
+
+
+def clock_went_back(by: timedelta, now: datetime) -> int:
+    """Snoozes end as much earlier as the clock was set back; returns how many were moved."""
+    return Incident.objects.live().filter(snoozed_until__gt=now).update(snoozed_until=F("snoozed_until") - by)
 
 
 def mark_escalated(incident_ids: Collection[int], now: datetime) -> int:

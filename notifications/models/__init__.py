@@ -5,7 +5,7 @@ from __future__ import annotations
 from notifications.models.delivery import Delivery, Receipt
 from notifications.models.outlet import ContactRule, Destination, MessageTemplate, Provider, QuietHours
 from notifications.models.policy import EscalationPolicy, PolicyVersion, ServicePolicy
-from notifications.models.proof import PagingProof, UnreachableService, UsedLink
+from notifications.models.proof import PagingProof, SweepClock, UnreachableService, UsedLink
 from notifications.models.route import Route
 from notifications.models.run import EscalationRun
 from notifications.models.schedule import (
@@ -38,6 +38,7 @@ __all__ = [
     "Schedule",
     "ServicePolicy",
     "ShiftSwap",
+    "SweepClock",
     "TimeOff",
     "UnreachableService",
     "UsedLink",

@@ -56,3 +56,12 @@ class UsedLink(models.Model):
 
     def __str__(self) -> str:
         return f"used by {self.used_by}"
+
+
+class SweepClock(models.Model):
+    """What time it was when a sweep last looked: a clock that is set back shows. One row."""
+
+    seen_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.seen_at:%Y-%m-%d %H:%M:%S}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
@@ -25,10 +25,16 @@ THREADS = 6  # per kind
 
 
 class Crew:
-    """Takes in hand what is due and can be begun. *changed* is set whenever a lane has ended: then there may be more to do."""
+    """Takes in hand what is due and can be begun.
 
-    def __init__(self, channels: Channels = CHANNELS, clock: Clock = utcnow) -> None:
+    Whenever a lane has ended there may be more to do: *changed* is set, and *lane_ended* called in the lane's thread.
+    """
+
+    def __init__(
+        self, channels: Channels = CHANNELS, clock: Clock = utcnow, lane_ended: Callable[[], None] = lambda: None
+    ) -> None:
         self.changed = threading.Event()
+        self._lane_ended = lane_ended
         self._channels, self._clock = channels, clock
         self._lock = threading.Lock()
         self._lanes: set[tuple[ChannelKind, int | None]] = set()  # in hand
@@ -72,3 +78,4 @@ class Crew:
             with self._lock:
                 self._lanes.discard((kind, destination))
             self.changed.set()
+            self._lane_ended()

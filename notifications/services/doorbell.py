@@ -10,6 +10,7 @@ import threading
 import time
 
 from celery import current_app
+from django.conf import settings
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +41,7 @@ class Doorbell:
             self._wanted.wait()
             self._wanted.clear()
             try:
-                current_app.send_task(TASK, queue="paging", expires=30, ignore_result=True)
+                current_app.send_task(TASK, queue="paging", expires=settings.AIOPS_TASKS_EXPIRE, ignore_result=True)
             except Exception as error:  # noqa: BLE001 - whatever a broker raises: the sweep finds what is due
                 if time.monotonic() >= self._silent_until:
                     self._silent_until = time.monotonic() + SILENT

@@ -11,6 +11,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from django.conf import settings
 from django.db import connection
 from django.db.models import Min
 
@@ -231,12 +232,5 @@ def in_a_thread(work: Callable[[], None]) -> threading.Thread:
 @contextmanager
 def beside() -> Iterator[psycopg.Connection]:
     """A connection to the server, beside the tests' database."""
-    made = connection.settings_dict
-    where = {
-        "host": made["HOST"],
-        "port": made["PORT"] or None,
-        "user": made["USER"] or None,
-        "password": made["PASSWORD"] or None,
-    }
-    with psycopg.connect(dbname="postgres", autocommit=True, **where) as server:
+    with psycopg.connect(settings.SERVER_URL, autocommit=True) as server:
         yield server
