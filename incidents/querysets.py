@@ -10,7 +10,7 @@ from django.db.models import Q
 
 from aiops.access.actors import Actor
 from aiops.kernel.ids import parse_reference
-from incidents.choices import ENDED, LIVE, Status
+from incidents.choices import ENDED, LIVE, Severity, Status
 
 
 class WorkspaceQuerySet(models.QuerySet):
@@ -26,6 +26,10 @@ class IncidentQuerySet(WorkspaceQuerySet):
     def live(self) -> Self:
         """Open, acknowledged or under investigation."""
         return self.filter(status__in=LIVE)
+
+    def by_severity(self) -> Self:
+        """The worst first, of those the newest; by the index ``incidents_live_severity`` when they are live."""
+        return self.filter(severity__gte=Severity.INFO).order_by("-severity", "-pk")
 
     def ended(self) -> Self:
         """Resolved or closed."""

@@ -58,6 +58,8 @@ def page_of(queryset: IncidentQuerySet, sort: Sort, *, after: str = "", before: 
     cursor = _decode(after or before, sort, "after" if after else "before") if after or before else None
     ascending = sort.ascending != backwards
     columns = ["pk"] if sort.column == "pk" else [sort.column, "pk"]
+    if sort.column == "severity":
+        queryset = queryset.by_severity()
     queryset = queryset.order_by(*(column if ascending else f"-{column}" for column in columns))
     if cursor is not None:
         queryset = queryset.filter(_beyond(sort.column, cursor, ascending))

@@ -260,6 +260,11 @@ def test_look_ups_stay_probes_whatever_the_planner_believes_of_a_small_table(rou
     import psycopg
 
     with psycopg.Cursor(connection.connection) as cursor:
+        # Made anew, it would be preferred: of an empty table every index costs the same.
+        cursor.execute("SELECT pg_get_indexdef('incidents_live_severity'::regclass)")
+        other = str(cursor.fetchone()[0])
+        cursor.execute("DROP INDEX incidents_live_severity")
+        cursor.execute(other)
         cursor.execute(statements.BY_INDEX, ["true"])
         cursor.execute(f"EXPLAIN {getattr(statements, statement)}", ["[]"])
         plan = "\n".join(row[0] for row in cursor.fetchall())
