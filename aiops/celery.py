@@ -10,8 +10,10 @@ from celery.signals import task_postrun, worker_process_init
 from django.db import connections
 
 from aiops.kernel.timekeeper import Timekeeper
+from aiops.standby import Standby
 
 QUEUES = ("paging", "long")  # each with its own threads, so that long work never delays a page
+DEADLINES = ("incidents.tasks.sweep", "notifications.tasks.page")  # what must be looked for whatever happens
 
 
 class OneLine(logging.Filter):
@@ -31,9 +33,13 @@ def give_connections_back(**_: object) -> None:
 
 
 @worker_process_init.connect
-def keep_time(**_: object) -> None:
-    """Each process of a worker agrees with PostgreSQL about the time."""
+def begin_beside(**_: object) -> None:
+    """Each process of a worker agrees with PostgreSQL about the time, and keeps deadlines also when nobody tells it to."""
     Timekeeper().start()
+    if "paging" in app.amqp.queues.consume_from:
+        standby = Standby({name: app.tasks[name] for name in DEADLINES})
+        task_postrun.connect(lambda task, **_: standby.told(task.name), weak=False)
+        standby.start()
 
 
 logging.getLogger("celery.beat").addFilter(OneLine())

@@ -68,19 +68,19 @@ class Production:
 
 
 @contextlib.contextmanager
-def production(folder: Path) -> Iterator[Production]:
-    """All of it, answering."""
+def production(folder: Path, **more: str) -> Iterator[Production]:
+    """All of it, answering; *more* is for the environment of each process."""
     folder.mkdir()
     with contextlib.ExitStack() as stack:
         redis = PrivateRedis(folder)
         redis.start()
         stack.callback(redis.stop)
         database = stack.enter_context(fresh_database(f"aiops_proof_{uuid.uuid4().hex[:12]}"))
-        environment = {**SETTINGS, "DATABASE_URL": database, "REDIS_URL": redis.url}
+        environment = {**SETTINGS, "DATABASE_URL": database, "REDIS_URL": redis.url, **more}
 
         def start(name: str, *command: str) -> Installation:
             made = Installation(folder / name, command, **environment)
-            return stack.enter_context(running(name, made))
+            return stack.enter_context(running(f"{name} of {folder.name}", made))
 
         migrate = Installation(folder / "migrate", ("migrate",), **environment)
         migrate.start()

@@ -10,28 +10,12 @@ import psycopg
 import pytest
 
 from tests.proof.harness import ADMIN_KEY, caller, eventually
+from tests.proof.paging import about, fire, set_up
 from tests.proof.production import Production
-from tests.receivers import HELD, HttpReceiver, Receivers, Request
-from tests.runtime.installation import Installation
+from tests.receivers import HELD, Receivers
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(240)]
 
-# A policy that tells a signed webhook, which knows a message by its id, and a chat, which does not.
-SET_UP = """
-from aiops.access.actors import SYSTEM
-from aiops.access.models import Workspace
-from aiops.kernel.clock import utcnow
-from notifications.models import EscalationPolicy, Route
-from notifications.services import destinations, policies
-workspace, now = Workspace.objects.order_by("pk")[0], utcnow()
-Route.objects.all().delete()
-EscalationPolicy.objects.update(enabled=False, is_default=False)
-made = [destinations.create_destination(actor=SYSTEM, kind=kind, address=address, workspace=workspace, now=now)
-        for kind, address in (("webhook", "{webhook}"), ("mattermost", "{chat}"))]
-step = dict(name="Both", targets=[dict(kind="channel", id=each.pk) for each in made])
-policies.create_policy(actor=SYSTEM, workspace=workspace, name="Kills", is_default=True, now=now,
-                       definition=dict(steps=[step], final_wait_minutes=60))
-"""
 HERE = "notifications_delivery d JOIN incidents_incident i ON i.id = d.incident_id WHERE i.title = %s"
 IN_HAND = f"SELECT count(*) FROM {HERE} AND d.state = 'sending'"
 TOLD = f"SELECT count(*) FROM {HERE} AND d.state IN ('sent', 'delivered')"
@@ -59,15 +43,8 @@ def unanswered(receivers: Receivers) -> Iterator[None]:
         receiver.release.set()
 
 
-def about(receiver: HttpReceiver, title: str) -> list[Request]:
-    return [request for request in receiver.requests if title in request.body.decode()]
-
-
 def test_workers_die_around_a_send(site: Production, receivers: Receivers, folder: Path) -> None:
-    code = SET_UP.format(webhook=f"{receivers.webhook.url}/hook", chat=receivers.mattermost.hook)
-    set_up = Installation(folder / "paging", ("manage", "shell", "-c", code), **site.environment)
-    set_up.start()
-    assert set_up.wait_until_ended(60) == 0, set_up.output
+    set_up(receivers, folder / "paging", site.environment, chat=True)
 
     def both_have(title: str) -> Callable[[], bool]:
         return lambda: bool(about(receivers.webhook, title) and about(receivers.mattermost, title))
@@ -76,7 +53,7 @@ def test_workers_die_around_a_send(site: Production, receivers: Receivers, folde
         """Fire *title* while *held* stops the workers; kill them at the *moment*, and let others take over."""
         with held:
             with caller(site.web[0], ADMIN_KEY) as sender:
-                assert sender.post("/webhook", json={"title": title, "severity": "critical"}).status_code == 200
+                fire(sender, title)
             eventually(f"{title}: the moment", moment, 30)
             site.kill_workers()
         site.start_workers()

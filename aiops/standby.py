@@ -1,0 +1,61 @@
+"""What the broker should have told a worker to do, and did not: while Redis or beat is away, deadlines are kept all the same.
+
+They are rows, and looking for what is due needs nobody's word. Each process of a worker that would be told does so by itself when
+it has not been for a while.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping
+
+from django.db import connections
+
+log = logging.getLogger(__name__)
+
+PATIENCE = 5.0  # seconds without a word
+
+
+class Standby:
+    """A thread that calls each of *duties* (by the name of its task) when ``told`` has not heard of it for *patience* seconds."""
+
+    def __init__(self, duties: Mapping[str, Callable[[], object]], patience: float = PATIENCE) -> None:
+        self._duties, self._patience = duties, patience
+        self._heard = dict.fromkeys(duties, time.monotonic())
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="standby", daemon=True)
+
+    def start(self) -> None:
+        """Begin to wait."""
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """Wait no more; for at most *seconds* for what runs."""
+        self._stop.set()
+        self._thread.join(seconds)
+
+    def told(self, name: str) -> None:
+        """The task *name* ran in this process."""
+        if name in self._heard:
+            self._heard[name] = time.monotonic()
+
+    def _run(self) -> None:
+        while not self._stop.wait(self._pause()):
+            for name, duty in self._duties.items():
+                if time.monotonic() - self._heard[name] >= self._patience:
+                    self._do(name, duty)
+
+    def _pause(self) -> float:
+        next_at = min(self._heard.values()) + self._patience
+        return max(0.1, next_at - time.monotonic())
+
+    def _do(self, name: str, duty: Callable[[], object]) -> None:
+        try:
+            duty()
+        except Exception as error:  # noqa: BLE001 - PostgreSQL may be away as well; the next look comes in seconds
+            log.warning("%s could not be done: %s", name, error)
+        finally:
+            connections.close_all()
+            self._heard[name] = time.monotonic()
