@@ -67,7 +67,9 @@ def _work_off(until: float) -> int:
     while time.monotonic() < until:
         _crew.changed.clear()
         now = deadlines.now()
-        worked = steps.run_due(now) + _crew.begin(now)
+        with doorbell.heard():
+            worked = steps.run_due(now)
+        worked += _crew.begin(now)
         marks.leave(SWEEP_MARK, now)
         done += worked
         if _crew.is_busy:

@@ -8,6 +8,7 @@ from datetime import datetime
 
 from django.db.models import F
 
+from aiops.kernel.sql import Given, Prepared
 from incidents.choices import LIVE, Priority, Severity
 from incidents.console.next_step import NextStep
 from notifications.choices import RunState, Wake
@@ -29,16 +30,20 @@ class _Next:
     move: Move | None
 
 
-def next_steps(incident_ids: Sequence[int], now: datetime) -> dict[int, NextStep]:
-    """Per incident whose escalation goes on, what is next: ``pages Bo`` and when. The loader of the slot ``incident.next``."""
-    runs = EscalationRun.objects.filter(
-        incident_id__in=incident_ids,
+_runs = Prepared(
+    lambda: EscalationRun.objects.filter(
+        incident_id__any_of=Given("incidents"),
         episode=F("incident__episode"),
         incident__status__in=LIVE,
         version__isnull=False,
         state__in=SHOWN,
     ).select_related("version", "incident")
-    foreseen = [_foresee(run) for run in runs]
+)
+
+
+def next_steps(incident_ids: Sequence[int], now: datetime) -> dict[int, NextStep]:
+    """Per incident whose escalation goes on, what is next: ``pages Bo`` and when. The loader of the slot ``incident.next``."""
+    foreseen = [_foresee(run) for run in _runs(incidents=list(incident_ids))]
     wanted: set[Target] = set()
     for it in foreseen:
         if it.move is not None and it.move.tell is not None:

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Greatest
 
+from aiops.kernel.sql import Given, Prepared
 from notifications.channels import CHANNELS
 from notifications.choices import ON_ITS_WAY, WAITING, ChannelKind, DeliveryState, Purpose, Rank
 from notifications.models import Delivery, Destination
@@ -37,6 +38,33 @@ WHERE id = ANY (ARRAY(
     ORDER BY rank, due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 RETURNING id
 """
+
+
+_left_behind = Prepared(
+    lambda: (
+        Delivery.objects.filter(state=DeliveryState.SENDING, claimed_until__lte=Given("now"))
+        .order_by("pk")
+        .select_for_update(no_key=True, skip_locked=True)
+        .values_list("pk")[:500]
+    )
+)
+_loaded = Prepared(
+    lambda: Delivery.objects.filter(pk__any_of=Given("ids")).select_related(
+        "incident__service", "incident__source", "destination__provider", "recipient"
+    )
+)
+_locked_destinations = Prepared(
+    lambda: Destination.objects.filter(pk__any_of=Given("ids")).order_by("pk").select_for_update(no_key=True)
+)
+_on_their_way = Prepared(
+    lambda: (
+        Delivery.objects.filter(
+            destination_id=Given("destination"), incident_id__any_of=Given("incidents"), state__in=ON_ITS_WAY
+        )
+        .order_by("-pk")
+        .values_list("pk", "incident_id", "state", "due_at")
+    )
+)
 
 
 @dataclass(slots=True)
@@ -72,8 +100,7 @@ def claim(now: datetime, limit: int, *, busy: Collection[int] = (), full: Collec
             return []
         claimed = _load(ids)
         destinations = {d.destination_id for d in claimed if d.destination_id is not None}
-        locked = Destination.objects.filter(pk__in=destinations).order_by("pk").select_for_update(no_key=True)
-        by_pk = {row.pk: row for row in locked}
+        by_pk = {row.pk: row for row in _locked_destinations(ids=list(destinations))}
         by_destination: dict[int | None, list[Delivery]] = defaultdict(list)
         for delivery in sorted(claimed, key=lambda d: (d.rank, d.due_at, d.pk)):
             by_destination[delivery.destination_id].append(delivery)
@@ -86,8 +113,7 @@ def claim(now: datetime, limit: int, *, busy: Collection[int] = (), full: Collec
 
 def _take_back(now: datetime) -> None:
     """What a dead worker had in hand. Nobody knows whether it went: it goes again, and says so unless the provider can tell."""
-    left = Delivery.objects.filter(state=DeliveryState.SENDING, claimed_until__lte=now)
-    ids = list(left.order_by("pk").select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True)[:500])
+    ids = [pk for (pk,) in _left_behind(now=now)]
     if not ids:
         return
     said = {"state": DeliveryState.FAILED_TEMPORARY, "claimed_until": None, "due_at": now}
@@ -99,8 +125,7 @@ def _take_back(now: datetime) -> None:
 
 
 def _load(ids: Sequence[int]) -> list[Delivery]:
-    related = ("incident__service", "incident__source", "destination__provider", "recipient")
-    return list(Delivery.objects.filter(pk__in=ids).select_related(*related))
+    return _loaded(ids=list(ids))
 
 
 def _parcels_for(destination: Destination | None, deliveries: list[Delivery], now: datetime) -> list[Parcel]:
@@ -139,10 +164,11 @@ def _parcels_for(destination: Destination | None, deliveries: list[Delivery], no
 def _in_order(destination: Destination, deliveries: list[Delivery], now: datetime) -> list[Delivery]:
     """Those that nothing older about the same incident waits, or is under way, before; the others are put behind that."""
     incidents = [d.incident_id for d in deliveries if d.incident_id is not None]
-    older = Delivery.objects.filter(destination=destination, incident_id__in=incidents, state__in=ON_ITS_WAY)
-    older = older.exclude(pk__in=[d.pk for d in deliveries]).order_by("-pk")
+    ours = {d.pk for d in deliveries}
     oldest: dict[int | None, tuple[int, datetime]] = {}
-    for pk, incident_id, state, due_at in older.values_list("pk", "incident_id", "state", "due_at"):
+    for pk, incident_id, state, due_at in _on_their_way(destination=destination.pk, incidents=incidents):
+        if pk in ours:
+            continue
         again_at = now + BEHIND if state == DeliveryState.SENDING else due_at + timedelta(milliseconds=1)
         oldest[incident_id] = (pk, again_at)
     going = []

@@ -8,6 +8,7 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import F, Q
 
+from aiops.kernel.sql import insert
 from notifications.channels import CHANNELS
 from notifications.choices import TOLD, WAITING, ChannelKind, DeliveryState, Purpose, Rank, Urgency
 from notifications.intents import ACKNOWLEDGED, NO_STEP, Intent
@@ -45,7 +46,7 @@ def intend(intents: Sequence[Intent], now: datetime) -> int:
         for intent in intents
     ]
     if rows:
-        Delivery.objects.bulk_create(rows, ignore_conflicts=True, batch_size=2000)
+        insert(rows, ignore_conflicts=True)
         transaction.on_commit(doorbell.ring, robust=True)
     return len(rows)
 

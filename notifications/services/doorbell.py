@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from celery import current_app
 from django.conf import settings
@@ -27,9 +29,21 @@ class Doorbell:
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._silent_until = 0.0
+        self._here = threading.local()
+
+    @contextmanager
+    def heard(self) -> Iterator[None]:
+        """What this thread makes due it looks for itself: nobody else has to be told."""
+        self._here.is_heard = True
+        try:
+            yield
+        finally:
+            self._here.is_heard = False
 
     def ring(self) -> None:
         """Something is due. Never blocks, never raises."""
+        if getattr(self._here, "is_heard", False):
+            return
         with self._lock:
             if self._thread is None or not self._thread.is_alive():  # also in a process that was forked since
                 self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
@@ -50,4 +64,4 @@ class Doorbell:
 
 
 _bell = Doorbell()
-ring = _bell.ring
+ring, heard = _bell.ring, _bell.heard

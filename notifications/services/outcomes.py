@@ -12,8 +12,8 @@ from django.db.models import Value
 from django.db.models.functions import Coalesce
 
 from aiops.kernel import live, metrics, site
+from aiops.kernel.sql import Given, Prepared, insert
 from incidents.choices import EntryKind
-from incidents.models import TimelineEntry
 from incidents.services.timers import system_entry
 from notifications.channels import CHANNELS
 from notifications.choices import ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose, Rank
@@ -33,6 +33,14 @@ LONGEST_BREAK = 300.0
 SAME_ACCOUNT = timedelta(hours=6)  # between two words to admins about the same kind
 TOLD_OF = (Purpose.PAGE, Purpose.FALLBACK, Purpose.ANNOUNCE)  # what the timeline tells
 
+_held = Prepared(
+    lambda: (
+        Delivery.objects.filter(pk__any_of=Given("ids"), state=DeliveryState.SENDING)
+        .order_by("pk")
+        .select_for_update(no_key=True)
+        .values_list("pk", "attempts")
+    )
+)
 _random = random.Random()  # noqa: S311 - spreads retries, keeps no secret
 
 
@@ -126,20 +134,22 @@ def _out_of_patience(delivery: Delivery, now: datetime) -> bool:
 def _still_mine(deliveries: Sequence[Delivery]) -> list[Delivery]:
     """Those that nobody took back meanwhile, under lock."""
     by_pk = {delivery.pk: delivery for delivery in deliveries}
-    rows = Delivery.objects.filter(pk__in=by_pk, state=DeliveryState.SENDING).order_by("pk")
-    held = rows.select_for_update(no_key=True).values_list("pk", "attempts")
-    return [by_pk[pk] for pk, attempts in held if by_pk[pk].attempts == attempts]
+    return [by_pk[pk] for pk, attempts in _held(ids=list(by_pk)) if by_pk[pk].attempts == attempts]
 
 
 def _receipts(deliveries: Sequence[Delivery], state: str, detail: str, now: datetime) -> None:
-    Receipt.objects.bulk_create(Receipt(delivery=d, at=now, state=state, detail=detail[:500]) for d in deliveries)
+    insert([Receipt(delivery=d, at=now, state=state, detail=detail[:500]) for d in deliveries])
 
 
 def _entries(deliveries: Sequence[Delivery], kind: EntryKind, reason: str, now: datetime) -> None:
-    TimelineEntry.objects.bulk_create(
-        system_entry(d.incident, now, kind, data={"said": _sentence(d, kind), **({"reason": reason} if reason else {})})
-        for d in deliveries
-        if d.incident is not None
+    insert(
+        [
+            system_entry(
+                d.incident, now, kind, data={"said": _sentence(d, kind), **({"reason": reason} if reason else {})}
+            )
+            for d in deliveries
+            if d.incident is not None
+        ]
     )
 
 

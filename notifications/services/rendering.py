@@ -138,6 +138,8 @@ def provider_for(destination: Destination, workspace_id: int) -> Provider | None
     """The account that a destination is sent through: its own, else the workspace's default one of its kind."""
     if destination.provider is not None and destination.provider.workspace_id == workspace_id:
         return destination.provider
+    if not CHANNELS[ChannelKind(destination.kind)].settings:
+        return None
     return Provider.objects.filter(workspace_id=workspace_id, kind=destination.kind, is_default=True).first()
 
 

@@ -9,13 +9,15 @@ from datetime import datetime
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models import prefetch_related_objects
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import Team, Workspace
 from aiops.kernel import secrets
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
+from aiops.kernel.sql import Given, Prepared
 from incidents.choices import Severity, SourceKind
-from incidents.models import Incident, Service, Source
+from incidents.models import Incident, Service
 from notifications.channels import CHANNELS
 from notifications.choices import PROOF_ADDRESS, ChannelKind
 from notifications.definition import read_window, window_json
@@ -50,25 +52,33 @@ class Tried:
     told: tuple[Told, ...]
 
 
+_routes = Prepared(
+    lambda: Route.objects.filter(workspace_id__any_of=Given("workspaces")).select_related("service", "team")
+)
+_destinations_of = Prepared(
+    lambda: (
+        Destination.objects.filter(workspace_id__any_of=Given("workspaces"))
+        .exclude(kind=ChannelKind.LOG, address_digest=secrets.digest(PROOF_ADDRESS))
+        .order_by("pk")
+    )
+)
+
+
 def matching(incidents: Iterable[Incident], now: datetime) -> dict[int, list[Destination]]:
     """Per incident (by key), the usable shared destinations that its routes name, each once, in the routes' order.
 
-    Five queries for any number of incidents; those that nobody is told of are left out. What came from PagerDuty is not told
-    there: it would come back.
+    Three queries for any number of *incidents*, which have their service and source at hand; those that nobody is told of are
+    left out. What came from PagerDuty is not told there: it would come back.
     """
     rows = list(incidents)
-    workspaces = {incident.workspace_id for incident in rows}
-    rules = _rules(workspaces)
+    rules = _rules({incident.workspace_id for incident in rows})
     shared = _shared(rules)
-    owners = dict(Service.objects.filter(pk__in={row.service_id for row in rows}).values_list("pk", "owner_id"))
-    sources = Source.objects.filter(pk__in={row.source_id for row in rows}, kind=SourceKind.PAGERDUTY)
-    from_pagerduty = set(sources.values_list("pk", flat=True))
     found: dict[int, list[Destination]] = {}
     for incident in rows:
         about = About(
             severity=Severity(incident.severity),
             service_id=incident.service_id,
-            team_id=owners.get(incident.service_id),
+            team_id=incident.service.owner_id,
             labels=incident.labels,
         )
         told: dict[int, Destination] = {}
@@ -76,7 +86,7 @@ def matching(incidents: Iterable[Incident], now: datetime) -> dict[int, list[Des
             if not why_not(rule, about, now):
                 led_to = _led_to(rule, shared[incident.workspace_id])
                 told |= {one.pk: one for one in led_to if not problem(one)}
-        if incident.source_id in from_pagerduty:
+        if incident.source is not None and incident.source.kind == SourceKind.PAGERDUTY:
             told = {pk: one for pk, one in told.items() if one.kind != ChannelKind.PAGERDUTY}
         if told:
             found[incident.pk] = list(told.values())
@@ -283,9 +293,10 @@ def _words(value: Any, field: str) -> list[str]:
 
 def _rules(workspaces: Collection[int]) -> dict[int, list[tuple[Route, Rule]]]:
     """The routes of some workspaces in their order, each as a pure rule."""
+    routes = _routes(workspaces=list(workspaces))
+    prefetch_related_objects(routes, "destinations")
     found: dict[int, list[tuple[Route, Rule]]] = defaultdict(list)
-    routes = Route.objects.filter(workspace_id__in=workspaces).select_related("service", "team")
-    for route in routes.prefetch_related("destinations"):
+    for route in routes:
         found[route.workspace_id].append((route, rule_of(route)))
     return found
 
@@ -308,9 +319,7 @@ def rule_of(route: Route) -> Rule:
 def _shared(rules: Mapping[int, Sequence[tuple[Route, Rule]]]) -> dict[int, list[Destination]]:
     """Per workspace, the shared destinations that any of its routes may lead to."""
     found: dict[int, list[Destination]] = defaultdict(list)
-    shared = Destination.objects.filter(workspace_id__in=list(rules))
-    shared = shared.exclude(kind=ChannelKind.LOG, address_digest=secrets.digest(PROOF_ADDRESS))
-    for destination in shared.order_by("pk"):
+    for destination in _destinations_of(workspaces=list(rules)) if rules else ():
         found[destination.workspace_id or 0].append(destination)
     return found
 

@@ -20,6 +20,7 @@ from django.db import Error, connection
 from aiops.kernel import http
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError
+from aiops.kernel.sql import Given, Prepared
 from incidents.choices import LIVE, Status
 from notifications.channels import CHANNELS
 from notifications.choices import ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose
@@ -60,6 +61,35 @@ def send_now(delivery_id: int, *, channels: Channels = CHANNELS, clock: Clock = 
         related = ("incident__service", "incident__source", "destination__provider", "recipient")
         Lane([Parcel(Delivery.objects.select_related(*related).get(pk=delivery_id))], channels, clock).serve()
     return Delivery.objects.select_related("destination").get(pk=delivery_id)
+
+
+LOOKED_AT = (
+    "status",
+    "episode",
+    "snoozed_until",
+    "suppressed_by",
+    "acknowledged_by",
+)  # of the incident, before it goes
+
+_mine = Prepared(
+    lambda: Delivery.objects.filter(
+        pk__any_of=Given("ids"), state=DeliveryState.SENDING, claimed_until__gt=Given("now")
+    ).values_list("pk", "attempts", *(f"incident__{name}" for name in LOOKED_AT))
+)
+_about = Prepared(
+    lambda: Delivery.objects.filter(
+        incident_id=Given("incident"),
+        episode=Given("episode"),
+        kind=Given("kind"),
+        destination__address_digest=Given("address"),
+        state__in=(*TOLD, *ON_ITS_WAY),
+    ).order_by("pk")
+)
+_own_words = Prepared(
+    lambda: MessageTemplate.objects.filter(
+        workspace_id=Given("workspace"), kind=Given("kind"), purpose=Given("purpose")
+    )
+)
 
 
 def lanes_of(parcels: Iterable[Parcel]) -> list[list[Parcel]]:
@@ -171,8 +201,8 @@ class Lane:
     def _template(self, delivery: Delivery) -> MessageTemplate | None:
         key = (delivery.workspace_id, delivery.purpose)
         if key not in self._templates:
-            own = MessageTemplate.objects.filter(workspace_id=key[0], kind=delivery.kind, purpose=key[1])
-            self._templates[key] = own.first()
+            own = _own_words(workspace=key[0], kind=delivery.kind, purpose=key[1])
+            self._templates[key] = own[0] if own else None
         return self._templates[key]
 
 
@@ -187,17 +217,13 @@ def _still_going(parcel: Parcel, now: datetime) -> list[Delivery]:
 
     What somebody else has taken in hand meanwhile (this process was held up for longer than its claim) is theirs.
     """
-    fields = ("status", "episode", "snoozed_until", "suppressed_by", "acknowledged_by")
-    mine = Delivery.objects.filter(
-        pk__in=[d.pk for d in parcel.all], state=DeliveryState.SENDING, claimed_until__gt=now
-    )
-    found = {row["pk"]: row for row in mine.values("pk", "attempts", *(f"incident__{name}" for name in fields))}
+    found = {pk: row for pk, *row in _mine(ids=[d.pk for d in parcel.all], now=now)}
     going = []
     for delivery in parcel.all:
-        row = found.get(delivery.pk)
-        if row is None or row["attempts"] != delivery.attempts:
+        attempts, *row = found.get(delivery.pk, [None])
+        if attempts != delivery.attempts:
             continue
-        if reason := _why_not(delivery, {name: row[f"incident__{name}"] for name in fields}, now):
+        if reason := _why_not(delivery, dict(zip(LOOKED_AT, row, strict=True)), now):
             outcomes.suppressed([delivery], reason)
         else:
             going.append(delivery)
@@ -249,15 +275,13 @@ def _earlier(delivery: Delivery) -> list[Delivery]:
     """What else was, or is being, said of this episode at the same address, oldest first."""
     if delivery.incident_id is None or delivery.destination is None:
         return []
-    about = Delivery.objects.filter(
-        incident_id=delivery.incident_id,
+    found = _about(
+        incident=delivery.incident_id,
         episode=delivery.episode,
         kind=delivery.kind,
-        destination__address_digest=delivery.destination.address_digest,
-        state__in=(*TOLD, *ON_ITS_WAY),
+        address=delivery.destination.address_digest,
     )
-    found = about.exclude(pk=delivery.pk).only("purpose", "round", "provider_ref", "said", "sent_at").order_by("pk")
-    return list(found)
+    return [other for other in found if other.pk != delivery.pk]
 
 
 def _write_down(write: Callable[[], None]) -> None:

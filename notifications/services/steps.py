@@ -16,6 +16,7 @@ import orjson
 from django.db import connection, transaction
 
 from aiops.kernel import live
+from aiops.kernel.sql import Given, Prepared, insert
 from incidents.choices import LIVE, PAGING_PROOF, EntryKind, Priority, Severity, SourceKind, Status
 from incidents.models import Incident, TimelineEntry
 from incidents.services import internal, timers
@@ -70,10 +71,36 @@ class Outcome:
     last_resorts: dict[tuple[int, tuple[int, ...]], Reach] = field(default_factory=dict)
 
 
+_due = Prepared(
+    lambda: (
+        EscalationRun.objects.filter(next_step_at__lte=Given("now"))
+        .order_by("next_step_at")
+        .values_list("pk", "incident_id")[:BATCH]
+    )
+)
+_free_incidents = Prepared(
+    lambda: (
+        Incident.objects.filter(pk__any_of=Given("incidents"))
+        .select_related("service", "source")
+        .order_by("pk")
+        .select_for_update(no_key=True, skip_locked=True, of=("self",))
+    )
+)
+_due_runs = Prepared(
+    lambda: (
+        EscalationRun.objects.filter(
+            pk__any_of=Given("runs"), incident_id__any_of=Given("incidents"), next_step_at__lte=Given("now")
+        )
+        .select_related("version__policy")
+        .order_by("pk")
+        .select_for_update(no_key=True, skip_locked=True, of=("self",))
+    )
+)
+
+
 def run_due(now: datetime, limit: int = BATCH) -> int:
     """Do what is due in at most *limit* runs; returns how many were looked at (0: nothing is due, or others have it in hand)."""
-    due = EscalationRun.objects.filter(next_step_at__lte=now).order_by("next_step_at")
-    wanted = dict(due.values_list("pk", "incident_id")[:limit])
+    wanted = dict(_due(now=now)[:limit])
     if not wanted:
         return 0
     with transaction.atomic():
@@ -90,13 +117,10 @@ def run_due(now: datetime, limit: int = BATCH) -> int:
 
 def _lock(wanted: dict[int, int], now: datetime) -> list[Work]:
     """The due runs whose incidents are free, under both locks."""
-    free = Incident.objects.filter(pk__in=wanted.values()).select_related("service", "source").order_by("pk")
-    incidents = {row.pk: row for row in free.select_for_update(no_key=True, skip_locked=True, of=("self",))}
-    runs = EscalationRun.objects.filter(pk__in=wanted, incident_id__in=incidents, next_step_at__lte=now)
-    runs = runs.select_related("version__policy").order_by("pk")
+    incidents = {row.pk: row for row in _free_incidents(incidents=list(wanted.values()))}
     parsed: dict[int, Definition] = {}
     works = []
-    for run in runs.select_for_update(no_key=True, skip_locked=True, of=("self",)):
+    for run in _due_runs(runs=list(wanted), incidents=list(incidents), now=now):
         if run.version is not None and run.version.pk not in parsed:
             parsed[run.version.pk] = Definition.of_json(run.version.definition)
         works.append(Work(run, incidents[run.incident_id], parsed.get(run.version_id or 0)))
@@ -257,7 +281,7 @@ def _write(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
     """Everything that the batch decided; then what the incidents themselves have to know."""
     _save([work.run for work in works])
     deliveries.intend(outcome.intents, now)
-    TimelineEntry.objects.bulk_create(outcome.entries)
+    insert(outcome.entries)
     if outcome.escalated:
         timers.mark_escalated(outcome.escalated, now)
     for wake, ids in outcome.released.items():

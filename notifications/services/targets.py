@@ -16,6 +16,7 @@ from django.conf import settings
 from aiops.access.actors import Role
 from aiops.access.models import Membership, Team, User
 from aiops.kernel import secrets
+from aiops.kernel.sql import Given, Prepared
 from notifications.choices import ChannelKind, TargetKind, Urgency
 from notifications.contact import Call, Own, Person, Quiet, Rule, plan
 from notifications.definition import Target, Window
@@ -54,6 +55,9 @@ class Reach:
         return list(dict.fromkeys(call.name for call in self.calls))
 
 
+_destinations = Prepared(lambda: Destination.objects.filter(pk__any_of=Given("ids")))
+
+
 class Book:
     """What a batch of steps needs to know about people, schedules, teams and destinations: now, or until a later instant too.
 
@@ -68,7 +72,8 @@ class Book:
         self._schedules = load_schedules(by_kind[TargetKind.SCHEDULE], now, (until or now) + INSTANT)
         self._teams, self._team_names = _teams(by_kind[TargetKind.TEAM])
         self._admins = admins_of(by_kind[TargetKind.ADMINS])
-        self._shared = {row.pk: row for row in Destination.objects.filter(pk__in=by_kind[TargetKind.CHANNEL])}
+        channels = by_kind[TargetKind.CHANNEL]
+        self._shared = {row.pk: row for row in _destinations(ids=list(channels))} if channels else {}
         if until is None:
             shifts = [on_call(schedule, now) for schedule in self._schedules.values()]
             holders = {shift.user_id for shift in shifts if shift is not None}

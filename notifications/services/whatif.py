@@ -164,9 +164,7 @@ def _last_resort(definition: Definition, workspace_id: int, last: Line) -> list[
 
 def _announced(service: Service, severity: Severity, priority: Priority, at: datetime) -> list[Line]:
     """The shared destinations that routes name."""
-    sample = Incident(
-        pk=0, workspace_id=service.workspace_id, service_id=service.pk, severity=severity, priority=priority
-    )
+    sample = Incident(pk=0, workspace_id=service.workspace_id, service=service, severity=severity, priority=priority)
     found: Mapping[int, list] = routes.matching([sample], at)
     return [
         Line(at=at, minutes=0, what="announced", who=row.label, via=row.label, kind=row.kind, note="by a route")
