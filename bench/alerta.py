@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import subprocess
 import tempfile
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 from bench.servers import Postgres, answers, free_port, wait_for
+
+STORED = 100_000  # alerts in a store that has been used for a while
+# As many as that after the image of the one that is there.
+_FILL = f"""
+INSERT INTO alerts SELECT (jsonb_populate_record(a, jsonb_build_object('id', gen_random_uuid()::text,
+    'resource', 'stored-' || g, 'last_receive_id', gen_random_uuid()::text))).*
+FROM (SELECT * FROM alerts LIMIT 1) a, generate_series(1, {STORED}) g
+"""
+_ALERT = {"resource": "web", "event": "HttpServerError", "environment": "Production", "severity": "major",
+          "service": ["checkout"], "group": "Web", "value": "503", "text": "Site is down.", "origin": "bench"}  # fmt: skip
+
+
+def fill(server: Postgres, url: str) -> None:
+    """Have ``STORED`` alerts in Alerta's table."""
+    request = urllib.request.Request(f"{url}/alert", json.dumps(_ALERT).encode(), {"Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=20).close()
+    server.sql("alerta", _FILL, "ANALYZE")
 
 
 @contextlib.contextmanager

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from contextlib import ExitStack
 
-from bench.alerta import alerta
+from bench.alerta import STORED, alerta, fill
+from bench.lists import FILL
 from bench.servers import Postgres, pgbench, postgres, prepare_pgbench, verdict, web, wrk
 
 
@@ -34,8 +35,16 @@ def run(rounds: int, seconds: float) -> None:
         verdict("repeats ÷ new", repeats, 1.0)
         verdict("p50 at one connection", single, 3.0, at_least=False, unit=" ms")
         verdict("requests that failed", [float(errors)], 0, at_least=False)
-        if against_alerta:
-            verdict("ingest ÷ Alerta's", against_alerta, 40)
+        if peer is not None:
+            verdict("ingest ÷ Alerta's, near-empty stores", against_alerta, 40)
+            fill(server, peer)
+            server.sql(ours.database, FILL.format(first=1, last=STORED).replace("%%", "%"), "ANALYZE")
+            full = []
+            for _ in range(rounds):
+                mine, theirs = wrk(target, 64, seconds), wrk(f"{peer}/alert", 64, seconds, kind="alerta")
+                print(f"     {STORED} stored: ours {mine.rate:.0f}/s, Alerta {theirs.rate:.0f}/s", flush=True)
+                full.append(mine.rate / theirs.rate)
+            verdict(f"ingest ÷ Alerta's, {STORED} alerts stored in each", full, 40)
         else:
             print(
                 "     Alerta was not measured: set ALERTA_VENV to a virtual environment with alerta-server, psycopg2, gunicorn"
