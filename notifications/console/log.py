@@ -23,7 +23,7 @@ from notifications.models import Delivery
 from notifications.querysets import WorkspaceQuerySet
 from notifications.selectors.people import colleagues
 
-NARROWING = ("state", "kind", "purpose", "person", "incident", "last")
+NARROWING = ("state", "kind", "purpose", "person", "destination", "incident", "last")
 CURSORS = ("after", "before")
 LONGEST_ID = 15  # hex digits
 # The tabs: what one looks for when something is wrong comes second.
@@ -53,6 +53,9 @@ class LogQuery:
         self.person = self.params.get("person", "")
         if self.person not in ("", "me", "shared") and not (self.person.isdecimal() and len(self.person) < 19):
             raise InvalidInput("person must be me, shared, or the number of a person", field="person")
+        self.destination = self.params.get("destination", "")
+        if self.destination and not (self.destination.isdecimal() and len(self.destination) < 19):
+            raise InvalidInput("destination must be the number of a destination", field="destination")
         self.incident = self.params.get("incident", "")
         self.after, self.before = (_cursor(name, self.params.get(name, "")) for name in CURSORS)
 
@@ -65,6 +68,11 @@ class LogQuery:
     def without_incident(self) -> str:
         """The same for all incidents."""
         return self.url("incident")
+
+    @property
+    def without_destination(self) -> str:
+        """The same for all destinations."""
+        return self.url("destination")
 
     def url(self, *drop: str, **changes: str) -> str:
         """The log with some parameters dropped and others set; cursors never survive a change."""
@@ -91,6 +99,8 @@ class LogQuery:
             rows = rows.filter(purpose=self.purpose)
         if self.person:
             rows = rows.filter(_whose(self.person, user))
+        if self.destination:
+            rows = rows.filter(destination_id=int(self.destination))
         if self.incident:
             rows = rows.filter(incident=selectors.incident_for(actor, self.incident))
         if self.last:

@@ -190,14 +190,15 @@ def _judge_destination(delivery: Delivery, failure: SendFailure, final: bool, no
 
 def _warn_owner(destination: Destination, workspace_id: int, now: datetime) -> None:
     """Whose destination it is hears of it by another channel; of a shared one, the admins of the workspace."""
-    owners = [destination.owner_id] if destination.owner_id is not None else admins_of([workspace_id])[workspace_id]
+    is_shared = destination.owner_id is None
+    owners = admins_of([workspace_id])[workspace_id] if is_shared else [destination.owner_id]
     notices.tell(
         workspace_id=workspace_id,
         user_ids=[pk for pk in owners if pk is not None],
         subject=f"Pages no longer reach {destination.label}",
         text=f"{destination.get_kind_display()} {destination.label} failed for good: {destination.broken_reason} "
         "Nothing is sent there until somebody mends it.",
-        url=site.url("/console/notifications"),
+        url=site.url("/console/destinations" if is_shared else "/console/notifications"),
         now=now,
     )
 
@@ -216,7 +217,7 @@ def _warn_of_account(delivery: Delivery, reason: str, now: datetime) -> None:
         user_ids=admins_of([delivery.workspace_id])[delivery.workspace_id],
         subject=subject,
         text=f"{kind.label} does not take our messages: {reason} Whoever is told this way is not told until that is mended.",
-        url=site.url("/console/notifications"),
+        url=site.url("/console/destinations/accounts"),
         now=now,
     )
 

@@ -61,6 +61,7 @@ class TestLog:
             f"?incident={incident.name}": {"page"},
             f"?incident={incident.public_id}": {"page"},
             "?last=1h": {"page", "lost"},
+            f"?destination={Delivery.objects.get(purpose=Purpose.PAGE).destination_id}": {"page"},
             "?state=sent&kind=email": set(),
         }.items():
             assert set(rows(browser, ana, query)) == {ids[name] for name in expected}, query
@@ -70,6 +71,7 @@ class TestLog:
     @pytest.mark.parametrize(
         ("query", "named"),
         [("?state=lost", "state"), ("?kind=pigeon", "kind"), ("?purpose=fun", "purpose"), ("?last=ever", "last"),
+         ("?destination=x", "destination"),
          ("?person=bob", "person"), ("?after=xyz", "after"), ("?before=-1", "before"), ("?view=x", "view"),
          (f"?after={'f' * 40}", "after"), ("?person=%00", "person")],
     )  # fmt: skip

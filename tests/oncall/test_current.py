@@ -11,6 +11,7 @@ from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Team, User, Workspace
 from aiops.kernel.clock import utcnow
 from incidents.models import Service
+from notifications.choices import PROOF_SERVICE
 from notifications.models import EscalationPolicy, PolicyVersion, ServicePolicy
 from notifications.services.defaults import ensure_paging
 from notifications.services.overrides import create_override
@@ -90,6 +91,12 @@ def test_nobody_is_null_and_never_an_error(caller: Caller, payments: Service, se
     assert without.body["service"] == service.name
     assert [one["service"] for one in without.body["services"]] == [service.name, "payments"]
     assert all(set(one) == KEYS for one in without.body["services"])
+
+
+def test_the_platforms_own_test_is_nobodys_service(caller: Caller, workspace: Workspace) -> None:
+    make_service(workspace, PROOF_SERVICE)
+    names = [each["service"] for each in caller.get("/oncall/current").json()["services"]]
+    assert names == ["Default service"]
 
 
 def test_without_a_policy_it_is_the_teams_schedule(

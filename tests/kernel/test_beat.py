@@ -1,0 +1,33 @@
+"""What beat tells the workers to do: every task of it exists, runs on an empty installation, and on one that was set up."""
+
+from __future__ import annotations
+
+import pytest
+from django.conf import settings
+
+from aiops.access.models import Workspace
+from aiops.celery import DEADLINES, QUEUES, app
+from aiops.kernel.clock import utcnow
+from notifications import tasks
+from notifications.services.defaults import ensure_paging
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PERIODIC = [entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()]
+
+
+@pytest.mark.parametrize("name", PERIODIC)
+@pytest.mark.parametrize("is_set_up", [False, True])
+def test_each_periodic_task_runs(name: str, is_set_up: bool, request: pytest.FixtureRequest) -> None:
+    if is_set_up:
+        workspace: Workspace = request.getfixturevalue("workspace")
+        ensure_paging(workspace, utcnow())
+    app.tasks[name]()
+
+
+def test_they_go_where_a_worker_listens_and_may_wait_for_it() -> None:
+    for entry in settings.CELERY_BEAT_SCHEDULE.values():
+        assert entry["options"]["queue"] in QUEUES
+        assert entry["options"]["expires"] >= 3600
+    assert set(DEADLINES) <= set(PERIODIC)
+    assert all(app.tasks[name] is not None for name in DEADLINES)
+    assert tasks.page.name in DEADLINES
