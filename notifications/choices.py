@@ -24,7 +24,6 @@ class ChannelKind(models.TextChoices):
     LOG = "log", "Log"
 
 
-PROOF_SERVICE = "aiops paging proof"  # what synthetic incidents belong to; nobody is on call for it
 PROOF_ADDRESS = "aiops paging proof"  # the log of synthetic pages; no route leads there
 
 

@@ -12,11 +12,13 @@ Every few seconds what it says makes us ask again whether the person may still b
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
+import redis
 from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
@@ -32,8 +34,11 @@ from aiops.kernel.errors import DomainError
 from incidents.console.feed import FEEDS, Feed
 from incidents.console.fragments import FRAGMENTS
 
+log = logging.getLogger(__name__)
+
 SIGNED_OUT = 4401  # close code: reload, and the sign-in page comes
 RIGHTS_CHANGED = 4403  # close code: connect again
+TRY_AGAIN = 1013  # close code of RFC 6455's registry
 RECHECK = 5.0  # seconds that rights are believed
 LONGEST_QUERY = 4000  # characters
 
@@ -63,7 +68,12 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):
             return
         self.joined = groups
         # First listen, then let the page ask for what it shows: so nothing falls between the two.
-        self.feed = await FEEDS.join(self.actor, groups, self.tell)
+        try:
+            self.feed = await FEEDS.join(self.actor, groups, self.tell)
+        except (redis.RedisError, OSError) as error:
+            log.warning("a page can't be told what happens, and will try again: %s", error)
+            await self.close(TRY_AGAIN)
+            return
         await self.accept()
         self.accepted.set()
 

@@ -17,10 +17,11 @@ from aiops.access.models import Team, User
 from aiops.kernel.errors import NotFound
 from incidents.models import Service
 from notifications import oncall
-from notifications.choices import PROOF_SERVICE, TargetKind
+from notifications.choices import TargetKind
 from notifications.models import EscalationPolicy, Schedule, ServicePolicy
 from notifications.oncall import ScheduleSpec
 from notifications.selectors.oncall import AHEAD, load
+from notifications.services import proof
 from notifications.services.targets import admins_of
 
 MOST_SERVICES = 500
@@ -48,7 +49,7 @@ def current(actor: Actor, service: str, now: datetime) -> tuple[Current, list[Cu
         if found is None:
             raise NotFound("Service not found", details=f"No service {service[:200]!r}")
         return _answers([found], now)[0], []
-    rows = list(services.exclude(name=PROOF_SERVICE)[:MOST_SERVICES])
+    rows = list(services.exclude(name=proof.NAME)[:MOST_SERVICES])
     answers = _answers(rows, now)
     default = next((place for place, row in enumerate(rows) if row.is_default), None)
     if default is None:

@@ -20,11 +20,12 @@ from aiops.kernel import secrets
 from incidents.choices import PAGING_PROOF, Severity
 from incidents.models import Alert, Incident, Service
 from incidents.services import catalogue, internal
-from notifications.choices import PROOF_ADDRESS, PROOF_SERVICE, ChannelKind, DeliveryState, Purpose, TargetKind
+from notifications.choices import PROOF_ADDRESS, ChannelKind, DeliveryState, Purpose, TargetKind
 from notifications.models import Delivery, Destination, EscalationPolicy, PagingProof, ServicePolicy
 from notifications.services import policies
 
 PATIENCE = timedelta(minutes=2)  # a page that takes longer did not get through
+NAME = "aiops paging proof"
 KEY = "paging proof failed"
 LOCK = 0x70726F6F66  # "proof": one process at a time
 ARRIVED = (DeliveryState.DELIVERED, DeliveryState.READ)
@@ -132,25 +133,25 @@ def _fail(proof: PagingProof, now: datetime) -> None:
 
 def _ensure_way(workspace: Workspace, now: datetime) -> Service:
     """The service, destination and policy that only proofs use; put right again where somebody changed them."""
-    service = Service.objects.filter(workspace=workspace, name=PROOF_SERVICE).first()
+    service = Service.objects.filter(workspace=workspace, name=NAME).first()
     if service is None:
         service = catalogue.create_service(
-            actor=SYSTEM, workspace=workspace, name=PROOF_SERVICE, description="The platform's own test of its paging."
+            actor=SYSTEM, workspace=workspace, name=NAME, description="The platform's own test of its paging."
         )
     destination, _ = Destination.objects.update_or_create(
         workspace=workspace,
         owner=None,
         kind=ChannelKind.LOG,
         address_digest=secrets.digest(PROOF_ADDRESS),
-        defaults={"label": PROOF_SERVICE, "enabled": True, "broken_at": None, "verified_at": now},
-        create_defaults={"label": PROOF_SERVICE, "address_sealed": secrets.seal(PROOF_ADDRESS), "verified_at": now},
+        defaults={"label": NAME, "enabled": True, "broken_at": None, "verified_at": now},
+        create_defaults={"label": NAME, "address_sealed": secrets.seal(PROOF_ADDRESS), "verified_at": now},
     )
     step = {"name": "Proof", "targets": [{"kind": str(TargetKind.CHANNEL), "id": destination.pk}], "urgency": "low"}
     definition = {"steps": [step], "final_wait_minutes": 60}
-    policy = EscalationPolicy.objects.filter(workspace=workspace, name=PROOF_SERVICE).first()
+    policy = EscalationPolicy.objects.filter(workspace=workspace, name=NAME).first()
     if policy is None:
         policy = policies.create_policy(
-            actor=SYSTEM, workspace=workspace, name=PROOF_SERVICE, definition=definition, severities=(), now=now
+            actor=SYSTEM, workspace=workspace, name=NAME, definition=definition, severities=(), now=now
         )
     else:
         policies.update_policy(actor=SYSTEM, policy_id=policy.pk, definition=definition, enabled=True, now=now)

@@ -11,8 +11,8 @@ from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Team, User, Workspace
 from aiops.kernel.clock import utcnow
 from incidents.models import Service
-from notifications.choices import PROOF_SERVICE
 from notifications.models import EscalationPolicy, PolicyVersion, ServicePolicy
+from notifications.services import proof
 from notifications.services.defaults import ensure_paging
 from notifications.services.overrides import create_override
 from tests.api.conftest import Caller, MakeKey
@@ -94,8 +94,8 @@ def test_nobody_is_null_and_never_an_error(caller: Caller, payments: Service, se
 
 
 def test_the_platforms_own_test_is_nobodys_service(caller: Caller, workspace: Workspace) -> None:
-    make_service(workspace, PROOF_SERVICE)
-    names = [each["service"] for each in caller.get("/oncall/current").json()["services"]]
+    make_service(workspace, proof.NAME)
+    names = [each["service"] for each in caller.get("/oncall/current").body["services"]]
     assert names == ["Default service"]
 
 

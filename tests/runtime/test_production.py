@@ -216,7 +216,7 @@ def is_live(cluster: Cluster, web: Installation) -> bool:
         with open_page(web) as page:
             posted = other.post("/webhook", json={"title": f"is {web.url} live?"}, headers=HEADERS)
             hears(page, posted.json()["incident_id"], 1.0)
-    except (TimeoutError, ConnectionClosed):
+    except (TimeoutError, ConnectionClosed, InvalidStatus):
         return False
     return True
 

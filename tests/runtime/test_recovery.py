@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from tests.runtime.installation import Installation, is_alive, wait_for
+from tests.runtime.pace import at_usual_pace
 
 pytestmark = pytest.mark.proof
 
@@ -72,7 +73,7 @@ def test_killed_in_the_middle_of_a_burst(running: Installation) -> None:
     orphan = running.postgres_pid()
     assert orphan is not None  # it outlived us, and must not be in the way now
     running.start()
-    assert running.wait_until_ready() < 10
+    assert running.wait_until_ready() < at_usual_pace(10)
     assert not is_alive(orphan)
     found = stored(running)
     assert [key for key in answered if found.get(key) != 1] == []
@@ -126,7 +127,7 @@ def test_killed_together_with_its_postgres(running: Installation) -> None:
     os.kill(pid, signal.SIGKILL)
     running.wait_until_ended()
     running.start()
-    assert running.wait_until_ready() < 10
+    assert running.wait_until_ready() < at_usual_pace(10)
 
 
 def test_health_while_postgres_is_away(running: Installation) -> None:
