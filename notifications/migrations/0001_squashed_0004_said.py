@@ -7,6 +7,12 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
+    replaces = [
+        ("notifications", "0001_initial"),
+        ("notifications", "0002_oncall"),
+        ("notifications", "0003_coverage"),
+        ("notifications", "0004_said"),
+    ]
 
     initial = True
 
@@ -17,13 +23,6 @@ class Migration(migrations.Migration):
     ]
 
     operations = [
-        migrations.CreateModel(
-            name='SweepClock',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('seen_at', models.DateTimeField()),
-            ],
-        ),
         migrations.CreateModel(
             name='UsedLink',
             fields=[
