@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -10,6 +11,8 @@ from typing import Any
 import httpx
 
 from notifications.choices import ChannelKind, DeliveryState, Purpose, Urgency
+
+_UNSTORABLE = re.compile(r"[\x00\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,13 +106,22 @@ class Sent:
     state: DeliveryState = DeliveryState.SENT
     detail: str = ""
 
+    def __post_init__(self) -> None:
+        for name in ("ref", "detail"):
+            object.__setattr__(self, name, _storable(getattr(self, name)))
+
+
+def _storable(text: str) -> str:
+    """What a provider said, without what no database takes: an outcome that can't be written down would be sent again."""
+    return _UNSTORABLE.sub("\N{REPLACEMENT CHARACTER}", text)
+
 
 class SendFailure(Exception):
     """The provider did not take it; *reason* is a sentence for people, without secrets."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
-        self.reason = reason[:500]
+        self.reason = _storable(reason)[:500]
 
 
 class TemporaryFailure(SendFailure):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from aiops.access.actors import Role
@@ -9,9 +11,10 @@ from aiops.access.models import Workspace
 from incidents.models import Incident, TimelineEntry
 from incidents.services import incidents
 from notifications.choices import ChannelKind, DeliveryState, Purpose, Rank
+from notifications.contracts import PermanentFailure, Sent, TemporaryFailure
 from notifications.intents import Intent
 from notifications.models import Delivery, Destination
-from notifications.services import deliveries, receipts
+from notifications.services import deliveries, outcomes, receipts
 from tests.deliveries.conftest import Page, make_destination, seconds, send
 from tests.factories import NOW, actor, make_incident, make_user, minutes
 from tests.receivers import RESET, Answer, HttpReceiver, Receivers, too_many
@@ -364,3 +367,21 @@ def test_what_is_switched_off_is_not_blamed(
     hook.refresh_from_db()
     assert (hook.failures, hook.broken_at, receiver.requests) == (0, None, [])
     assert Delivery.objects.filter(state=S.FAILED_PERMANENT, reason="The destination is switched off.").count() == 4
+
+
+@pytest.mark.parametrize("text", ["a\x00b", "a\ud800b"])
+@pytest.mark.parametrize("result", [Sent, TemporaryFailure, PermanentFailure])
+def test_what_a_provider_says_can_always_be_written_down(
+    incident: Incident, hook: Destination, page: Page, text: str, result: Any
+) -> None:
+    """Else the message would be sent again whenever its claim runs out."""
+    delivery = page(incident, hook)
+    Delivery.objects.filter(pk=delivery.pk).update(state=S.SENDING, attempts=1)
+    delivery.refresh_from_db()
+    if result is Sent:
+        outcomes.sent([delivery], Sent(ref=text, detail=text), NOW)
+    else:
+        outcomes.failed([delivery], result(text), NOW)
+    delivery.refresh_from_db()
+    assert delivery.state != S.SENDING
+    assert "a\N{REPLACEMENT CHARACTER}b" in (delivery.provider_ref, delivery.reason)
