@@ -24,17 +24,11 @@ class Standby:
     def __init__(self, duties: Mapping[str, Callable[[], object]], patience: float = PATIENCE) -> None:
         self._duties, self._patience = duties, patience
         self._heard = dict.fromkeys(duties, time.monotonic())
-        self._stop = threading.Event()
         self._thread = threading.Thread(target=self._run, name="standby", daemon=True)
 
     def start(self) -> None:
-        """Begin to wait."""
+        """Begin to wait; it ends with the process."""
         self._thread.start()
-
-    def stop(self, seconds: float) -> None:
-        """Wait no more; for at most *seconds* for what runs."""
-        self._stop.set()
-        self._thread.join(seconds)
 
     def told(self, name: str) -> None:
         """The task *name* ran in this process."""
@@ -42,7 +36,8 @@ class Standby:
             self._heard[name] = time.monotonic()
 
     def _run(self) -> None:
-        while not self._stop.wait(self._pause()):
+        while True:
+            time.sleep(self._pause())
             for name, duty in self._duties.items():
                 if time.monotonic() - self._heard[name] >= self._patience:
                     self._do(name, duty)

@@ -47,9 +47,8 @@ class Directory:
     default_services: dict[int, KnownService] = field(default_factory=dict)
     sources_by_key: dict[str, KnownSource] = field(default_factory=dict)
     default_sources: dict[tuple[int, SourceKind], KnownSource] = field(default_factory=dict)
-    routes: dict[tuple[int, int], Route] = field(
-        default_factory=dict
-    )  # by source and service: made once, used by every signal
+    # By source and service: made once, used by every signal.
+    routes: dict[tuple[int, int], Route] = field(default_factory=dict)
 
     def service_by_routing_key(self, key: str) -> KnownService | None:
         """The service that a routing key addresses."""
