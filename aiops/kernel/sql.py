@@ -1,7 +1,6 @@
-"""Statements that run all the time: bound by the server, planned once per connection, put together once per process.
+"""Statements that run with every alert and every page: put together once per process, bound by the server.
 
-Django writes the SQL of a query anew each time, binds it in the client, and has it planned anew. For what runs with every alert
-and every page that is most of the work. Here the same query is written by Django once, and run like a prepared statement.
+Django writes the SQL of a query anew each time, which is most of the work of a small one. Here it writes it once.
 """
 
 from __future__ import annotations
@@ -30,11 +29,11 @@ def prepared_cursor() -> psycopg.Cursor:
 
 
 @contextmanager
-def _run(statement: str, parameters: Sequence[Any]) -> Iterator[psycopg.Cursor]:
+def _run(statement: str, parameters: Sequence[Any], *, keep_plan: bool) -> Iterator[psycopg.Cursor]:
     """A cursor that has run *statement*; it counts among Django's queries."""
     connection.ensure_connection()
     with connection.wrap_database_errors, prepared_cursor() as cursor:
-        cursor.execute(statement, parameters, prepare=True)
+        cursor.execute(statement, parameters, prepare=keep_plan)
         if connection.queries_logged:
             connection.queries_log.append({"sql": statement, "time": "0"})
         yield cursor
@@ -65,9 +64,11 @@ class AnyOf(Lookup):
         return f"{column} = ANY(%s::{kind}[])", [*parameters, self.rhs]
 
 
-class Prepared(Generic[M]):
+class CompiledQuery(Generic[M]):
     """A query of *build*, which is called once; run it with the values of its places. Rows are models as the query says, with
     what it selects along, or tuples where it is a ``values_list``.
+
+    It is planned for each run: a plan that was kept while a table was small would scan the large one, until the next ANALYZE.
 
     Not for querysets with ``prefetch_related``, ``annotate``, ``only`` or ``defer``.
     """
@@ -102,7 +103,7 @@ class _Made:
 
     def rows(self, values: Mapping[str, object]) -> list[Any]:
         parameters = [values[place.name] if isinstance(place, Given) else place for place in self._places]
-        with _run(self._sql, parameters) as cursor:
+        with _run(self._sql, parameters, keep_plan=False) as cursor:
             found: Iterable[Sequence[Any]] = cursor.fetchall()
         if self._converters:
             found = map(tuple, self._compiler.apply_converters(found, self._converters))
@@ -124,7 +125,7 @@ def insert(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> None:
     model = type(rows[0])
     columns = _columns(model)
     told = [{field.column: getattr(row, field.attname) for field in columns} for row in rows]
-    with _run(_insert(model, ignore_conflicts), [orjson.dumps(told).decode()]):
+    with _run(_insert(model, ignore_conflicts), [orjson.dumps(told).decode()], keep_plan=True):
         pass
 
 

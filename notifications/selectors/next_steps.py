@@ -8,7 +8,7 @@ from datetime import datetime
 
 from django.db.models import F
 
-from aiops.kernel.sql import Given, Prepared
+from aiops.kernel.sql import CompiledQuery, Given
 from incidents.choices import LIVE, Priority, Severity
 from incidents.console.next_step import NextStep
 from notifications.choices import RunState, Wake
@@ -30,7 +30,7 @@ class _Next:
     move: Move | None
 
 
-_runs = Prepared(
+_runs = CompiledQuery(
     lambda: EscalationRun.objects.filter(
         incident_id__any_of=Given("incidents"),
         episode=F("incident__episode"),

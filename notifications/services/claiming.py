@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.db.models import F, Q
 from django.db.models.functions import Greatest
 
-from aiops.kernel.sql import Given, Prepared
+from aiops.kernel.sql import CompiledQuery, Given
 from notifications.channels import CHANNELS
 from notifications.choices import ON_ITS_WAY, WAITING, ChannelKind, DeliveryState, Purpose, Rank
 from notifications.models import Delivery, Destination
@@ -40,7 +40,7 @@ RETURNING id
 """
 
 
-_left_behind = Prepared(
+_left_behind = CompiledQuery(
     lambda: (
         Delivery.objects.filter(state=DeliveryState.SENDING, claimed_until__lte=Given("now"))
         .order_by("pk")
@@ -48,15 +48,15 @@ _left_behind = Prepared(
         .values_list("pk")[:500]
     )
 )
-_loaded = Prepared(
+_loaded = CompiledQuery(
     lambda: Delivery.objects.filter(pk__any_of=Given("ids")).select_related(
         "incident__service", "incident__source", "destination__provider", "recipient"
     )
 )
-_locked_destinations = Prepared(
+_locked_destinations = CompiledQuery(
     lambda: Destination.objects.filter(pk__any_of=Given("ids")).order_by("pk").select_for_update(no_key=True)
 )
-_on_their_way = Prepared(
+_on_their_way = CompiledQuery(
     lambda: (
         Delivery.objects.filter(
             destination_id=Given("destination"), incident_id__any_of=Given("incidents"), state__in=ON_ITS_WAY

@@ -12,7 +12,7 @@ from django.db.models import Value
 from django.db.models.functions import Coalesce
 
 from aiops.kernel import live, metrics, site
-from aiops.kernel.sql import Given, Prepared, insert
+from aiops.kernel.sql import CompiledQuery, Given, insert
 from incidents.choices import EntryKind
 from incidents.services.timers import system_entry
 from notifications.channels import CHANNELS
@@ -33,7 +33,7 @@ LONGEST_BREAK = 300.0
 SAME_ACCOUNT = timedelta(hours=6)  # between two words to admins about the same kind
 TOLD_OF = (Purpose.PAGE, Purpose.FALLBACK, Purpose.ANNOUNCE)  # what the timeline tells
 
-_held = Prepared(
+_held = CompiledQuery(
     lambda: (
         Delivery.objects.filter(pk__any_of=Given("ids"), state=DeliveryState.SENDING)
         .order_by("pk")

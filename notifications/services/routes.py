@@ -15,7 +15,7 @@ from aiops.access.actors import Actor, Role
 from aiops.access.models import Team, Workspace
 from aiops.kernel import secrets
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
-from aiops.kernel.sql import Given, Prepared
+from aiops.kernel.sql import CompiledQuery, Given
 from incidents.choices import Severity, SourceKind
 from incidents.models import Incident, Service
 from notifications.channels import CHANNELS
@@ -52,10 +52,10 @@ class Tried:
     told: tuple[Told, ...]
 
 
-_routes = Prepared(
+_routes = CompiledQuery(
     lambda: Route.objects.filter(workspace_id__any_of=Given("workspaces")).select_related("service", "team")
 )
-_destinations_of = Prepared(
+_destinations_of = CompiledQuery(
     lambda: (
         Destination.objects.filter(workspace_id__any_of=Given("workspaces"))
         .exclude(kind=ChannelKind.LOG, address_digest=secrets.digest(PROOF_ADDRESS))

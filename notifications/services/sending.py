@@ -20,7 +20,7 @@ from django.db import Error, connection
 from aiops.kernel import http
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError
-from aiops.kernel.sql import Given, Prepared
+from aiops.kernel.sql import CompiledQuery, Given
 from incidents.choices import LIVE, Status
 from notifications.channels import CHANNELS
 from notifications.choices import ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose
@@ -63,20 +63,15 @@ def send_now(delivery_id: int, *, channels: Channels = CHANNELS, clock: Clock = 
     return Delivery.objects.select_related("destination").get(pk=delivery_id)
 
 
-LOOKED_AT = (
-    "status",
-    "episode",
-    "snoozed_until",
-    "suppressed_by",
-    "acknowledged_by",
-)  # of the incident, before it goes
+# What of the incident is looked at once more before a message goes.
+LOOKED_AT = ("status", "episode", "snoozed_until", "suppressed_by", "acknowledged_by")
 
-_mine = Prepared(
+_mine = CompiledQuery(
     lambda: Delivery.objects.filter(
         pk__any_of=Given("ids"), state=DeliveryState.SENDING, claimed_until__gt=Given("now")
     ).values_list("pk", "attempts", *(f"incident__{name}" for name in LOOKED_AT))
 )
-_about = Prepared(
+_about = CompiledQuery(
     lambda: Delivery.objects.filter(
         incident_id=Given("incident"),
         episode=Given("episode"),
@@ -85,7 +80,7 @@ _about = Prepared(
         state__in=(*TOLD, *ON_ITS_WAY),
     ).order_by("pk")
 )
-_own_words = Prepared(
+_own_words = CompiledQuery(
     lambda: MessageTemplate.objects.filter(
         workspace_id=Given("workspace"), kind=Given("kind"), purpose=Given("purpose")
     )

@@ -16,7 +16,7 @@ import orjson
 from django.db import connection, transaction
 
 from aiops.kernel import live
-from aiops.kernel.sql import Given, Prepared, insert
+from aiops.kernel.sql import CompiledQuery, Given, insert
 from incidents.choices import LIVE, PAGING_PROOF, EntryKind, Priority, Severity, SourceKind, Status
 from incidents.models import Incident, TimelineEntry
 from incidents.services import internal, timers
@@ -71,14 +71,14 @@ class Outcome:
     last_resorts: dict[tuple[int, tuple[int, ...]], Reach] = field(default_factory=dict)
 
 
-_due = Prepared(
+_due = CompiledQuery(
     lambda: (
         EscalationRun.objects.filter(next_step_at__lte=Given("now"))
         .order_by("next_step_at")
         .values_list("pk", "incident_id")[:BATCH]
     )
 )
-_free_incidents = Prepared(
+_free_incidents = CompiledQuery(
     lambda: (
         Incident.objects.filter(pk__any_of=Given("incidents"))
         .select_related("service", "source")
@@ -86,7 +86,7 @@ _free_incidents = Prepared(
         .select_for_update(no_key=True, skip_locked=True, of=("self",))
     )
 )
-_due_runs = Prepared(
+_due_runs = CompiledQuery(
     lambda: (
         EscalationRun.objects.filter(
             pk__any_of=Given("runs"), incident_id__any_of=Given("incidents"), next_step_at__lte=Given("now")

@@ -16,7 +16,7 @@ from django.conf import settings
 from aiops.access.actors import Role
 from aiops.access.models import Membership, Team, User
 from aiops.kernel import secrets
-from aiops.kernel.sql import Given, Prepared
+from aiops.kernel.sql import CompiledQuery, Given
 from notifications.choices import ChannelKind, TargetKind, Urgency
 from notifications.contact import Call, Own, Person, Quiet, Rule, plan
 from notifications.definition import Target, Window
@@ -55,7 +55,7 @@ class Reach:
         return list(dict.fromkeys(call.name for call in self.calls))
 
 
-_destinations = Prepared(lambda: Destination.objects.filter(pk__any_of=Given("ids")))
+_destinations = CompiledQuery(lambda: Destination.objects.filter(pk__any_of=Given("ids")))
 
 
 class Book:

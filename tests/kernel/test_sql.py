@@ -9,7 +9,7 @@ import pytest
 from django.db import DataError, IntegrityError, connection, transaction
 
 from aiops.access.models import Workspace
-from aiops.kernel.sql import Given, Prepared, insert
+from aiops.kernel.sql import CompiledQuery, Given, insert
 from incidents.choices import Status
 from incidents.models import Incident, TimelineEntry
 from tests.factories import NOW, make_incident, minutes
@@ -23,7 +23,7 @@ def some(workspace: Workspace) -> list[Incident]:
 
 
 def test_models_come_with_what_is_selected_along(some: list[Incident], django_assert_num_queries: Any) -> None:
-    query = Prepared(
+    query = CompiledQuery(
         lambda: Incident.objects.filter(pk__any_of=Given("ids")).select_related("service", "source").order_by("pk")
     )
     for wanted in (some[:2], some[1:], []):
@@ -43,7 +43,7 @@ def test_models_come_with_what_is_selected_along(some: list[Incident], django_as
 
 
 def test_tuples_and_single_values(some: list[Incident]) -> None:
-    query = Prepared(
+    query = CompiledQuery(
         lambda: (
             Incident.objects.filter(
                 status=Given("status"), created_at__gte=Given("since"), service_id__any_of=Given("services")
@@ -61,13 +61,24 @@ def test_tuples_and_single_values(some: list[Incident]) -> None:
 
 
 def test_it_runs_on_the_connection_of_the_moment_and_fails_as_django_does(some: list[Incident]) -> None:
-    query = Prepared(lambda: Incident.objects.filter(pk__any_of=Given("ids")).values_list("pk"))
+    query = CompiledQuery(lambda: Incident.objects.filter(pk__any_of=Given("ids")).values_list("pk"))
     with pytest.raises(KeyError):
         query(other=[1])
     with transaction.atomic():
         assert query(ids=[some[0].pk]) == [(some[0].pk,)]
     with pytest.raises(DataError), transaction.atomic():
         query(ids=["no number"])
+
+
+def test_no_plan_is_kept_that_was_made_while_a_table_was_small(some: list[Incident]) -> None:
+    query = CompiledQuery(lambda: Incident.objects.filter(pk__any_of=Given("ids")).values_list("pk"))
+    for _ in range(10):
+        query(ids=[some[0].pk])
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM pg_prepared_statements WHERE statement LIKE '%ANY(%' AND statement LIKE '%incidents_incident%'"
+        )
+        assert cursor.fetchone()[0] == 0
 
 
 def entry(incident: Incident, text: str, at: Any = NOW) -> TimelineEntry:
