@@ -36,8 +36,10 @@ class Standby:
             self._heard[name] = time.monotonic()
 
     def _run(self) -> None:
-        while True:
-            time.sleep(self._pause())
+        never = (
+            threading.Event()
+        )  # time.sleep may raise while the machine's clock is being set, and would end this thread
+        while not never.wait(self._pause()):
             for name, duty in self._duties.items():
                 if time.monotonic() - self._heard[name] >= self._patience:
                     self._do(name, duty)

@@ -161,7 +161,9 @@ def test_clocks_are_set_by_an_hour(faked: tuple[Production, Path], receivers: Re
     titles = []
     with caller(site.web[0], ADMIN_KEY) as sender:
         for time in ("+0", "-1h", "+1h", "+0"):
-            said.write_text(f"{time}\n")
+            new = said.with_suffix(".new")
+            new.write_text(f"{time}\n")
+            new.replace(said)  # nobody may read half of it
             titles.append(f"At {time}, number {len(titles)}")
             both_levels(site, sender, receivers, titles[-1])
         entries = site.count(
