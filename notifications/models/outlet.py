@@ -91,6 +91,7 @@ class Destination(models.Model):
     open_until = models.DateTimeField(null=True, editable=False)  # the breaker lets nothing through before
     burst_began_at = models.DateTimeField(null=True, editable=False)  # the throttle's window, and what it let through
     burst = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
+    critical_burst = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)  # of critical pages
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = DestinationQuerySet.as_manager()

@@ -1,8 +1,8 @@
 """Which deliveries a worker takes in hand next: a conditional update, first pages first, throttled per destination.
 
-In a storm a destination gets a few messages at once, then digests: what is beyond its allowance waits for the end of the window
-and is told in one message. A destination whose breaker is open gets nothing until it closes, and its person's other ways come
-forward. All of that is rows; a worker that dies leaves claims that run out.
+In a storm a destination gets a few messages at once, then digests (``throttle``). A destination whose breaker is open gets
+nothing until it closes, and its person's other ways come forward. All of that is rows; a worker that dies leaves claims that run
+out.
 """
 
 from __future__ import annotations
@@ -15,17 +15,14 @@ from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F, Q
-from django.db.models.functions import Greatest
 
 from aiops.kernel.sql import CompiledQuery, Given
 from notifications.channels import CHANNELS
 from notifications.choices import ON_ITS_WAY, WAITING, ChannelKind, DeliveryState, Purpose, Rank
 from notifications.models import Delivery, Destination
+from notifications.services.throttle import BUNDLED, digest_at, let_through, refund
 
 LEASE = timedelta(seconds=60)  # a claim that is older belonged to a worker that died
-WINDOW = timedelta(seconds=60)
-BURST = 3  # messages to one destination in a window that go one by one
-BUNDLED = (Purpose.PAGE, Purpose.ANNOUNCE, Purpose.STAND_DOWN)
 BEHIND = timedelta(milliseconds=500)  # what waits for a message in somebody else's hands looks again after this
 KEYED = [kind for kind, channel in CHANNELS.items() if channel.keyed]
 
@@ -146,18 +143,17 @@ def _parcels_for(destination: Destination | None, deliveries: list[Delivery], no
     parcels = [Parcel(d) for d in deliveries if d.purpose not in BUNDLED]
     if not bundled:
         return parcels
-    if destination.burst_began_at is None or now - destination.burst_began_at >= WINDOW:
-        destination.burst_began_at, destination.burst = now, 0
     digest = [d for d in bundled if d.rank == Rank.DIGEST]
-    singles = [d for d in bundled if d.rank != Rank.DIGEST]
-    room = max(0, BURST - destination.burst)
-    parcels += [Parcel(d) for d in singles[:room]]
-    destination.burst += min(room, len(singles))
+    singles, beyond = let_through(destination, [d for d in bundled if d.rank != Rank.DIGEST], now)
+    parcels += [Parcel(delivery) for delivery in singles]
     if digest:
-        parcels.append(_digest(destination, [*digest, *singles[room:]], now))
-    elif singles[room:]:
-        put_back(singles[room:], destination.burst_began_at + WINDOW, "many at once: told in a digest", Rank.DIGEST)
-    destination.save(update_fields=["burst_began_at", "burst"])
+        parcels.append(_digest(destination, [*digest, *beyond], now))
+    else:
+        waiting: dict[datetime, list[Delivery]] = defaultdict(list)
+        for delivery in beyond:
+            waiting[digest_at(destination, delivery, now)].append(delivery)
+        for due_at, deliveries in waiting.items():
+            put_back(deliveries, due_at, "many at once: told in a digest", Rank.DIGEST)
     return parcels
 
 
@@ -212,20 +208,9 @@ def put_back(deliveries: Sequence[Delivery], due_at: datetime, reason: str, rank
 
 
 def give_back(parcels: Sequence[Parcel], now: datetime) -> None:
-    """A worker does not come to *parcels*, all for one destination: they are due again, and their part of the burst is free."""
+    """A worker does not come to *parcels*, all to one destination: due again, and what they used of its allowances is free."""
     put_back([d for parcel in parcels for d in parcel.all], now, "waits for its turn")
-    refund(parcels[0].delivery.destination_id, sum(counts(parcel.delivery) for parcel in parcels))
-
-
-def refund(destination_id: int | None, messages: int) -> None:
-    """So many messages of the destination's burst were not sent after all."""
-    if messages and destination_id is not None:
-        Destination.objects.filter(pk=destination_id).update(burst=Greatest(0, F("burst") - messages))
-
-
-def counts(delivery: Delivery) -> bool:
-    """Whether a message counts for the burst of its destination."""
-    return CHANNELS[ChannelKind(delivery.kind)].bundles and delivery.purpose in BUNDLED and delivery.rank != Rank.DIGEST
+    refund(parcels[0].delivery.destination_id, [parcel.delivery for parcel in parcels])
 
 
 def _bring_forward(deliveries: Sequence[Delivery], now: datetime) -> None:

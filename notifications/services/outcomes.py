@@ -20,8 +20,9 @@ from notifications.choices import ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, 
 from notifications.contracts import PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.models import Delivery, Destination, Receipt
 from notifications.services import notices, runs
-from notifications.services.claiming import bring_forward, counts
+from notifications.services.claiming import bring_forward
 from notifications.services.targets import admins_of
+from notifications.services.throttle import refund
 
 FIRST_PAUSE = 5.0  # seconds; doubles
 LONGEST_PAUSE = 300.0
@@ -168,8 +169,7 @@ def _judge_destination(delivery: Delivery, failure: SendFailure, final: bool, no
         return
     destination = Destination.objects.select_for_update(no_key=True).get(pk=delivery.destination_id)
     destination.failures = min(destination.failures + 1, 1000)
-    if counts(delivery):
-        destination.burst = max(0, destination.burst - 1)
+    refund(destination.pk, [delivery])
     if destination.failures >= BREAKS_AT:
         length = min(LONGEST_BREAK, BREAK * 2 ** (destination.failures - BREAKS_AT))
         destination.open_until = now + timedelta(seconds=length)
@@ -181,7 +181,7 @@ def _judge_destination(delivery: Delivery, failure: SendFailure, final: bool, no
         destination.broken_reason = (
             failure.reason if gone else f"messages were given up again and again: {failure.reason}"
         )
-    destination.save(update_fields=["failures", "open_until", "broken_at", "broken_reason", "burst"])
+    destination.save(update_fields=["failures", "open_until", "broken_at", "broken_reason"])
     if breaks:
         _warn_owner(destination, delivery.workspace_id, now)
     elif isinstance(failure, PermanentFailure) and not failure.address and delivery.purpose in TOLD_OF:

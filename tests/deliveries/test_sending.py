@@ -8,6 +8,7 @@ import pytest
 
 from aiops.access.actors import Role
 from aiops.access.models import Workspace
+from incidents.choices import Severity
 from incidents.models import Incident, TimelineEntry
 from incidents.services import incidents
 from notifications.choices import ChannelKind, DeliveryState, Purpose, Rank
@@ -182,6 +183,36 @@ def test_in_a_storm_the_first_go_at_once_and_the_rest_in_one_digest(
     assert "27 incidents" in receivers.teams.requests[-1].body.decode()
     assert not Delivery.objects.exclude(state__in=(S.SENT, S.DELIVERED)).exists()
     assert Delivery.objects.filter(digest__isnull=False).count() == 26
+
+
+def test_a_critical_page_does_not_wait_behind_others(
+    workspace: Workspace, teams: Destination, page: Page, receivers: Receivers
+) -> None:
+    for _ in range(5):
+        page(make_incident(workspace, severity=Severity.MEDIUM), teams)
+    send()
+    assert len(receivers.teams.requests) == 3
+    critical = page(make_incident(workspace, severity=Severity.CRITICAL), teams)
+    announced = page(make_incident(workspace, severity=Severity.CRITICAL), teams, purpose=Purpose.ANNOUNCE)
+    send(NOW + seconds(1))
+    critical.refresh_from_db()
+    announced.refresh_from_db()
+    assert (critical.state, announced.state) == (S.SENT, S.PENDING), "an announcement asks nobody to act"
+    assert len(receivers.teams.requests) == 4
+
+
+def test_beyond_its_allowance_a_critical_page_waits_for_seconds(
+    workspace: Workspace, teams: Destination, page: Page, receivers: Receivers
+) -> None:
+    criticals = [page(make_incident(workspace, severity=Severity.CRITICAL), teams) for _ in range(5)]
+    others = [page(make_incident(workspace, severity=Severity.LOW), teams) for _ in range(5)]
+    send()
+    assert len(receivers.teams.requests) == 6, "three of each"
+    assert send(NOW + seconds(14)) == 0
+    send(NOW + seconds(15))
+    assert len(receivers.teams.requests) == 7
+    assert "4 incidents" in receivers.teams.requests[-1].body.decode(), "what waits is taken along"
+    assert {Delivery.objects.get(pk=each.pk).state for each in (*criticals, *others)} == {S.SENT}
 
 
 def test_machines_want_every_event(workspace: Workspace, hook: Destination, page: Page, receiver: HttpReceiver) -> None:
