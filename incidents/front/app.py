@@ -47,6 +47,7 @@ SWITCH_INTERVAL = (
 )
 GC_THRESHOLD = (20_000, 50, 50)  # the default of 700 new objects is reached 30 times by one batch
 REFRESH = 2.0  # seconds
+LATEST = 0.05  # seconds that an answer waits for a good moment; the database may hang
 DRAIN = 5.0  # seconds to commit what waits when we stop
 
 
@@ -97,7 +98,10 @@ class FrontDoor:
         gc.set_threshold(*GC_THRESHOLD)
         self._stop.clear()
         loop = asyncio.get_running_loop()
-        self._writer = Writer(lambda results: loop.call_soon_threadsafe(_settle, results))  # type: ignore[arg-type]
+        self._writer = writer = Writer(
+            lambda results: loop.call_soon_threadsafe(_settle, results),  # type: ignore[arg-type]
+            lambda: loop.call_soon_threadsafe(loop.call_later, LATEST, writer.answers.deliver_late),
+        )
         self._writer.start()
         await asyncio.to_thread(_briefly_connected, lambda: (keyring.refresh(), directory.refresh()))
         self._refresher = threading.Thread(target=self._keep_fresh, name="keyring", daemon=True)
@@ -245,7 +249,7 @@ def _briefly_connected(ask: Callable[[], object]) -> None:
 
 
 def _settle(results: list[tuple[Job, Settled]]) -> None:
-    """On the event loop: let every request of a batch answer (but those whose client went away)."""
+    """On the event loop: let requests answer (but those whose client went away)."""
     for job, result in results:
         if job.waiter.done():
             continue

@@ -1,8 +1,8 @@
 """The one thread of a web process that commits signals: takes what waits, in order, as one transaction.
 
-While the database is busy with a batch the next one gathers, so commits are shared without anybody waiting for company.
-What fails on its data is bisected until only the culprit gets the error. What fails on the connection is tried again, with the
-arrivals' own ids, until it is known to be stored or its sender is told to send again.
+While the database is busy with a batch the next one gathers, so commits are shared without anybody waiting for company, and the
+one before is answered (``answers``). What fails on its data is bisected until only the culprit gets the error. What fails on the
+connection is tried again, with the arrivals' own ids, until it is known to be stored or its sender is told to send again.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from django.db import DataError, Error, IntegrityError
 from aiops.kernel import metrics
 from aiops.kernel.errors import InvalidInput, Overloaded
 from incidents.contracts import Arrival, Outcome
+from incidents.front.answers import Answers
 from incidents.services.deadletters import Letter, keep
 from incidents.services.ingest import abandon_connection, dedicate_connection, ingest
 
@@ -49,12 +50,14 @@ class Job:
 class Writer:
     """Start it once; :meth:`submit` from any thread; :meth:`stop` finishes what waits.
 
-    *deliver* gets the results of a batch in one call, from the writer's thread, each job exactly once.
+    *deliver* gets results, each job exactly once; *remind* has ``answers.deliver_late`` called a moment later. Both are called by
+    the writer's thread.
     """
 
-    def __init__(self, deliver: Deliver) -> None:
+    def __init__(self, deliver: Deliver, remind: Callable[[], object]) -> None:
         self._deliver = deliver
-        self._settled: list[tuple[Job, Settled]] = []
+        self.answers = Answers(deliver, remind)  # to the batches before this one
+        self._settled: list[tuple[Job, Settled]] = []  # of this one
         self._waiting: deque[Job] = deque()
         self._signals = 0
         self._wake = threading.Condition()
@@ -94,13 +97,18 @@ class Writer:
                 self._commit(batch)
             except Exception as error:  # the thread must outlive anything: without it nothing is ever stored again
                 log.exception("the ingest writer failed on a batch")
-                settled = {job for job, _ in self._settled}
-                self._settled += [(job, error) for job in batch if job not in settled]
+                told = {job for job, _ in self._settled}
+                self._settled += [(job, error) for job in batch if job not in told]
             finally:
-                results, self._settled = self._settled, []
-                self._deliver(results)
+                settled, self._settled = self._settled, []
                 with self._wake:
                     self._signals -= sum(len(job.arrivals) or 1 for job in batch)
+                    goes_on = bool(self._waiting)
+                if goes_on:
+                    self.answers.keep(settled)
+                else:
+                    self.answers.deliver_all()
+                    self._deliver(settled)
         abandon_connection()
 
     def _take(self) -> list[Job]:
@@ -122,6 +130,8 @@ class Writer:
         if jobs:
             metrics.BATCH_SIZE.observe(sum(len(job.arrivals) for job in jobs))
             self._store(jobs, seen_before=False)
+        if letters:
+            self.answers.deliver_all()
         for job in letters:
             if job.letter is not None:
                 self._keep(job.letter)
@@ -133,7 +143,9 @@ class Writer:
         while True:
             try:
                 dedicate_connection()
-                outcomes = ingest(arrivals, _now_of(arrivals), seen_before=seen_before)
+                outcomes = ingest(
+                    arrivals, _now_of(arrivals), seen_before=seen_before, meanwhile=self.answers.deliver_some
+                )
                 break
             except (
                 DataError,
@@ -144,6 +156,7 @@ class Writer:
                 self._bisect(jobs, error, seen_before=seen_before)
                 return
             except Error as error:
+                self.answers.deliver_all()
                 abandon_connection()
                 jobs = self._still_patient(jobs, error)
                 if not jobs:

@@ -162,6 +162,36 @@ async def test_a_lost_connection_is_survived_without_loss_or_double(
     assert incident.occurrences == 10
 
 
+async def test_what_is_committed_is_answered_though_the_next_batch_hangs(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Answers wait for a good moment, which is while the next batch is at the database; never for the database itself."""
+    from psycopg import connect
+
+    monkeypatch.setattr(writer_module, "MAX_BATCH", 4)
+    lock = "SELECT FROM incidents_incident WHERE dedup_key = %s FOR UPDATE"
+    for key in ("x", "y"):
+        await client.post("/webhook", json={"title": key, "dedup_key": key})
+
+    def post(key: str) -> asyncio.Task[httpx.Response]:
+        return asyncio.create_task(client.post("/webhook", json={"title": key, "dedup_key": key}))
+
+    with connect(**connection.get_connection_params()) as other:
+        other.execute(lock, ["y"])
+        with connect(**connection.get_connection_params()) as another:
+            another.execute(lock, ["x"])
+            first = post("x")
+            await asyncio.sleep(0.1)  # it hangs
+            batch, hanging = [post(f"new {n}") for n in range(4)], post("y")
+            await asyncio.sleep(0.1)
+            assert not any(task.done() for task in (first, *batch))
+        done, _ = await asyncio.wait([first, *batch], timeout=5)
+        assert {task.result().status_code for task in done} == {200}
+        assert len(done) == 5
+        assert not hanging.done(), "the next batch hangs"
+    assert (await hanging).status_code == 200
+
+
 async def test_a_full_queue_answers_503_with_retry_after(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,14 +8,14 @@ processes.
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 from weakref import WeakSet
 
 import psycopg
-from django.db import connection, transaction
+from django.db import DataError, IntegrityError, InternalError, ProgrammingError, connection, transaction
 
 from aiops.kernel import live, metrics
 from aiops.kernel.events import HandlerFailed
@@ -30,38 +30,62 @@ from incidents.services.ingest.wave import Wave
 log = logging.getLogger(__name__)
 
 
-def ingest(arrivals: Sequence[Arrival], now: datetime, *, seen_before: bool = False) -> list[Outcome]:
+def _nothing() -> None:
+    pass
+
+
+def ingest(
+    arrivals: Sequence[Arrival], now: datetime, *, seen_before: bool = False, meanwhile: Callable[[], None] = _nothing
+) -> list[Outcome]:
     """Apply *arrivals* and tell what became of each, in their order. All or nothing: raises what the database raises.
 
     With *seen_before* (a retry after an unknown commit, a replay) arrivals that are stored already are looked up and answered as
-    they were answered then, and change nothing.
+    they were answered then, and change nothing. *meanwhile* is called while the database works, before it is waited for.
 
-    The handlers of events run without savepoints, which cost as much as a statement each; if one fails, which is rare, all is
-    rolled back and done again with them.
+    Statements are sent without waiting for those before them, and the handlers of events run without savepoints, which cost as
+    much as a statement each. If anything fails, which is rare, all is rolled back and done again one by one and with savepoints,
+    since only then is it known what failed.
     """
-    try:
-        return _ingest(arrivals, now, seen_before=seen_before, savepoints=False)
-    except HandlerFailed as failure:
-        log.warning("a batch is done again: %s failed", failure)
-        return _ingest(arrivals, now, seen_before=seen_before, savepoints=True)
+    if not seen_before:
+        try:
+            return _ingest_at_once(arrivals, now, meanwhile)
+        except (HandlerFailed, DataError, IntegrityError, ProgrammingError, InternalError) as failure:
+            log.warning("a batch is done again: %s", failure)
+    return _ingest_with_care(arrivals, now, seen_before=seen_before)
 
 
-def _ingest(arrivals: Sequence[Arrival], now: datetime, *, seen_before: bool, savepoints: bool) -> list[Outcome]:
-    outcomes: dict[Arrival, Outcome] = {}
-    batch: list[Wave] = [] if seen_before else _waves(arrivals)
+def _ingest_at_once(arrivals: Sequence[Arrival], now: datetime, meanwhile: Callable[[], None]) -> list[Outcome]:
+    batch = _waves(arrivals)
+    with transaction.atomic(), connection.wrap_database_errors:
+        with connection.connection.pipeline(), prepared_cursor() as cursor:
+            _by_index(cursor)
+            for wave in batch:
+                wave.apply(cursor, meanwhile)
+                wave.record(cursor)
+                wave.react(now, savepoints=False)
+            meanwhile()
+        transaction.on_commit(partial(_announce, batch), robust=True)
+    outcomes = {outcome.arrival: outcome for wave in batch for outcome in wave.outcomes}
+    return [outcomes[arrival] for arrival in arrivals]
+
+
+def _ingest_with_care(arrivals: Sequence[Arrival], now: datetime, *, seen_before: bool) -> list[Outcome]:
     with transaction.atomic(), connection.wrap_database_errors, prepared_cursor() as cursor:
-        if connection.connection not in _dedicated:
-            cursor.execute(statements.BY_INDEX, ["true"], prepare=True)
-        if seen_before:
-            outcomes = _seen(cursor, arrivals)
-            batch = _waves([arrival for arrival in arrivals if arrival not in outcomes])
+        _by_index(cursor)
+        outcomes = _seen(cursor, arrivals) if seen_before else {}
+        batch = _waves([arrival for arrival in arrivals if arrival not in outcomes])
         for wave in batch:
             wave.apply(cursor)
             wave.record(cursor)
-            wave.react(now, savepoints=savepoints)
+            wave.react(now, savepoints=True)
             outcomes.update((outcome.arrival, outcome) for outcome in wave.outcomes)
         transaction.on_commit(partial(_announce, batch), robust=True)
     return [outcomes[arrival] for arrival in arrivals]
+
+
+def _by_index(cursor: psycopg.Cursor) -> None:
+    if connection.connection not in _dedicated:
+        cursor.execute(statements.BY_INDEX, ["true"], prepare=True)
 
 
 _dedicated: WeakSet[psycopg.Connection] = WeakSet()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import date, datetime
 from typing import Any
 
@@ -38,11 +39,13 @@ class Wave:
             wanted[day] = wanted.get(day, 0) + 1
         self._runs = {(workspace, day): names.take(workspace, day, n) for (workspace, day), n in wanted.items()}
 
-    def apply(self, cursor: psycopg.Cursor) -> None:
-        """Change the incidents."""
+    def apply(self, cursor: psycopg.Cursor, meanwhile: Callable[[], None] | None = None) -> None:
+        """Change the incidents. *meanwhile* is called while the database does it, if the connection lets statements go ahead."""
         if self.triggers:
             rows = [trigger_row(seq, row, self._runs[_day(row)].first) for seq, row in enumerate(self.triggers)]
             cursor.execute(statements.TRIGGER, [as_json(rows)], prepare=True)
+            if meanwhile is not None:
+                meanwhile()
             by_key = {row.key: row for row in self.triggers}
             for workspace_id, dedup_hash, *result in cursor.fetchall():
                 self._triggered(by_key[workspace_id, dedup_hash], *result)
@@ -50,6 +53,8 @@ class Wave:
         if self.moves:
             rows = [move_row(seq, row) for seq, row in enumerate(self.moves)]
             cursor.execute(statements.MOVE, [as_json(rows)], prepare=True)
+            if meanwhile is not None:
+                meanwhile()
             for seq, *result in cursor.fetchall():
                 self._moved(self.moves[seq], *result)
 
