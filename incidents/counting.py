@@ -1,4 +1,4 @@
-"""What is going on, in numbers: exact while counting is cheap, at most two seconds old when it is not.
+"""What is going on, in numbers: exact while counting is cheap, at most two seconds old (ten times as old as counting takes) else.
 
 Up to 1,000 rows are counted anew for each request (under a millisecond). Counting 100,000 takes longer than showing fifty of
 them, so above that a count is kept, and while somebody asks for it now and then it is renewed beside the requests: none waits
@@ -27,9 +27,10 @@ from incidents.models import Incident
 log = logging.getLogger(__name__)
 
 EXACT = 1000  # rows
-RENEW = 1.0  # seconds after which a kept count is counted anew
-MAX_AGE = 2.0  # seconds after which it is not shown any more
-INTEREST = 60.0  # seconds for which a count that was asked for again is renewed, without being asked for once more
+RENEW = 1.5  # seconds after which a kept count is counted anew
+MAX_AGE = 2.0  # seconds after which it is not shown any more …
+LASTS = 10  # … unless counting takes so long that this many times of it is more
+INTEREST = 15.0  # seconds for which a count that was asked for again is renewed, without being asked for once more
 SHARE = 5  # the pause between two renewals, in times that one took: counting never eats what ingest needs
 SHORTEST = 0.05  # seconds that such a pause lasts at least
 MOST_KEPT = 1000
@@ -37,10 +38,11 @@ MOST_KEPT = 1000
 
 @dataclass(slots=True)
 class _Value:
-    """What was computed, from when it is, and when it was last asked for again. Times are time.monotonic()."""
+    """What was computed, from when it is, and when it was last asked for again. Times are time.monotonic(), and in seconds."""
 
     value: Any
     began: float
+    took: float
     compute: Callable[[], Any]
     dear: Callable[[Any], bool]
     asked: float = float("-inf")
@@ -66,13 +68,15 @@ class Kept:
     def get(
         self, key: object, compute: Callable[[], Any], dear: Callable[[Any], bool], max_age: float = MAX_AGE
     ) -> Any:
-        """The value under *key*: what is kept and not older than *max_age*, else computed now and kept if it is *dear*."""
+        """The value under *key*: what is kept and not older than *max_age*, else computed now and kept if *dear*. With
+        a *max_age* of 0 it is always computed."""
         kept = self._values.get(key)
         if kept is None:
             return self._compute(key, compute, dear)
         kept.asked, kept.compute = time.monotonic(), compute
         self._keep_renewing()
-        return kept.value if kept.age < max_age else self._compute(key, compute, dear)
+        lasts = max(max_age, LASTS * kept.took) if max_age else 0.0
+        return kept.value if kept.age < lasts else self._compute(key, compute, dear)
 
     def _compute(self, key: object, compute: Callable[[], Any], dear: Callable[[Any], bool]) -> Any:
         began = time.monotonic()
@@ -84,7 +88,8 @@ class Kept:
             if len(self._values) >= MOST_KEPT:
                 self._values.clear()
             known = self._values.get(key)
-            self._values[key] = _Value(value, began, compute, dear, known.asked if known else float("-inf"))
+            took = time.monotonic() - began
+            self._values[key] = _Value(value, began, took, compute, dear, known.asked if known else float("-inf"))
         return value
 
     def _keep_renewing(self) -> None:
@@ -131,7 +136,7 @@ forget = _kept.forget
 
 
 def total(queryset: QuerySet) -> int:
-    """How many rows *queryset* has: exact up to 1,000, above that at most 2 s old."""
+    """How many rows *queryset* has: exact up to 1,000, above that up to ``MAX_AGE`` old."""
     unordered = queryset.order_by()
     try:
         key = str(unordered.query)
@@ -159,7 +164,7 @@ class Figures:
 
 
 def figures(actor: Actor, now: datetime, *, max_age: float = MAX_AGE) -> Figures:
-    """Counts of what is live: exact while at most 1,000 incidents are, above that at most *max_age* seconds old."""
+    """Counts of what is live: exact while at most 1,000 incidents are, above that up to *max_age* seconds old."""
     found: Figures = _kept.get(
         ("figures", actor.workspace_ids), lambda: _count(actor, now), lambda counted: counted.live > EXACT, max_age
     )

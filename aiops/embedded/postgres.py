@@ -39,6 +39,7 @@ SETTINGS = {
     "log_timezone": "UTC",
     "log_checkpoints": "off",  # a line every five minutes that nobody reads
     "max_connections": "100",
+    "autovacuum_naptime": "15s",  # so soon it learns that a storm has filled a table (incidents/migrations/0005)
     "jit": "off",  # our statements are short
 }
 

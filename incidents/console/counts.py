@@ -10,9 +10,9 @@ from incidents.choices import LIVE, Severity
 Counts = dict[str, int]
 
 
-def read_counts(actor: Actor) -> Counts:
-    """The figures that pages show. One query."""
-    figures = counting.figures(actor, utcnow(), max_age=0)
+def read_counts(actor: Actor, max_age: float) -> Counts:
+    """The figures that pages show, where there are many up to *max_age* seconds old. One query at most."""
+    figures = counting.figures(actor, utcnow(), max_age=max_age)
     counts = {
         "live": figures.live - figures.suppressed,
         "need_someone": figures.need_someone,

@@ -3,9 +3,10 @@
 A feed listens to its workspaces. After a change it reads the figures and tells its pages, as often as ``pace`` lets it:
 
 - ``counts``: the figures, when they are others than the page shows;
-- ``{"v", "incidents": [ids], "kinds": […], "count": n, "at", "rest": ms}``: all that changed since the last message with these.
-  No incident means many. *v* counts them, so that a page notices a gap. *at* names the change: a page may ask for what was
-  rendered after it. *rest* is for how long it should leave a list alone of which all rows changed.
+- ``{"v", "incidents": [ids], "kinds": […], "count": n, "at", "wait": ms, "rest": ms}``: all that changed since the last message
+  with these. No incident means many. *v* counts them, so that a page notices a gap. *at* names the change: a page may ask for
+  what was rendered after it, once *wait* is over, so that not all pages ask in one instant. *rest* is for how long it should
+  leave a list alone of which all rows changed.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ from incidents.console.pace import Pace
 log = logging.getLogger(__name__)
 
 RENEW = 3600.0  # seconds; the in-memory layer forgets whoever joined a day ago
+GOLDEN = 0.618034  # its multiples, without what is before the point, lie evenly between 0 and 1, however many there are
 READ_AGAIN = 1.0  # seconds between two attempts to read the figures while the database is away
 LOOK_AGAIN = 0.25  # seconds between two looks whether the storm is over, while rows are kept back
 
@@ -79,6 +81,7 @@ class Feed:
         self._channel = ""
         self._renew_at = 0.0  # time.monotonic(), as all times here
         self._pages: dict[Teller, _Page] = {}  # the one that was told last is the last
+        self._joined = 0  # pages, ever
         self._starting: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._pace = Pace()
@@ -96,7 +99,8 @@ class Feed:
 
     async def join(self, teller: Teller) -> None:
         """Tell *teller* too: once this returns nothing that happens is missed. Raises what the channel layer raises."""
-        self._pages[teller] = _Page(teller, self._counts)
+        self._pages[teller] = _Page(teller, self._counts, place=self._joined * GOLDEN % 1)
+        self._joined += 1
         self._pace.pages = len(self._pages)
         if self._starting is None:
             self._starting = asyncio.ensure_future(self._start())
@@ -152,8 +156,9 @@ class Feed:
     async def _read(self) -> None:
         self._dirty.clear()
         began = time.monotonic()
+        oldest = self._pace.oldest(began)
         try:
-            self._counts = await database_sync_to_async(read_counts)(self._actor)
+            self._counts = await database_sync_to_async(read_counts)(self._actor, oldest)
         except DatabaseFailure as error:  # pages keep the old figures for so long
             log.warning("the figures of open pages could not be read: %s", error)
             self._dirty.set()
@@ -161,6 +166,8 @@ class Feed:
             return
         now = time.monotonic()
         self._read_at = now + self._pace.figures(now - began, now)
+        if oldest:  # they may have been counted before the last change
+            self._dirty.set()
 
     def _rows_are_due(self, now: float) -> bool:
         if not self._news.at:
@@ -186,15 +193,18 @@ class Feed:
         pages = self._behind()[: self._pace.turn(now)]
         for page in pages:
             self._pages[page.teller] = self._pages.pop(page.teller)
-            page.tell(self._counts, self._pace.rest(now, by_someone=page.owed.by_someone))
+            by_someone = page.owed.by_someone
+            spread, rest = (of(now, by_someone=by_someone) for of in (self._pace.spread, self._pace.rest))
+            page.tell(self._counts, spread, rest)
         return paces.after(len(pages))
 
 
 class _Page:
     """An open page: the figures that it shows, and the news that it has not heard."""
 
-    def __init__(self, teller: Teller, shows: Counts) -> None:
+    def __init__(self, teller: Teller, shows: Counts, place: float) -> None:
         self.teller = teller
+        self._place = place  # among all pages, between 0 and 1
         self._shows = shows
         self.owed = News()
         self._v = 0
@@ -208,14 +218,16 @@ class _Page:
         """Whether there is something to tell, *counts* being the last figures."""
         return bool(self.owed.at) or self._shows != counts
 
-    def tell(self, counts: Counts, rest: float) -> None:
-        """Send what is new, unless the last message is still on its way: so nobody waits for a slow line."""
+    def tell(self, counts: Counts, spread: float, rest: float) -> None:
+        """Send what is new, unless the last message is still on its way: so nobody waits for a slow line. *spread* and *rest* are
+        what ``pace`` says, in seconds."""
         if self._telling is not None and not self._telling.done():
             return
         message: dict[str, Any] = {"counts": counts} if self._shows != counts else {}
         if self.owed.at:
             self._v += 1
-            message |= {"v": self._v, **self.owed.told(), "rest": round(rest * 1000)}
+            wait = round(self._place * spread * 1000)
+            message |= {"v": self._v, **self.owed.told(), "wait": wait, "rest": round(rest * 1000)}
         self._shows, self.owed = counts, News()
         self._telling = asyncio.ensure_future(_send(self.teller, json.dumps(message)))
 

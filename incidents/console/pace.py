@@ -9,6 +9,8 @@ from __future__ import annotations
 import math
 from collections import deque
 
+from incidents import counting
+
 TURN = 0.05  # seconds between two turns
 MESSAGES = 200  # a second to all pages together, about …
 LONGEST = 0.5  # … but each page hears within this many seconds, however many there are
@@ -22,6 +24,10 @@ FLOOD = 500  # changes a second that nobody can follow at all …
 FLOOD_ROWS = 2.0  # … so rows come this many seconds apart,
 FLOOD_REST = 8.0  # … a list that was replaced is left for so many,
 FLOOD_FIGURES = 2.0  # … and figures are read this many seconds apart
+EACH_WAITS = (
+    0.02  # seconds by which one page after the other asks for what a sender changed, while little happens, and …
+)
+ALL_WAIT = 0.4  # … for which the last one waits at most
 BY_SOMEONE = 0.5  # seconds between rows when not only alerts changed: colleagues see each other work in any storm
 
 
@@ -56,6 +62,10 @@ class Pace:
         self._took.append(took)
         return max(FLOOD_FIGURES if self.is_flood(now) else 0.0, SHARE * min(self._took))
 
+    def oldest(self, now: float) -> float:
+        """How old figures may be, in seconds: in a flood those that were counted for somebody else will do."""
+        return counting.MAX_AGE if self.is_flood(now) else 0.0
+
     def rows(self, now: float, *, by_someone: bool = False) -> float:
         """Between two messages that say that rows changed; 0: every message may."""
         if not self.is_storm(now):
@@ -71,6 +81,12 @@ class Pace:
         if by_someone:
             return BY_SOMEONE
         return FLOOD_REST if self.is_flood(now) else min(FLOOD_REST, STORM_ROWS + EACH * (self.pages - 1))
+
+    def spread(self, now: float, *, by_someone: bool = False) -> float:
+        """Within how many seconds pages ask for what changed, one after the other, so that not all do in one instant."""
+        if by_someone:
+            return BY_SOMEONE / 2 if self.is_storm(now) else 0.0
+        return self.rest(now) or min(ALL_WAIT, EACH_WAITS * (self.pages - 1))
 
     def turn(self, now: float) -> int:
         """How many pages are told in one turn: all of them while little happens."""

@@ -1,8 +1,9 @@
 // Asks for what changes on this page again: at once after a quiet spell, then at most five times a second, one at a time, and not
-// at all while nobody looks. In a storm the server says for how long a page should rest after all that it shows was replaced (after
+// at all while nobody looks. Where many look, the server says for how long a page should wait, so that they do not all ask in one
+// instant; in a storm also for how long it should rest after all that it shows was replaced (after
 // less in proportion); a page that is slow itself rests longer. A fragment that is the same for many comes over the socket, where it
 // costs the server a tenth; the whole page, with what is one's own, by HTTP.
-//   in: "live:change" {incidents, kinds, at, rest}, "live:resync"
+//   in: "live:change" {incidents, kinds, at, wait, rest}, "live:resync"
 //   out: "live:ask" {fragment, query, at, answer}, "fragments:arrived" {html, share}
 
 const PACE = 200; // ms between two requests
@@ -19,10 +20,9 @@ let whole = false; // whether more than the shared fragment has to come
 let dirty = false;
 let running = false;
 let timer = 0;
-let rest = 0; // ms; over 0 in a storm
+let [wait, rest] = [0, 0]; // ms; rest is over 0 in a storm
 let dirtyAt = 0; // performance.now(), as all times here
 let last = { ended: 0, took: 0, share: 0 }; // the last request: which share of what is shown it replaced
-const place = Math.random() / 2; // pages that are told the same in a storm do not all ask in one instant
 
 const concerns = ({ incidents }) => !main.dataset.incident || !incidents.length || incidents.includes(main.dataset.incident);
 
@@ -49,7 +49,7 @@ const painted = () =>
 // From when on another request may start. It depends on the storm, which may have ended since the last one.
 function due() {
   const pace = Math.max(PACE, Math.min(SHARE * last.took, rest ? LONGEST : SLOWEST), rest * last.share);
-  return Math.max(dirtyAt + place * rest, last.ended + pace);
+  return Math.max(dirtyAt + wait, last.ended + pace);
 }
 
 async function fetchNow() {
@@ -88,7 +88,7 @@ function resync() {
 if (main) {
   document.addEventListener("live:change", ({ detail }) => {
     if (!concerns(detail)) return;
-    [at, rest] = [detail.at, detail.rest];
+    [at, wait, rest] = [detail.at, detail.wait, detail.rest];
     whole ||= detail.kinds.some((kind) => PERSONAL.includes(kind));
     schedule();
   });

@@ -138,7 +138,7 @@ async def test_a_change_is_named_and_numbered_with_the_new_figures(workspace, vi
     async with await open_page(viewer) as page:
         await change(workspace.pk, incident.pk, at="a1")
         assert await page.next() == {
-            "v": 1, "incidents": [incident.public_id], "kinds": ["ingest"], "count": 1, "at": "a1", "rest": 0,
+            "v": 1, "incidents": [incident.public_id], "kinds": ["ingest"], "count": 1, "at": "a1", "wait": 0, "rest": 0,
             "counts": {
                 "live": 1, "need_someone": 1, "snoozed": 0, "suppressed": 0, "open": 1, "acknowledged": 0,
                 "investigating": 0, "info": 0, "low": 0, "medium": 1, "high": 0, "critical": 0,
@@ -287,7 +287,9 @@ class TestRights:
 class TestSharing:
     async def test_figures_are_read_once_for_all_pages(self, workspace, ana, viewer, monkeypatch):
         readings = []
-        monkeypatch.setattr("incidents.console.feed.read_counts", lambda actor: readings.append(actor) or {"live": 1})
+        monkeypatch.setattr(
+            "incidents.console.feed.read_counts", lambda actor, oldest: readings.append(actor) or {"live": 1}
+        )
         async with await open_page(ana) as one, await open_page(viewer) as two:
             await change(workspace.pk, 1)
             assert (await one.hears("counts"))["counts"] == (await two.hears("counts"))["counts"] == {"live": 1}
@@ -328,7 +330,7 @@ class TestSharing:
 
     async def test_in_a_storm_figures_go_on_and_rows_wait_for_its_end(self, workspace, viewer, monkeypatch):
         readings = itertools.count(1)
-        monkeypatch.setattr("incidents.console.feed.read_counts", lambda actor: {"live": next(readings)})
+        monkeypatch.setattr("incidents.console.feed.read_counts", lambda actor, oldest: {"live": next(readings)})
         monkeypatch.setattr(pace, "STORM_ROWS", 0.3)
         async with await open_page(viewer) as page:
             await change(workspace.pk, 1, at="a1", count=100)
@@ -341,6 +343,23 @@ class TestSharing:
             assert message["rest"] > 0
             message = await page.hears("incidents")  # the storm is over
             assert (message["incidents"], message["at"], message["rest"]) == ([], "a3", 0)
+
+    async def test_in_a_flood_older_figures_do_and_new_ones_come_after_it(self, workspace, viewer, monkeypatch):
+        asked = []
+        monkeypatch.setattr(
+            "incidents.console.feed.read_counts", lambda actor, oldest: asked.append(oldest) or {"live": 1}
+        )
+        monkeypatch.setattr(pace, "FLOOD_FIGURES", 0.3)
+        async with await open_page(viewer) as page:
+            await change(workspace.pk, 1, at="a1", count=1000)
+            await page.hears("counts")
+            assert asked[-1] > 0
+            async with asyncio.timeout(5):
+                while asked[-1] > 0:  # without a further change
+                    await asyncio.sleep(0.05)
+            read = len(asked)
+            await asyncio.sleep(pace.TURN * 3)
+            assert len(asked) == read, "and then it is quiet"
 
     async def test_a_rendering_that_failed_is_tried_again(self):
         fragments, attempts = Fragments(), []

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 import time
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db import connection
 
 from aiops.access.actors import Role
 from aiops.access.models import Workspace
@@ -96,6 +98,33 @@ def test_a_count_that_is_asked_for_again_is_renewed_beside_the_requests(monkeypa
     assert kept.get(*asked) == 5000
     assert renewed.wait(5)
     kept.forget()
+
+
+def test_the_dearer_a_count_is_the_longer_it_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
+    now, kept, counted = 1000.0, counting.Kept(), itertools.count(1)
+    monkeypatch.setattr(counting.time, "monotonic", lambda: now)
+    monkeypatch.setattr(counting, "RENEW", 1000.0)
+
+    def count() -> int:
+        nonlocal now
+        now += 0.5  # seconds that it takes
+        return next(counted)
+
+    asked = ("key", count, lambda n: True)
+    assert kept.get(*asked) == 1
+    now += 4.4
+    assert kept.get(*asked) == 1, "not older than ten times what it takes"
+    now += 0.2
+    assert kept.get(*asked) == 2
+    assert kept.get(*asked, max_age=0) == 3, "who wants it new gets it new"
+
+
+def test_the_planner_hears_of_a_storm_soon(workspace: Workspace) -> None:
+    """A tenth of a table that has grown for years is more than any storm."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT reloptions FROM pg_class WHERE relname = 'incidents_incident'")
+        options = dict(option.split("=") for option in cursor.fetchone()[0])
+    assert float(options["autovacuum_analyze_scale_factor"]) <= 0.01
 
 
 def test_notes_and_history_come_in_one_query_each(workspace: Workspace, django_assert_num_queries: Any) -> None:
