@@ -141,7 +141,7 @@ def used(ours: Web) -> Iterator[None]:
     """Print how many processors the browser and our web process kept busy."""
 
     def taken() -> tuple[float, float, float]:
-        browser = [child for child in psutil.Process().children(recursive=True) if "chrom" in child.name()]
+        browser = [child for child in psutil.Process().children(recursive=True) if _is_browser(child)]
         return time.perf_counter(), sum(map(_seconds, browser)), _seconds(psutil.Process(ours.pid))
 
     began, pages, server = taken()
@@ -149,6 +149,13 @@ def used(ours: Web) -> Iterator[None]:
     ended, pages_then, server_then = taken()
     busy = [(then - now) / (ended - began) for now, then in ((pages, pages_then), (server, server_then))]
     print(f"     meanwhile the browser kept {busy[0]:.2f} processors busy, the web process {busy[1]:.2f}", flush=True)
+
+
+def _is_browser(process: psutil.Process) -> bool:
+    try:
+        return "chrom" in process.name()
+    except psutil.NoSuchProcess:  # psql, say, that has just ended
+        return False
 
 
 def _seconds(process: psutil.Process) -> float:

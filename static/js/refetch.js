@@ -20,7 +20,8 @@ let whole = false; // whether more than the shared fragment has to come
 let dirty = false;
 let running = false;
 let timer = 0;
-let [wait, rest] = [0, 0]; // ms; rest is over 0 in a storm
+let [wait, rest] = [0, 0]; // ms; rest is over 0 in a storm …
+let hasTurn = false; // … in which one waits once: from then on pages ask in turn, since all rest for as long
 let dirtyAt = 0; // performance.now(), as all times here
 let last = { ended: 0, took: 0, share: 0 }; // the last request: which share of what is shown it replaced
 
@@ -49,13 +50,13 @@ const painted = () =>
 // From when on another request may start. It depends on the storm, which may have ended since the last one.
 function due() {
   const pace = Math.max(PACE, Math.min(SHARE * last.took, rest ? LONGEST : SLOWEST), rest * last.share);
-  return Math.max(dirtyAt + wait, last.ended + pace);
+  return Math.max(dirtyAt + (hasTurn ? 0 : wait), last.ended + pace);
 }
 
 async function fetchNow() {
   const shared = main.dataset.refetch !== "page" && at && !(whole && !rest); // in a storm, what is one's own waits for its end
   whole &&= shared;
-  [dirty, running] = [false, true];
+  [dirty, running, hasTurn] = [false, true, rest > 0];
   const began = performance.now();
   const detail = { html: "", share: 0 };
   try {
@@ -89,6 +90,7 @@ if (main) {
   document.addEventListener("live:change", ({ detail }) => {
     if (!concerns(detail)) return;
     [at, wait, rest] = [detail.at, detail.wait, detail.rest];
+    hasTurn &&= rest > 0;
     whole ||= detail.kinds.some((kind) => PERSONAL.includes(kind));
     schedule();
   });
