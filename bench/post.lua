@@ -10,7 +10,7 @@ function setup(thread) thread:set("tid", threads); threads = threads + 1 end
 function init(args)
   wrk.method = "POST"
   wrk.headers["Content-Type"] = "application/json"
-  if os.getenv("KEY") then wrk.headers["X-API-Key"] = os.getenv("KEY") end
+  if kind == "aiops" and os.getenv("KEY") then wrk.headers["X-API-Key"] = os.getenv("KEY") end
 end
 function request()
   counter = counter + 1
