@@ -65,6 +65,7 @@ def draw(page: Page) -> None:
     hours = now.weekday() * 24 + now.hour + now.minute / 60
     box = page.locator("svg[data-draw]").first.bounding_box()
     assert box is not None
+    page.wait_for_load_state()  # the script that draws
     start, end = (box["x"] + box["width"] * min(max(at, 0.2), 167.9) / 168 for at in (hours - 3, hours + 3))
     middle = box["y"] + box["height"] / 2
     page.mouse.move(start, middle)
@@ -100,6 +101,7 @@ def test_a_shift_opens_the_form_by_keyboard_and_escape_puts_it_back(desk: Window
     page.goto("/console/oncall")
     page.get_by_role("link", name="Primary").click()
     page.locator("svg[data-draw] a").last.focus()
+    page.wait_for_load_state()  # before its script is there, the link opens the page of the form
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")

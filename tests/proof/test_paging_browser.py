@@ -221,6 +221,7 @@ def test_a_test_says_what_came_of_it_and_nothing_goes_at_a_slip(pager: Installat
     row = page.locator(".outlet", has_text="Nightly log")
     row.get_by_role("button", name="Test").click()
     expect(page.locator("#messages")).to_contain_text("Test to Nightly log: delivered")
+    page.wait_for_load_state()  # before its script is there, the page asks in another way
     row = page.locator(".outlet", has_text="Nightly log")
     row.get_by_text("More").click()
     row.get_by_role("button", name="Remove").click()
