@@ -65,7 +65,6 @@ def draw(page: Page) -> None:
     hours = now.weekday() * 24 + now.hour + now.minute / 60
     box = page.locator("svg[data-draw]").first.bounding_box()
     assert box is not None
-    page.wait_for_load_state()  # the script that draws
     start, end = (box["x"] + box["width"] * min(max(at, 0.2), 167.9) / 168 for at in (hours - 3, hours + 3))
     middle = box["y"] + box["height"] / 2
     page.mouse.move(start, middle)
@@ -79,7 +78,7 @@ def draw(page: Page) -> None:
 def test_an_override_drawn_on_the_calendar_changes_who_is_on_call(desk: Window, platform: Installation) -> None:
     page = desk.page
     page.goto("/console/oncall")
-    page.get_by_role("link", name="Primary").click()
+    desk.follow(page.get_by_role("link", name="Primary"))
     assert holder(platform) == "admin"
     draw(page)
     dialog = page.get_by_role("dialog")
@@ -99,9 +98,8 @@ def test_an_override_drawn_on_the_calendar_changes_who_is_on_call(desk: Window, 
 def test_a_shift_opens_the_form_by_keyboard_and_escape_puts_it_back(desk: Window) -> None:
     page = desk.page
     page.goto("/console/oncall")
-    page.get_by_role("link", name="Primary").click()
+    desk.follow(page.get_by_role("link", name="Primary"))
     page.locator("svg[data-draw] a").last.focus()
-    page.wait_for_load_state()  # before its script is there, the link opens the page of the form
     page.keyboard.press("Enter")
     expect(page.get_by_role("dialog")).to_be_visible()
     page.keyboard.press("Escape")

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request, sync_playwright
+from playwright.sync_api import Browser, ConsoleMessage, FloatRect, Locator, Page, Request, expect, sync_playwright
 
 from tests.peers import need
 from tests.proof.harness import ADMIN_PASSWORD
@@ -66,6 +66,18 @@ class Window:
         self.page.get_by_label("Password").fill(password)
         self.page.get_by_role("button", name="Sign in").click()
         self.page.wait_for_url("**/console/incidents")
+
+    def follow(self, link: Locator) -> None:
+        """Press *link*, and wait for what is behind it with its scripts: until they are there a page works in other words."""
+        with self.page.expect_navigation():
+            link.click()
+
+    def place_of(self, shown: Locator) -> FloatRect:
+        """Where *shown* is. One that is replaced by its newer self this very moment is asked again."""
+        expect(shown).to_be_visible()
+        while (box := shown.bounding_box()) is None:
+            expect(shown).to_be_visible()
+        return box
 
     def wait_until_live(self) -> None:
         """Until the page hears of changes."""

@@ -189,14 +189,12 @@ def test_a_list_under_the_pointer_holds_still(laptop: Installation, ann: Window)
     earlier = fire(laptop)
     show_list(ann)
     row(ann, earlier).hover()
-    place = row(ann, earlier).bounding_box()
+    place = ann.place_of(row(ann, earlier))
     later = fire(laptop)
     pill = ann.page.get_by_role("button", name="1 new")
     expect(pill).to_be_visible(timeout=SOON)
     expect(row(ann, later)).to_have_count(0)
-    held = row(ann, earlier).bounding_box()
-    assert place is not None
-    assert held is not None
+    held = ann.place_of(row(ann, earlier))
     assert held["y"] == pytest.approx(place["y"], abs=2)  # pixels
     pill.click()
     expect(row(ann, later)).to_be_visible()
