@@ -123,8 +123,9 @@ def run(rounds: int, seconds: float) -> None:
         target = f"{ours.url}/webhook"
         wrk(target, 64, 2)
         ratios = []
+        alone = wrk(target, 64, seconds).rate
         for _ in range(rounds):
-            alone = wrk(target, 64, seconds).rate
+            before = alone
             with browser() as chromium:
                 pages = open_pages(chromium, ours, 20)
                 pages[0].wait_for_timeout(SETTLE)
@@ -132,7 +133,8 @@ def run(rounds: int, seconds: float) -> None:
                 server.sql(ours.database, "ANALYZE incidents_incident")  # autovacuum would, within a minute
                 with used(ours):
                     watched = _while_watched(pages, target, seconds)
-            ratios.append(watched / alone)
+            alone = wrk(target, 64, seconds).rate
+            ratios.append(watched / ((before + alone) / 2))  # the table grows, and the machine's neighbours come and go
         verdict("ingest while 20 watch ÷ alone", ratios, 0.8)
 
 

@@ -172,8 +172,9 @@ class Feed:
     def _rows_are_due(self, now: float) -> bool:
         if not self._news.at:
             return bool(self._resting) and not self._pace.is_storm(now)  # nobody needs to take time any more
+        begins = self._pace.is_storm(now) and not self._resting  # pages that hear of it late would all ask once more
         pause = self._pace.rows(now, by_someone=self._news.by_someone)
-        return now >= self._rows_told + pause
+        return begins or now >= self._rows_told + pause
 
     def _owe_rows(self) -> None:
         now = time.monotonic()

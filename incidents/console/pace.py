@@ -22,13 +22,16 @@ STORM_ROWS = 1.0  # … so rows come this many seconds apart, and a list that wa
 EACH = 0.15  # … for so many more with each further page, since to send one is to send it to all of them
 FLOOD = 500  # changes a second that nobody can follow at all …
 FLOOD_ROWS = 2.0  # … so rows come this many seconds apart,
-FLOOD_REST = 8.0  # … a list that was replaced is left for so many,
+FLOOD_REST = 8.0  # … a list that was replaced is left for so many, …
+FLOOD_EACH = 0.4  # … and for so many more with each further page,
+LONGEST_REST = 20.0  # … but never for more than these,
 FLOOD_FIGURES = 2.0  # … and figures are read this many seconds apart
 EACH_WAITS = (
     0.02  # seconds by which one page after the other asks for what a sender changed, while little happens, and …
 )
 ALL_WAIT = 0.4  # … for which the last one waits at most
-BY_SOMEONE = 0.5  # seconds between rows when not only alerts changed: colleagues see each other work in any storm
+BY_SOMEONE = 0.5  # seconds between rows when not only alerts changed: colleagues see each other work in any storm; half of it for
+# the list, so that a second is enough for both
 
 
 class Pace:
@@ -79,14 +82,16 @@ class Pace:
         if not self.is_storm(now):
             return 0.0
         if by_someone:
-            return BY_SOMEONE
-        return FLOOD_REST if self.is_flood(now) else min(FLOOD_REST, STORM_ROWS + EACH * (self.pages - 1))
+            return BY_SOMEONE / 2
+        rest, each, longest = (
+            (FLOOD_REST, FLOOD_EACH, LONGEST_REST) if self.is_flood(now) else (STORM_ROWS, EACH, FLOOD_REST)
+        )
+        return min(longest, rest + each * (self.pages - 1))
 
     def spread(self, now: float, *, by_someone: bool = False) -> float:
         """Within how many seconds pages ask for what changed, one after the other, so that not all do in one instant."""
-        if by_someone:
-            return BY_SOMEONE / 2 if self.is_storm(now) else 0.0
-        return self.rest(now) or min(ALL_WAIT, EACH_WAITS * (self.pages - 1))
+        calm = 0.0 if by_someone else min(ALL_WAIT, EACH_WAITS * (self.pages - 1))
+        return self.rest(now, by_someone=by_someone) or calm
 
     def turn(self, now: float) -> int:
         """How many pages are told in one turn: all of them while little happens."""

@@ -5,7 +5,8 @@
 const PING = 5_000; // ms
 const SILENCE = 12_000; // ms without an answer: the connection is dead, whatever the browser thinks
 const SIGNED_OUT = 4401;
-const TITLE = 3_000; // ms between two changes of the title, which cost the browser more than all figures of a page
+const TITLE = 3_000; // ms between two changes of the title, which cost the browser more than all figures of a page …
+const MANY = 99; // … and from here on it says "99+", so that a flood changes it once
 
 const fresh = document.getElementById("fresh");
 let socket = null;
@@ -33,8 +34,8 @@ function showCounts(counts) {
 }
 
 function showTitle() {
-  const bare = document.title.replace(/^\(\d+\) /, "");
-  const title = waiting ? `(${waiting}) ${bare}` : bare;
+  const bare = document.title.replace(/^\(\d+\+?\) /, "");
+  const title = waiting ? `(${waiting > MANY ? `${MANY}+` : waiting}) ${bare}` : bare;
   titleTimer = 0;
   if (title === document.title) return;
   document.title = title;

@@ -1,7 +1,7 @@
 // Asks for what changes on this page again: at once after a quiet spell, then at most five times a second, one at a time, and not
 // at all while nobody looks. Where many look, the server says for how long a page should wait, so that they do not all ask in one
-// instant; in a storm also for how long it should rest after all that it shows was replaced (after
-// less in proportion); a page that is slow itself rests longer. A fragment that is the same for many comes over the socket, where it
+// instant; in a storm also for how long it should rest after all that it shows was replaced (after less in proportion), and each page
+// then has its turn at the same place in each such round. A page that is slow itself rests longer. A fragment that is the same for many comes over the socket, where it
 // costs the server a tenth; the whole page, with what is one's own, by HTTP.
 //   in: "live:change" {incidents, kinds, at, wait, rest}, "live:resync"
 //   out: "live:ask" {fragment, query, at, answer}, "fragments:arrived" {html, share}
@@ -10,6 +10,7 @@ const PACE = 200; // ms between two requests
 const SHARE = 10; // … and this many times as long as the last one took, until it was painted …
 const SLOWEST = 400; // … but without a storm never so long that one change after another would miss its second
 const LONGEST = 5_000; // … and in a storm no longer than this
+const LEAST = 0.1; // of the time that a list rests in a storm: even if nothing changed, the server had to look
 const PERSONAL = ["incident", "timer"]; // kinds of change after which what is one's own may be different, too
 const SAFETY = 60_000; // ms: also without news, in case some got lost
 const PATIENCE = 10_000; // ms
@@ -20,8 +21,7 @@ let whole = false; // whether more than the shared fragment has to come
 let dirty = false;
 let running = false;
 let timer = 0;
-let [wait, rest] = [0, 0]; // ms; rest is over 0 in a storm …
-let hasTurn = false; // … in which one waits once: from then on pages ask in turn, since all rest for as long
+let [wait, rest] = [0, 0]; // ms; rest is over 0 in a storm
 let dirtyAt = 0; // performance.now(), as all times here
 let last = { ended: 0, took: 0, share: 0 }; // the last request: which share of what is shown it replaced
 
@@ -47,16 +47,25 @@ const painted = () =>
     setTimeout(resolve, 500);
   });
 
+// When it is the turn of the page at this place (ms from the start of a round), at *from* or after. Rounds go by the wall clock, so
+// that pages stay apart, however long each of them took.
+function turn(from, place, round) {
+  const into = (performance.timeOrigin + from - place) % round;
+  return into > 0 ? from + round - into : from - into;
+}
+
 // From when on another request may start. It depends on the storm, which may have ended since the last one.
 function due() {
-  const pace = Math.max(PACE, Math.min(SHARE * last.took, rest ? LONGEST : SLOWEST), rest * last.share);
-  return Math.max(dirtyAt + (hasTurn ? 0 : wait), last.ended + pace);
+  const earliest = last.ended + Math.max(PACE, Math.min(SHARE * last.took, rest ? LONGEST : SLOWEST));
+  if (!rest) return Math.max(dirtyAt + wait, earliest);
+  const part = Math.max(LEAST, last.share);
+  return turn(Math.max(dirtyAt, earliest), wait * part, rest * part);
 }
 
 async function fetchNow() {
   const shared = main.dataset.refetch !== "page" && at && !(whole && !rest); // in a storm, what is one's own waits for its end
   whole &&= shared;
-  [dirty, running, hasTurn] = [false, true, rest > 0];
+  [dirty, running] = [false, true];
   const began = performance.now();
   const detail = { html: "", share: 0 };
   try {
@@ -89,8 +98,8 @@ function resync() {
 if (main) {
   document.addEventListener("live:change", ({ detail }) => {
     if (!concerns(detail)) return;
+    if (!rest) last.share = 1; // how much of a list a storm replaces is not known when it begins
     [at, wait, rest] = [detail.at, detail.wait, detail.rest];
-    hasTurn &&= rest > 0;
     whole ||= detail.kinds.some((kind) => PERSONAL.includes(kind));
     schedule();
   });

@@ -331,10 +331,13 @@ class TestSharing:
     async def test_in_a_storm_figures_go_on_and_rows_wait_for_its_end(self, workspace, viewer, monkeypatch):
         readings = itertools.count(1)
         monkeypatch.setattr("incidents.console.feed.read_counts", lambda actor, oldest: {"live": next(readings)})
-        monkeypatch.setattr(pace, "STORM_ROWS", 0.3)
+        monkeypatch.setattr(pace, "STORM_ROWS", 30)
         async with await open_page(viewer) as page:
+            await change(workspace.pk, 1, at="a0")
+            assert (await page.hears("incidents"))["rest"] == 0
             await change(workspace.pk, 1, at="a1", count=100)
-            assert (await page.next())["at"] == "a1"
+            assert (await page.hears("incidents"))["rest"] > 0  # that it begins does not wait
+            monkeypatch.setattr(pace, "STORM_ROWS", 0.3)
             await change(workspace.pk, 2, at="a2")
             await change(workspace.pk, 3, at="a3")
             assert list(await page.next()) == ["counts"]
