@@ -26,12 +26,10 @@ FLOOD_REST = 8.0  # … a list that was replaced is left for so many, …
 FLOOD_EACH = 0.4  # … and for so many more with each further page,
 LONGEST_REST = 20.0  # … but never for more than these,
 FLOOD_FIGURES = 2.0  # … and figures are read this many seconds apart
-EACH_WAITS = (
-    0.02  # seconds by which one page after the other asks for what a sender changed, while little happens, and …
-)
-ALL_WAIT = 0.4  # … for which the last one waits at most
-BY_SOMEONE = 0.5  # seconds between rows when not only alerts changed: colleagues see each other work in any storm; half of it for
-# the list, so that a second is enough for both
+EACH_WAITS = 0.03  # seconds by which one page after the other asks for what a sender changed, while little happens …
+ALL_WAIT = 0.6  # … and for which the last one waits at most
+BY_SOMEONE = 0.5  # seconds between rows when not only alerts changed, and half of it for a list to rest: colleagues see each other
+# work within a second in any storm
 
 
 class Pace:

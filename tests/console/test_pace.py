@@ -46,7 +46,7 @@ def test_what_somebody_does_never_waits_for_the_end_of_a_storm(changes):
 
 
 def test_pages_ask_one_after_the_other():
-    assert [pace_of(1, pages).spread(NOW) for pages in (1, 6, 1000)] == [0, 0.1, 0.4]
+    assert [pace_of(1, pages).spread(NOW) for pages in (1, 6, 1000)] == [0, 0.15, 0.6]
     assert pace_of(1, 1000).spread(NOW, by_someone=True) == 0, "colleagues see each other work at once"
     assert pace_of(STORM, 1).spread(NOW) == 1, "in the time that lists rest"
 
