@@ -28,8 +28,9 @@ LONGEST_REST = 20.0  # … but never for more than these,
 FLOOD_FIGURES = 2.0  # … and figures are read this many seconds apart
 EACH_WAITS = 0.03  # seconds by which one page after the other asks for what a sender changed, while little happens …
 ALL_WAIT = 0.6  # … and for which the last one waits at most
-BY_SOMEONE = 0.5  # seconds between rows when not only alerts changed, and half of it for a list to rest: so colleagues see each
-# other work within a second in any storm
+# When not only alerts changed, rows come this many seconds apart and a list rests half as long: colleagues see each other work
+# within a second in any storm.
+BY_SOMEONE = 0.5
 
 
 class Pace:
