@@ -6,7 +6,7 @@ import csv
 import io
 import re
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -15,6 +15,7 @@ from django.test import Client
 
 from aiops.access.models import User
 from aiops.kernel.clock import utcnow
+from notifications.console.oncall.editing import Sheet, editor_context
 from notifications.models import Layer, Override, PersonalCalendar, Schedule, ShiftSwap, TimeOff
 from notifications.selectors.oncall import holders
 from tests.factories import make_user, make_workspace
@@ -30,6 +31,19 @@ DAY = timedelta(days=1)
 def now() -> datetime:
     """Pages read the clock themselves; minutes, as people type them."""
     return utcnow().replace(second=0, microsecond=0)
+
+
+@pytest.mark.parametrize(("clock", "zone", "begins"), [
+    ("2026-03-18T10:00", "UTC", "2026-03-18T09:00"),
+    ("2026-03-18T01:44", "UTC", "2026-03-17T09:00"),
+    ("2026-03-18T16:00", "America/Los_Angeles", "2026-03-18T09:00"),
+    ("2026-03-18T15:59", "America/Los_Angeles", "2026-03-17T09:00"),
+])  # fmt: skip
+def test_the_first_turn_that_is_proposed_has_begun(ana: User, clock: str, zone: str, begins: str) -> None:
+    """A schedule that is made at night leaves nobody without a page until nine."""
+    now = datetime.fromisoformat(clock).replace(tzinfo=UTC)
+    shown = editor_context(Sheet(time_zone=zone), ana.memberships.get().workspace, None, now)
+    assert shown["layers"][-1][1].starts_at == begins
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -124,8 +124,9 @@ def draft_from(sheet: Sheet) -> ScheduleDraft:
 def editor_context(sheet: Sheet, workspace: Workspace, schedule: Schedule | None, now: datetime) -> dict[str, Any]:
     """What the editor's page shows."""
     zone = sheet.time_zone if sheet.time_zone in available_timezones() else "UTC"
-    today = wall_of(now, ZoneInfo(zone)).replace(hour=9, minute=0)
-    blank = LayerRow(starts_at=today.strftime(STAMP), order=str(len(sheet.layers) + 1))
+    there = wall_of(now, ZoneInfo(zone))
+    nine = (there - timedelta(hours=9)).replace(hour=9, minute=0)  # the last one, so that somebody has it from now on
+    blank = LayerRow(starts_at=nine.strftime(STAMP), order=str(len(sheet.layers) + 1))
     return {
         "sheet": sheet,
         "layers": [(f"layer-{place}-", row) for place, row in enumerate((*sheet.layers, blank))],
