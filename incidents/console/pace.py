@@ -25,7 +25,9 @@ FLOOD_ROWS = 2.0  # … so rows come this many seconds apart,
 FLOOD_REST = 8.0  # … a list that was replaced is left for so many, …
 FLOOD_EACH = 0.4  # … and for so many more with each further page,
 LONGEST_REST = 20.0  # … but never for more than these,
-FLOOD_FIGURES = 2.0  # … and figures are read this many seconds apart
+FLOOD_FIGURES = 2.0  # … figures are read this many seconds apart, …
+FIGURES_EACH = 0.1  # … and so many more with each further page,
+LONGEST_FIGURES = 5.0  # … but never more than these
 EACH_WAITS = 0.03  # seconds by which one page after the other asks for what a sender changed, while little happens …
 ALL_WAIT = 0.6  # … and for which the last one waits at most
 # When not only alerts changed, rows come this many seconds apart and a list rests half as long: colleagues see each other work
@@ -62,7 +64,8 @@ class Pace:
     def figures(self, took: float, now: float) -> float:
         """Between two readings of the figures, now that one *took* so long."""
         self._took.append(took)
-        return max(FLOOD_FIGURES if self.is_flood(now) else 0.0, SHARE * min(self._took))
+        flood = min(LONGEST_FIGURES, FLOOD_FIGURES + FIGURES_EACH * (self.pages - 1))
+        return max(flood if self.is_flood(now) else 0.0, SHARE * min(self._took))
 
     def oldest(self, now: float) -> float:
         """How old figures may be, in seconds: in a flood those that were counted for somebody else will do."""

@@ -77,4 +77,4 @@ def test_counting_never_eats_what_ingest_needs():
     pace = pace_of(CALM)
     assert pace.figures(0.1, NOW) == 0.5
     assert pace.figures(0.02, NOW) == pace.figures(3, NOW) == 0.1  # that one waited for something else
-    assert pace_of(FLOOD).figures(0.001, NOW) == 2.0
+    assert [pace_of(FLOOD, pages).figures(0.001, NOW) for pages in (1, 11, 1000)] == [2, 3, 5]
