@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from incidents.console.pace import LONGEST, TURN, Pace, after
+from incidents.console.pace import BY_SOMEONE, LONGEST, TURN, Pace, after
 
 CALM, STORM, FLOOD = 20, 100, 4000  # changes a second
 NOW = 100.99
@@ -49,6 +49,7 @@ def test_pages_ask_one_after_the_other():
     assert [pace_of(1, pages).spread(NOW) for pages in (1, 6, 1000)] == [0, 0.15, 0.6]
     assert pace_of(1, 1000).spread(NOW, by_someone=True) == 0, "colleagues see each other work at once"
     assert pace_of(STORM, 1).spread(NOW) == 1, "in the time that lists rest"
+    assert pace_of(STORM, 1000).spread(NOW, by_someone=True) <= BY_SOMEONE / 2
 
 
 def test_one_change_is_told_to_all_at_once():
