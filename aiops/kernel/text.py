@@ -11,8 +11,8 @@ import re
 # Embeddings, overrides and isolates: they reorder what stands around them, up to the end of the paragraph and thus in our words
 # too. Right-to-left scripts need none of them; the plain marks (U+200E, U+200F, U+061C) reach only their neighbours and stay.
 _TURNING = "\u202a-\u202e\u2066-\u2069"
-# No width and no meaning inside a text. Joiners (U+200C, U+200D) shape Persian, Indic scripts and emoji, selectors choose a glyph:
-# they stay.
+# No width and no meaning inside a text. Joiners (U+200C, U+200D) shape Persian, Indic scripts and emoji, and selectors choose
+# a glyph: they stay.
 _UNSEEN = (
     "\u00ad\u200b\u2060-\u2065\u206a-\u206f\ufeff\ufff0-\ufffb\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\U000e0000-\U000e00ff"
