@@ -19,7 +19,19 @@ def _overall() -> str:
     """``down`` when we can't work, ``degraded`` when we can do without what is missing, else ``ok``."""
     if process.stopping.is_set() or not probes.database().ok:
         return "down"
-    return "ok" if probes.shared_cache().ok else "degraded"
+    return "degraded" if any(_causes().values()) else "ok"
+
+
+def _causes() -> dict[str, str]:
+    """What each check found wrong, in words; "" when all is well."""
+    paging = probes.paging()
+    return {
+        "database": probes.database().cause,
+        "connections": probes.connections().cause,
+        "paging": paging.stopped or paging.slow,
+        "cache": probes.shared_cache().cause,
+        "disk": probes.disk(),
+    }
 
 
 def _answer(body: dict[str, object], *, down: bool) -> JsonResponse:
@@ -31,8 +43,7 @@ def _answer(body: dict[str, object], *, down: bool) -> JsonResponse:
 def health(request: HttpRequest) -> HttpResponse:
     """Client dialect (contract: ``GET /health``): overall, and what each check found."""
     overall = _overall()
-    found = {"database": probes.database(), "cache": probes.shared_cache()}
-    named = {name: finding.cause or "ok" for name, finding in found.items()}
+    named = {name: cause or "ok" for name, cause in _causes().items()}
     return _answer({"status": overall, "version": settings.VERSION, "checks": named}, down=overall == "down")
 
 
@@ -47,7 +58,7 @@ def healthz(request: HttpRequest) -> HttpResponse:
 @never_cache
 def readyz(request: HttpRequest) -> HttpResponse:
     """v1, readiness: whether to send requests here; 503 with the cause when not."""
-    cause = "the server is stopping" if process.stopping.is_set() else probes.database().cause
+    cause = probes.not_ready()
     status = f"not ready: {cause}" if cause else "ready"
     return _answer({"status": status, "timestamp": rfc3339(utcnow(), timespec="seconds")}, down=bool(cause))
 
@@ -62,7 +73,7 @@ def live(request: HttpRequest) -> HttpResponse:
 @require_safe
 @never_cache
 def ready(request: HttpRequest) -> HttpResponse:
-    """Dashboard dialect, readiness: a missing cache only degrades."""
+    """Dashboard dialect, readiness: a missing cache only degrades, like in ``/readyz``."""
     overall = _overall()
     database, cache = probes.database(), probes.shared_cache()
     body: dict[str, object] = {
@@ -78,9 +89,10 @@ def ready(request: HttpRequest) -> HttpResponse:
             },
         },
     }
-    if causes := [finding.cause for finding in (database, cache) if not finding.ok]:
+    causes = [cause for cause in _causes().values() if cause]
+    if causes:
         body["message"] = "; ".join(causes)
-    return _answer(body, down=overall == "down")
+    return _answer(body, down=overall == "down" or bool(probes.not_ready()))
 
 
 @require_safe

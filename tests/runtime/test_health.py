@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
+from datetime import timedelta
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
+from django.db import connection
 from django.test import Client
 from prometheus_client.parser import text_string_to_metric_families
 
 from aiops import probes, process
+from aiops.access.models import Workspace
+from aiops.kernel.clock import utcnow
+from notifications.models import PagingProof
+from notifications.services import deadlines
 
 pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture(autouse=True)
 def _asked_anew() -> Iterator[None]:
-    probes.database.forget()
-    probes.shared_cache.forget()
+    every = (probes.database, probes.shared_cache, probes.connections, probes.paging)
+    for probe in every:
+        probe.forget()
     yield
-    probes.database.forget()
-    probes.shared_cache.forget()
+    for probe in every:
+        probe.forget()
 
 
 @pytest.fixture
@@ -43,7 +52,7 @@ def test_all_is_well(client: Client, slash: str) -> None:
     assert client.get(f"/health{slash}").json() == {
         "status": "ok",
         "version": settings.VERSION,
-        "checks": {"database": "ok", "cache": "ok"},
+        "checks": {"database": "ok", "connections": "ok", "paging": "ok", "cache": "ok", "disk": "ok"},
     }
     assert client.get(f"/healthz{slash}").json()["status"] == "ok"
     assert client.get(f"/readyz{slash}").json()["status"] == "ready"
@@ -77,6 +86,84 @@ def test_cache_away_only_degrades(client: Client, no_redis: None) -> None:
     assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
     assert ready.json()["checks"]["cache"]["details"] == {"provider": "redis"}
     assert client.get("/readyz").status_code == 200
+
+
+@pytest.fixture
+def long_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    """This process has been up for a day."""
+    monkeypatch.setattr(process, "STARTED", process.STARTED - 24 * 3600)
+
+
+def looked(ago: timedelta) -> None:
+    """Somebody looked for due pages so long ago."""
+    deadlines.look()
+    deadlines.look()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE notifications_sweepclock SET seen_at = clock_timestamp() - %s", [ago])
+
+
+def proven(workspace: Workspace, ago: timedelta) -> None:
+    """A test page got through so long ago."""
+    at = utcnow() - ago
+    PagingProof.objects.create(workspace=workspace, started_at=at, proved_at=at)
+
+
+MINUTES = settings.AIOPS_PROOF_MINUTES
+
+
+@pytest.mark.parametrize(
+    ("sweep", "proof", "cause"),
+    [
+        (timedelta(seconds=5), timedelta(minutes=1), ""),
+        (timedelta(seconds=50), timedelta(minutes=3 * MINUTES - 1), ""),
+        (timedelta(seconds=70), timedelta(minutes=1), "nobody has looked for due pages for 70 s"),
+        (timedelta(seconds=5), timedelta(minutes=3 * MINUTES + 1), "no test page has arrived for 16 min"),
+        (timedelta(seconds=5), None, "no test page has arrived yet"),
+    ],
+)
+def test_paging_that_stands_still_is_told(
+    client: Client, workspace: Workspace, long_running: None, sweep: timedelta, proof: timedelta | None, cause: str
+) -> None:
+    looked(sweep)
+    if proof is not None:
+        proven(workspace, proof)
+    health, ready = client.get("/health"), client.get("/readyz")
+    assert (health.status_code, health.json()["status"]) == (200, "degraded" if cause else "ok")
+    assert health.json()["checks"]["paging"] == (cause or "ok")
+    assert ready.status_code == (503 if cause else 200)
+    assert ready.json()["status"] == (f"not ready: paging is late: {cause}" if cause else "ready")
+    assert client.get("/healthz").status_code == 200
+    assert probes.paging().words(utcnow()) == (
+        f"Paging is late: {cause}" if cause else f"Paging proven {proof.seconds // 60} min ago"  # type: ignore[union-attr]
+    )
+
+
+def test_a_start_is_given_time_to_prove_its_paging(client: Client) -> None:
+    assert client.get("/readyz").status_code == 200
+    assert probes.paging().words(utcnow()) == "Paging is not proven yet"
+
+
+def test_a_failed_test_page_degrades_and_turns_no_request_away(
+    client: Client, workspace: Workspace, long_running: None
+) -> None:
+    looked(timedelta(seconds=1))
+    proven(workspace, timedelta(minutes=5))
+    PagingProof.objects.create(workspace=workspace, started_at=utcnow(), failed_at=utcnow())
+    assert client.get("/health").json()["checks"]["paging"] == "the last test page did not arrive"
+    assert client.get("/readyz").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("free", "cause", "status"),
+    [(10**9, "ok", 200), (10**8, "the disk is nearly full", 200), (10**6, "the disk is full", 503)],
+)
+def test_disk_of_the_private_database(
+    client: Client, monkeypatch: pytest.MonkeyPatch, free: int, cause: str, status: int
+) -> None:
+    monkeypatch.setattr(settings, "EMBEDDED", True)
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: SimpleNamespace(free=free))
+    assert client.get("/health").json()["checks"]["disk"] == cause
+    assert client.get("/readyz").status_code == status
 
 
 def test_not_ready_while_stopping(client: Client) -> None:
