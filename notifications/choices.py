@@ -61,6 +61,9 @@ class Purpose(models.TextChoices):
     PROOF = "proof", "Proof of paging"
 
 
+ASKING = (Purpose.PAGE, Purpose.FALLBACK, Purpose.ANNOUNCE)  # these ask for an answer; others have none to give
+
+
 class Urgency(models.TextChoices):
     """Whether it may wait until the morning."""
 

@@ -55,6 +55,8 @@ class Message:
     *delivery_id* (``dlv-…``) is the idempotency key. *text* is plain and complete but for the *answers*, which each channel puts
     into its own form (buttons, links); *html* is the same as a fragment, and *short* fits a text message (160 characters).
     *event* is trigger, acknowledge or resolve for outlets that keep state of their own; *dedup_key* names the problem to them.
+    *covers* is how many incidents an answer takes, all that the message tells of and that can still be answered; 0: it can't be
+    answered, and must not ask.
     *previous_ref* is what the provider called the message of this incident that went there first (to thread or update it).
     *reply_code* is what a text message may be answered with, *reply_token* the same for e-mail (``reply+<token>@…``).
     *next_step* says what happens if this is ignored ("" when nothing).
@@ -72,6 +74,7 @@ class Message:
     incident: IncidentFacts | None = None
     others: tuple[IncidentFacts, ...] = ()
     answers: tuple[Answer, ...] = ()
+    covers: int = 0
     event: str = "trigger"
     dedup_key: str = ""
     previous_ref: str = ""

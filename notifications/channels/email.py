@@ -106,22 +106,30 @@ def compose(message: Message, outlet: Outlet) -> EmailMessage:
     inbound = str(outlet.settings.get("inbound_domain", ""))
     if inbound and _TOKEN.fullmatch(message.reply_token):
         mail["Reply-To"] = Address(username=f"reply+{message.reply_token}", domain=inbound)
-    mail.set_content(_text(message, replies="Reply-To" in mail))
-    mail.add_alternative(_html(message, replies="Reply-To" in mail), subtype="html")
+    replies = _replies(message) if "Reply-To" in mail else ""
+    mail.set_content(_text(message, replies))
+    mail.add_alternative(_html(message, replies), subtype="html")
     return mail
 
 
 BUTTON = "display:inline-block;margin:0 8px 8px 0;padding:8px 14px;border:1px solid #98a2b3;border-radius:6px"
-REPLIES = "Or reply to this mail with ack, resolve, snooze 1h, escalate or a note."
 
 
-def _text(message: Message, *, replies: bool) -> str:
+def _replies(message: Message) -> str:
+    """What a reply to this mail may say; "" when it asks for none."""
+    words = "reply to this mail with ack, resolve, snooze 1h, escalate or a note"
+    if message.covers > 1:
+        return f"To answer for all {message.covers}, {words}."
+    return f"Or {words}." if message.covers else ""
+
+
+def _text(message: Message, replies: str) -> str:
     links = "\n".join(f"{line(answer.label)}: {answer.url}" for answer in message.answers)
-    parts = [block(message.text, BODY), links, REPLIES if replies else "", f"-- \n{footer(message)}"]
+    parts = [block(message.text, BODY), links, replies, f"-- \n{footer(message)}"]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
-def _html(message: Message, *, replies: bool) -> str:
+def _html(message: Message, replies: str) -> str:
     body = message.html or f"<p>{html.escape(block(message.text, BODY)).replace(chr(10), '<br>')}</p>"
     buttons = "".join(
         f'<a href="{html.escape(answer.url)}" style="{BUTTON}">{html.escape(line(answer.label))}</a>'
@@ -129,7 +137,7 @@ def _html(message: Message, *, replies: bool) -> str:
     )
     return (
         '<!doctype html><html><body style="font-family:sans-serif;font-size:15px;line-height:1.45">'
-        f"{body}<p>{buttons}</p>{f'<p>{REPLIES}</p>' if replies else ''}"
+        f"{body}<p>{buttons}</p>{f'<p>{replies}</p>' if replies else ''}"
         f'<p style="color:#667085;font-size:12px">{html.escape(footer(message))}</p></body></html>'
     )
 

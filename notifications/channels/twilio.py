@@ -66,7 +66,8 @@ def sms_text(message: Message, outlet: Outlet) -> str:
     """The text: what happened, what to answer (if answers reach us), and a link to acknowledge with."""
     parts = [block(message.short, SHORT)]
     if message.reply_code is not None and outlet.hook_url:
-        parts.append(f'Reply "ack {message.reply_code}" or "resolve {message.reply_code}".')
+        everything = f" for all {message.covers}" if message.covers > 1 else ""
+        parts.append(f'Reply "ack {message.reply_code}" or "resolve {message.reply_code}"{everything}.')
     parts += [answer.url for answer in message.answers if answer.verb == "acknowledge"][:1]
     return clip("\n".join(parts), SMS)
 

@@ -10,13 +10,12 @@ from django.db.models import F, Q
 
 from aiops.kernel.sql import insert
 from notifications.channels import CHANNELS
-from notifications.choices import TOLD, WAITING, ChannelKind, DeliveryState, Purpose, Rank, Urgency
+from notifications.choices import ASKING, TOLD, WAITING, ChannelKind, DeliveryState, Purpose, Rank, Urgency
 from notifications.intents import ACKNOWLEDGED, NO_STEP, Intent
 from notifications.models import Delivery
 from notifications.services import doorbell
 
 UPDATING = [kind for kind, channel in CHANNELS.items() if channel.updates]
-TELLING = (Purpose.PAGE, Purpose.ANNOUNCE, Purpose.FALLBACK)
 
 
 def intend(intents: Sequence[Intent], now: datetime) -> int:
@@ -66,7 +65,7 @@ def tell_update(incident_ids: Collection[int], event: str, now: datetime) -> int
         Q(state__in=TOLD) | Q(state=DeliveryState.SENDING),
         incident_id__in=incident_ids,
         episode=F("incident__episode"),
-        purpose__in=TELLING,
+        purpose__in=ASKING,
         destination__isnull=False,
     )
     if event == "acknowledge":

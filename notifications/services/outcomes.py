@@ -16,7 +16,7 @@ from aiops.kernel.sql import CompiledQuery, Given, insert
 from incidents.choices import EntryKind
 from incidents.services.timers import system_entry
 from notifications.channels import CHANNELS
-from notifications.choices import ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose, Rank
+from notifications.choices import ASKING, ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose, Rank
 from notifications.contracts import PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.models import Delivery, Destination, Receipt
 from notifications.services import notices, runs
@@ -32,7 +32,6 @@ BREAKS_AT = 5  # failures in a row
 BREAK = 30.0  # seconds; doubles
 LONGEST_BREAK = 300.0
 SAME_ACCOUNT = timedelta(hours=6)  # between two words to admins about the same kind
-TOLD_OF = (Purpose.PAGE, Purpose.FALLBACK, Purpose.ANNOUNCE)  # what the timeline tells
 
 _held = CompiledQuery(
     lambda: (
@@ -60,10 +59,8 @@ def sent(deliveries: Sequence[Delivery], result: Sent, now: datetime) -> None:
             provider_ref=result.ref[:300],
             said=carrier.said,
         )
-        if len(deliveries) > 1:
-            told.exclude(pk=carrier.pk).update(digest=carrier)
         _receipts(mine, result.state, result.detail, now)
-        _entries([d for d in mine if d.purpose in TOLD_OF], EntryKind.NOTIFICATION_SENT, "", now)
+        _entries([d for d in mine if d.purpose in ASKING], EntryKind.NOTIFICATION_SENT, "", now)
         if carrier.destination_id is not None:
             Destination.objects.filter(pk=carrier.destination_id).exclude(failures=0, open_until=None).update(
                 failures=0, open_until=None
@@ -98,7 +95,7 @@ def failed(deliveries: Sequence[Delivery], failure: SendFailure, now: datetime, 
         )
         _receipts(mine, mine[0].state, reason, now)
         if final:
-            _entries([d for d in mine if d.purpose in TOLD_OF], EntryKind.NOTIFICATION_FAILED, reason, now)
+            _entries([d for d in mine if d.purpose in ASKING], EntryKind.NOTIFICATION_FAILED, reason, now)
         if tried:
             _judge_destination(carrier, failure, final, now)
         transaction.on_commit(partial(_show, mine), robust=True)
@@ -184,7 +181,7 @@ def _judge_destination(delivery: Delivery, failure: SendFailure, final: bool, no
     destination.save(update_fields=["failures", "open_until", "broken_at", "broken_reason"])
     if breaks:
         _warn_owner(destination, delivery.workspace_id, now)
-    elif isinstance(failure, PermanentFailure) and not failure.address and delivery.purpose in TOLD_OF:
+    elif isinstance(failure, PermanentFailure) and not failure.address and delivery.purpose in ASKING:
         _warn_of_account(delivery, failure.reason, now)
 
 

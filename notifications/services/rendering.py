@@ -16,7 +16,7 @@ from incidents.choices import Priority, Severity, Status
 from incidents.models import Incident
 from notifications import sandbox, templating
 from notifications.channels import CHANNELS
-from notifications.choices import ChannelKind, Purpose, Urgency
+from notifications.choices import ASKING, ChannelKind, Purpose, Urgency
 from notifications.contracts import IncidentFacts, Message, Outlet, PermanentFailure
 from notifications.models import Delivery, Destination, MessageTemplate, Provider
 from notifications.responding import links, tokens
@@ -26,7 +26,6 @@ from notifications.templating import BUILT_IN, DIGEST, Words
 log = logging.getLogger(__name__)
 
 NAMED = 20  # incidents of a digest that are named; the rest is counted
-ASKING = (Purpose.PAGE, Purpose.FALLBACK, Purpose.ANNOUNCE)  # these may be answered
 
 
 def facts_of(incident: Incident) -> IncidentFacts:
@@ -61,12 +60,14 @@ def message_of(
     *,
     others: Sequence[Incident] = (),
     count: int = 1,
+    covers: int | None = None,
     next_step: str = "",
     template: MessageTemplate | None = None,
     previous_ref: str = "",
     strict: bool = False,
 ) -> Message:
-    """The message of *delivery*, which has its incident loaded. A digest tells of *others* too; *count* is how many it is about.
+    """The message of *delivery*, which has its incident loaded. A digest tells of *others* too; *count* is how many it is about,
+    and *covers* how many of them an answer takes (None: as the purpose says).
 
     A workspace's template that can't be filled gives way to ours: a page with plain words is better than none. When it is only
     being tried (*strict*), it raises ``InvalidInput``.
@@ -74,6 +75,8 @@ def message_of(
     incident = facts_of(delivery.incident) if delivery.incident is not None else None
     named = tuple(facts_of(other) for other in others[: NAMED - 1])
     event = str(delivery.data.get("event", "trigger"))
+    if covers is None:
+        covers = int(incident is not None and delivery.purpose in ASKING)
     values: dict[str, Any] = {
         **{key: value for key, value in delivery.data.items() if key not in ("event",)},
         "incident": incident,
@@ -99,12 +102,13 @@ def message_of(
         created_at=delivery.created_at,
         incident=incident,
         others=named,
-        answers=_answers(delivery, now) if count == 1 else (),
+        answers=_answers(delivery, now) if covers and count == 1 else (),
+        covers=covers,
         event=event,
         dedup_key=f"aiops-{incident.id}-{delivery.episode}" if incident else "",
         previous_ref=previous_ref,
-        reply_code=delivery.reply_code,
-        reply_token=tokens.make(delivery.pk) if delivery.kind == ChannelKind.EMAIL and incident else "",
+        reply_code=delivery.reply_code if covers else None,
+        reply_token=tokens.make(delivery.pk) if covers and delivery.kind == ChannelKind.EMAIL else "",
         next_step=next_step,
         attempt=delivery.attempts,
         maybe_twice=delivery.maybe_twice,
@@ -166,7 +170,7 @@ def _own_words(
 
 
 def _answers(delivery: Delivery, now: datetime) -> tuple[Any, ...]:
-    if delivery.incident_id is None or delivery.purpose not in ASKING:
+    if delivery.incident_id is None:
         return ()
     return links.links_for(
         delivery_id=delivery.pk,

@@ -170,12 +170,13 @@ class Lane:
         earlier = _earlier(delivery)
         if delivery.purpose == Purpose.ANNOUNCE and any(said.purpose == Purpose.PAGE for said in earlier):
             return "a page of the same incident goes there"
-        reply_codes.assign(delivery)
+        reply_codes.assign(delivery, along)
         message = rendering.message_of(
             delivery,
             now,
             others=[other.incident for other in along if other.incident is not None],
             count=1 + len(along),
+            covers=len(reply_codes.asked_by([delivery, *along])),
             next_step=self._next_steps.get(delivery.incident_id or 0, ""),
             template=self._template(delivery),
             previous_ref=next((said.provider_ref for said in earlier if said.provider_ref), ""),

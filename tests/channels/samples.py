@@ -54,6 +54,7 @@ def page(**changes: Any) -> Message:
         created_at=AT,
         incident=INCIDENT,
         answers=answers,
+        covers=1,
         dedup_key="aiops-inc-01h-0",
         next_step="pages Bo in 5 min",
     )
@@ -72,6 +73,7 @@ def stand_down(event: str, **changes: Any) -> Message:
         text=words,
         short=words,
         answers=(),
+        covers=0,
         **changes,
     )
 
