@@ -15,7 +15,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from aiops.access.actors import Role
-from aiops.access.scoped import ReadOnlyAdmin, ScopedAdmin, ScopedFilter, actor_of, become
+from aiops.access.scoped import ReadOnlyAdmin, ScopedAdmin, ScopedFilter, actor_of, become, within
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError
 from incidents import counting
@@ -272,9 +272,14 @@ class DeadLetterAdmin(VisibleAdmin, ReadOnlyAdmin):
     paginator = BoundedPaginator
     fields = ("received_at", "workspace", "source", "source_kind", "content_type", "field", "error", "body")
 
+    def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        """Operators and admins: a body may hold anything."""
+        actor, workspace_id = actor_of(request), self.workspace_id(obj)
+        return actor.highest_role >= Role.OPERATOR if workspace_id is None else actor.may(Role.OPERATOR, workspace_id)
+
     def get_queryset(self, request: HttpRequest) -> QuerySet:
-        """The list does without the bodies, which may be megabytes."""
-        queryset = super().get_queryset(request)
+        """Those of workspaces where the person is operator; the list does without the bodies, which may be megabytes."""
+        queryset = within(super().get_queryset(request), actor_of(request), Role.OPERATOR)
         match = request.resolver_match
         return queryset if match and match.kwargs.get("object_id") else queryset.defer("raw")
 

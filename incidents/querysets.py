@@ -8,21 +8,25 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 
-from aiops.access.actors import Actor
+from aiops.access.actors import Actor, Role
 from aiops.kernel.ids import parse_reference
-from incidents.choices import ENDED, LIVE, Severity, Status
+from incidents.choices import ENDED, LIVE, PAGING_PROOF, Severity, Status
 
 
 class WorkspaceQuerySet(models.QuerySet):
     """Rows that belong to a workspace."""
 
-    def visible_to(self, actor: Actor) -> Self:
-        """Only what the actor's workspaces hold."""
-        workspaces = actor.workspace_ids
+    def visible_to(self, actor: Actor, role: Role = Role.VIEWER) -> Self:
+        """Only what the workspaces hold in which the actor has at least *role*."""
+        workspaces = actor.workspaces_with(role)
         return self if workspaces is None else self.filter(workspace_id__in=workspaces)
 
 
 class IncidentQuerySet(WorkspaceQuerySet):
+    def listed(self) -> Self:
+        """Without proofs of paging: what lists show and counts count."""
+        return self.exclude(signal_type=PAGING_PROOF)
+
     def live(self) -> Self:
         """Open, acknowledged or under investigation."""
         return self.filter(status__in=LIVE)

@@ -7,16 +7,16 @@ from collections.abc import Iterable
 
 from django.db.models import Q
 
-from aiops.access.actors import Actor
-from aiops.kernel.errors import NotFound
-from incidents.choices import PAGING_PROOF, EntryKind
-from incidents.models import Alert, Incident, TimelineEntry
-from incidents.querysets import IncidentQuerySet
+from aiops.access.actors import Actor, Role
+from aiops.kernel.errors import NotFound, NotPermitted
+from incidents.choices import EntryKind
+from incidents.models import Alert, DeadLetter, Incident, TimelineEntry
+from incidents.querysets import IncidentQuerySet, WorkspaceQuerySet
 
 
 def listing(actor: Actor) -> IncidentQuerySet:
     """The incidents that *actor* may see, newest first, with what a row shows of other tables. Without proofs of paging."""
-    return _visible(actor).exclude(signal_type=PAGING_PROOF).order_by("-pk")
+    return _visible(actor).listed().order_by("-pk")
 
 
 def incident_for(actor: Actor, reference: str) -> Incident:
@@ -29,6 +29,14 @@ def incident_for(actor: Actor, reference: str) -> Incident:
 
 def _visible(actor: Actor) -> IncidentQuerySet:
     return Incident.objects.visible_to(actor).select_related("workspace", "service", "assignee", "source")
+
+
+def readable_letters(actor: Actor) -> WorkspaceQuerySet:
+    """The dead letters that *actor* may read: those of the workspaces where it is operator or admin, since a body may hold
+    anything. Raises :class:`NotPermitted` for somebody who is neither anywhere."""
+    if actor.highest_role < Role.OPERATOR:
+        raise NotPermitted("Dead letters take the role operator or admin")
+    return DeadLetter.objects.visible_to(actor, Role.OPERATOR)
 
 
 def timeline(incident: Incident, limit: int = 1000) -> list[TimelineEntry]:

@@ -53,10 +53,16 @@ class Actor:
         """The actor's role in a workspace, None when it may not even know of it."""
         return dict(self.roles).get(workspace_id, self.everywhere)
 
+    def workspaces_with(self, role: Role) -> tuple[int, ...] | None:
+        """The workspaces in which it has at least *role*; None means all."""
+        if self.everywhere is not None and self.everywhere >= role:
+            return None
+        return tuple(workspace for workspace, own in self.roles if own >= role)
+
     @property
     def workspace_ids(self) -> tuple[int, ...] | None:
         """The workspaces it may see; None means all."""
-        return None if self.everywhere else tuple(workspace for workspace, _ in self.roles)
+        return self.workspaces_with(Role.VIEWER)
 
     @property
     def highest_role(self) -> Role:

@@ -20,7 +20,7 @@ from incidents.console.detail import alert_context, alert_of, detail_context, pa
 from incidents.console.edge import console_view, is_fragment, way_back
 from incidents.console.forms import NewIncidentForm
 from incidents.console.listing import Board, ListQuery, frame_context
-from incidents.models import DeadLetter, Service
+from incidents.models import Service
 from incidents.services import incidents as services
 
 MAX_BULK = 200
@@ -129,11 +129,6 @@ def alert_page(request: HttpRequest, reference: str, alert_id: UUID) -> HttpResp
 @console_view
 def dead_letters(request: HttpRequest) -> HttpResponse:
     """The latest bodies that could not be understood, with the reason. Operators only: a body may hold anything."""
-    actor = request.actor  # type: ignore[attr-defined]
-    if actor.highest_role < Role.OPERATOR:
-        raise NotPermitted("Dead letters take the role operator or admin.")
-    letters = DeadLetter.objects.visible_to(actor).select_related("source", "workspace").order_by("-received_at", "-pk")
-    if actor.workspace_ids is not None:
-        letters = letters.filter(workspace_id__in=[pk for pk, role in actor.roles if role >= Role.OPERATOR])
-    shown = [(letter, payload_of(letter.raw)) for letter in letters[: paging.PAGE]]
+    letters = selectors.readable_letters(request.actor).select_related("source", "workspace")  # type: ignore[attr-defined]
+    shown = [(letter, payload_of(letter.raw)) for letter in letters.order_by("-received_at", "-pk")[: paging.PAGE]]
     return render(request, "incidents/dead_letters.html", {"letters": shown, "section": "dead-letters"})

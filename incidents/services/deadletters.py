@@ -1,4 +1,7 @@
-"""What could not be understood is kept, with its raw body and the reason, for a while."""
+"""What could not be understood is kept, with its raw body and the reason, for a while.
+
+Secrets in the body are hidden before it is stored: nobody knows yet what the body holds, and people will read it.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from aiops.kernel.redaction import redact
 from incidents.choices import SourceKind
 from incidents.contracts import Arrival
 from incidents.models import DeadLetter
@@ -55,7 +59,7 @@ def keep(letter: Letter) -> DeadLetter:
         content_type=letter.content_type[:200],
         error=letter.error.replace("\0", ""),
         field=letter.field.replace("\0", "")[:200],
-        raw=letter.raw,
+        raw=redact(letter.raw),
     )
 
 

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
+from aiops.access.actors import Role
 from aiops.access.models import Workspace
 from aiops.kernel.clock import utcnow
 from incidents.choices import Severity, SourceKind
-from incidents.models import DeadLetter, Incident
+from incidents.models import DeadLetter, Incident, Service
 from incidents.services import incidents
 from tests.api.conftest import Caller, MakeKey
 from tests.factories import NOW, actor, fire, make_incident, make_route, make_workspace, minutes
@@ -283,3 +284,20 @@ def test_dead_letters_are_newest_first_and_limited(operator: Caller, workspace: 
     assert (answer["count"], len(answer["entries"])) == (2, 2)
     for limit in ("0", "1001", "x"):
         assert operator.get(f"/webhook/dead-letter?limit={limit}").status == 422
+
+
+def test_a_viewer_reads_no_dead_letters(key: MakeKey, workspace: Workspace) -> None:
+    letter(workspace, b"a body may hold anything")
+    answer = key(Role.VIEWER).get("/webhook/dead-letter")
+    assert answer.status == 403 and "operator" in answer.body["detail"]
+    assert key(Role.VIEWER, workspace=None).get("/webhook/dead-letter").status == 403
+
+
+def test_a_refused_body_is_kept_without_its_routing_key(
+    operator: Caller, workspace: Workspace, service: Service
+) -> None:
+    event = {"routing_key": service.routing_key, "event_action": "trigger", "payload": {"source": "x"}}
+    assert operator.post("/v2/enqueue", event).status == 400
+    (entry,) = operator.get("/webhook/dead-letter").body["entries"]
+    assert entry["payload"] == event | {"routing_key": "***"}
+    assert service.routing_key.encode() not in bytes(DeadLetter.objects.get().raw)

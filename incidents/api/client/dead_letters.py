@@ -10,16 +10,14 @@ from django.db.models.functions import Substr
 
 from aiops.access.actors import Actor
 from aiops.kernel.clock import rfc3339
-from incidents.models import DeadLetter
+from incidents.selectors import readable_letters
 
 SHOWN_BYTES = 64 * 1024  # of a body: a page of a thousand must stay readable
 
 
 def entries(actor: Actor, limit: int) -> list[dict[str, Any]]:
     """The latest *limit*, newest first, without dragging whole bodies from the database."""
-    rows = DeadLetter.objects.visible_to(actor).annotate(
-        head=Substr("raw", 1, SHOWN_BYTES + 1, output_field=BinaryField())
-    )
+    rows = readable_letters(actor).annotate(head=Substr("raw", 1, SHOWN_BYTES + 1, output_field=BinaryField()))
     return [
         {
             "payload": payload(bytes(row["head"])),
