@@ -64,6 +64,15 @@ class Counters:
             self._failed(error)
             return None
 
+    def take_back(self, key: str, now: datetime) -> None:
+        """Count one less for *key*."""
+        try:
+            cache.decr(self._name(key, now))
+        except ValueError:
+            pass  # nothing was counted
+        except (RedisError, OSError) as error:
+            self._failed(error)
+
     def forget(self, key: str, now: datetime) -> None:
         """Start *key* from nothing."""
         try:

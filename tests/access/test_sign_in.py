@@ -120,6 +120,29 @@ class TestGuard:
         elsewhere = Client(REMOTE_ADDR="192.0.2.7")
         assert sign_in(elsewhere, username="ana", password=PASSWORD).status_code == 200
 
+    def test_many_names_from_one_address_are_limited_together(self, client: Client, user: User) -> None:
+        for n in range(loginguard.FAILURES):
+            assert sign_in(client, username=f"name-{n}", password="spring2026").status_code == 401
+        assert sign_in(client, username="one-more", password="spring2026").status_code == 429
+        assert sign_in(client, username="ana", password=PASSWORD).status_code == 429
+        assert sign_in(Client(REMOTE_ADDR="192.0.2.7"), username="ana", password=PASSWORD).status_code == 200
+
+    def test_an_office_that_signs_in_is_not_limited(self, client: Client, user: User) -> None:
+        for _ in range(loginguard.FAILURES + 5):
+            assert sign_in(client, username="ana", password=PASSWORD).status_code == 200
+
+    def test_a_network_of_ipv6_addresses_is_one_address(self) -> None:
+        for n in range(loginguard.FAILURES):
+            loginguard.attempt(f"name-{n}", f"2001:db8::{n:x}", NOW)
+        with pytest.raises(RateLimited):
+            loginguard.attempt("ana", "2001:db8::ffff", NOW)
+        loginguard.attempt("ana", "2001:db8:0:1::1", NOW)
+
+    def test_a_proxy_that_is_not_believed_is_named_in_the_log(self, caplog: pytest.LogCaptureFixture) -> None:
+        request = RequestFactory().post("/console/login", REMOTE_ADDR="10.0.0.9", HTTP_X_FORWARDED_FOR="198.51.100.4")
+        assert loginguard.address_of(request) == "10.0.0.9"
+        assert "10.0.0.9" in caplog.text and "FORWARDED_ALLOW_IPS" in caplog.text
+
     def test_a_right_password_makes_earlier_failures_forgotten(self, client: Client, user: User) -> None:
         for _ in range(3):
             for _ in range(9):
