@@ -21,7 +21,7 @@ from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
 from aiops.access.actors import Actor
-from incidents.choices import LIVE, PAGING_PROOF, Severity, Status
+from incidents.choices import LIVE, Severity, Status
 from incidents.models import Incident
 
 log = logging.getLogger(__name__)
@@ -178,7 +178,7 @@ def _count(actor: Actor, now: datetime) -> Figures:
     groups = (
         Incident.objects.visible_to(actor)
         .live()
-        .exclude(signal_type=PAGING_PROOF)
+        .listed()
         .order_by()
         .values_list("status", "severity", "service_id", "service__name")
         .annotate(

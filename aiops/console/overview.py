@@ -77,7 +77,7 @@ def opened_by_hour(actor: Actor, now: datetime) -> list[Hour]:
 
 
 def _count_by_hour(actor: Actor, first: datetime) -> list[int]:
-    newest = Incident.objects.visible_to(actor).order_by("-pk").values_list("created_at", flat=True)[:LATEST]
+    newest = Incident.objects.visible_to(actor).listed().order_by("-pk").values_list("created_at", flat=True)[:LATEST]
     counts = [0] * HOURS
     for created_at in newest:
         if created_at >= first:

@@ -140,7 +140,7 @@ def _member(act: Act, wanted: str) -> User | None:
         return act.user
     found = User.objects.filter(pk=int(wanted), is_active=True).first()
     if found is None:
-        raise InvalidInput("assignee: Pick a member, or nobody.", field="assignee")
+        raise InvalidInput(services.NOT_A_MEMBER, field="assignee")
     return found
 
 

@@ -120,12 +120,16 @@ def add_note(*, actor: Actor, incident_id: int, now: datetime, content: str) -> 
     return entry
 
 
+# The same for somebody of another workspace and for nobody: a person's name stays within the person's workspaces.
+NOT_A_MEMBER = "The assignee must be a member of the incident's workspace, or nobody"
+
+
 def assign(*, actor: Actor, incident_id: int, now: datetime, assignee: User | None) -> Incident:
     """Make it *assignee*'s, who must be a member of the workspace; None: nobody's."""
     with _locked(actor, incident_id, now) as work:
         incident = work.incident
         if assignee is not None and not _is_member(assignee, incident.workspace_id):
-            raise InvalidInput(f"{assignee.display_name} is no member of this workspace", field="assignee")
+            raise InvalidInput(NOT_A_MEMBER, field="assignee")
         incident.assignee = assignee
         work.save("assignee")
         data = {"assignee": assignee.display_name if assignee else None, "user_id": assignee.pk if assignee else None}

@@ -128,7 +128,7 @@ def _help(actor: Actor, now: datetime) -> list[str]:
 
 def _list(actor: Actor, now: datetime) -> list[str]:
     """What nobody has, worst first, as the console's queue."""
-    waiting = Incident.objects.visible_to(actor).needing_someone(now).by_severity()
+    waiting = Incident.objects.visible_to(actor).listed().needing_someone(now).by_severity()
     rows = list(waiting.select_related("service")[: NAMED + 1])
     lines = [
         f"{row.name} {Severity(row.severity).word}: {row.title[:100]} ({row.service.name}, {words.span(now - row.created_at)})"

@@ -10,7 +10,7 @@ import pytest
 from aiops.access.actors import Role
 from aiops.access.models import Workspace
 from incidents.choices import Automation, Severity
-from incidents.models import Incident
+from incidents.models import Incident, TimelineEntry
 from incidents.services import incidents
 from tests.api.conftest import Caller, MakeKey
 from tests.factories import NOW, actor, make_incident, make_user, minutes
@@ -308,6 +308,18 @@ def test_the_timeline_is_there_from_the_first_second(operator: Caller, workspace
         "details": {"source": "prometheus"},
     }
     assert body["events"][1]["type"] == "Detection"
+
+
+def test_a_kind_of_entry_that_this_version_does_not_know_is_told_all_the_same(
+    operator: Caller, incident: Incident
+) -> None:
+    who = {"actor_kind": "runbook", "actor_id": "1", "actor_label": "restart"}
+    TimelineEntry.objects.create(incident=incident, at=NOW, kind="execution_started", **who)
+    TimelineEntry.objects.create(incident=incident, at=NOW, kind="execution_ended", data={"said": "Restarted"}, **who)
+    answer = operator.get(f"{LIST}/{incident.name}/timeline")
+    assert answer.status == 200
+    told = [(event["type"], event["source"], event["message"]) for event in answer.body["events"][-2:]]
+    assert told == [("Event", "restart", "Execution started"), ("Event", "restart", "Restarted")]
 
 
 def test_every_kind_of_change_is_in_the_timeline(operator: Caller, workspace: Workspace, incident: Incident) -> None:

@@ -126,6 +126,11 @@ class TestOne:
             incident.refresh_from_db()
             assert incident.assignee is None
 
+    def test_somebody_of_another_workspace_and_nobody_are_refused_alike(self, browser, ana, opened, stranger):
+        incident = opened()
+        said = [told(do(browser(ana), incident, "assign", {"assignee": wanted})) for wanted in (stranger.pk, 999_999)]
+        assert said[0] == said[1] and stranger.username not in said[0]
+
     def test_priority(self, browser, ana, opened):
         incident = opened(severity=Severity.LOW)
         do(browser(ana), incident, "priority", {"priority": "1"})

@@ -11,6 +11,7 @@ from django.core.cache import cache
 from aiops.access.actors import SYSTEM
 from aiops.access.keyring import PRIMARY_WORKSPACE
 from aiops.access.models import Workspace
+from aiops.console.overview import opened_by_hour
 from aiops.gauges import exposition
 from incidents import counting, selectors
 from incidents.choices import PAGING_PROOF
@@ -18,9 +19,10 @@ from incidents.models import Alert, Incident, TimelineEntry
 from incidents.services.catalogue import ensure_workspace_defaults
 from notifications.choices import DeliveryState, RunState
 from notifications.models import Delivery, Destination, EscalationPolicy, EscalationRun, PagingProof
+from notifications.responding.commands import parse
 from notifications.selectors import overdue
-from notifications.services import auditor, defaults, heartbeat, policies, proof, routes
-from tests.factories import NOW, make_workspace, minutes
+from notifications.services import answering, auditor, defaults, heartbeat, policies, proof, routes
+from tests.factories import NOW, actor, make_workspace, minutes
 from tests.receivers import Receivers
 from tests.world import World
 
@@ -33,6 +35,20 @@ def break_run(world: World, **fields: Any) -> None:
 
 def reasons(world: World) -> list[str]:
     return [violation.reason for violation in auditor.audit(world.now)]
+
+
+def test_the_proof_of_paging_is_in_no_list_and_no_count(world: World, settings: Any) -> None:
+    settings.AIOPS_PROOF_MINUTES = 5
+    world.levels("ana")
+    world.workspace.slug = PRIMARY_WORKSPACE
+    world.workspace.save()
+    proof.prove(world.now)
+    assert Incident.objects.filter(signal_type=PAGING_PROOF).exists()
+    assert sum(hour.count for hour in opened_by_hour(actor(world.workspace), world.now)) == 0
+    said = answering.obey(
+        user=world.people["ana"], workspace_id=world.workspace.pk, command=parse("list"), now=world.now, via="Slack"
+    )
+    assert said == ["Nobody is waited for: nothing is open."]
 
 
 class TestAuditor:

@@ -20,7 +20,7 @@ def event(entry: TimelineEntry) -> dict[str, Any]:
     shown: dict[str, Any] = {
         "timestamp": rfc3339(entry.at, timespec="seconds"),
         "type": _type(entry),
-        "source": vocab.ENTRY_SOURCES.get(EntryKind(entry.kind), entry.actor_label),
+        "source": vocab.ENTRY_SOURCES.get(entry.kind, entry.actor_label),
         "message": _message(entry, facts),
     }
     if "severity" in facts:
@@ -33,11 +33,12 @@ def event(entry: TimelineEntry) -> dict[str, Any]:
 def _type(entry: TimelineEntry) -> str:
     if entry.kind == EntryKind.STATUS_CHANGED and entry.to_status:
         return vocab.CHANGE_TYPES[Status(entry.to_status)]
-    return vocab.ENTRY_TYPES[EntryKind(entry.kind)]
+    return vocab.ENTRY_TYPES.get(entry.kind, vocab.OTHER_ENTRY)
 
 
 def _message(entry: TimelineEntry, facts: Facts) -> str:
-    said = SENTENCES[EntryKind(entry.kind)](entry, facts)
+    sentence = SENTENCES.get(entry.kind, _of_a_newer_version)
+    said = sentence(entry, facts)
     return f"{said}: {entry.text}" if said and entry.text else said or entry.text
 
 
@@ -46,7 +47,12 @@ def _status_changed(entry: TimelineEntry, facts: Facts) -> str:
     return f"{word} by {facts.get('by') or entry.actor_label}"
 
 
-SENTENCES: dict[EntryKind, Callable[[TimelineEntry, Facts], str]] = {
+def _of_a_newer_version(entry: TimelineEntry, facts: Facts) -> str:
+    """A kind that this version does not know: one written by a newer version, before an upgrade has reached every process."""
+    return str(facts.get("said") or entry.kind.replace("_", " ").capitalize())
+
+
+SENTENCES: dict[str, Callable[[TimelineEntry, Facts], str]] = {
     EntryKind.ALERT_RECEIVED: lambda e, f: f"Alert received from {f.get('source') or e.actor_label}",
     EntryKind.INCIDENT_CREATED: lambda e, f: f"Incident opened: {f.get('title', '')}",
     EntryKind.SEVERITY_RAISED: lambda e, f: f"Severity raised to {f.get('severity', '')}",

@@ -27,7 +27,9 @@ NEVER = "Failed"
 
 DEFAULT_NAMESPACE = "default"  # what Kubernetes clients call the absence of one
 
-ENTRY_TYPES: dict[EntryKind, str] = {
+OTHER_ENTRY = "Event"  # the type of an entry of a kind that this version does not know
+
+ENTRY_TYPES: dict[str, str] = {
     EntryKind.ALERT_RECEIVED: "Alert",
     EntryKind.INCIDENT_CREATED: "Detection",
     EntryKind.SEVERITY_RAISED: "SeverityChange",
@@ -44,7 +46,7 @@ ENTRY_TYPES: dict[EntryKind, str] = {
 }
 
 # Who tells it, where that is a part of the platform.
-ENTRY_SOURCES: dict[EntryKind, str] = dict.fromkeys(PAGING, "notification-manager")
+ENTRY_SOURCES: dict[str, str] = dict.fromkeys(PAGING, "notification-manager")
 
 # A change of status is told by where it led.
 CHANGE_TYPES: dict[Status, str] = {
