@@ -81,11 +81,6 @@ def addresses(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def check_host(host: str, port: int = 443) -> None:
-    """Judge *host* for libraries that open sockets of their own. Raises :class:`BlockedAddress`, ``OSError``."""
-    resolve(host, port)
-
-
 def client(timeout: float = TIMEOUT) -> httpx.Client:
     """A client whose every connection is guarded; keeps connections alive, may be shared by threads. Close it when done."""
     return httpx.Client(

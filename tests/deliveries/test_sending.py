@@ -114,30 +114,56 @@ def test_where_the_id_is_a_key_a_second_try_is_no_repeat(
     assert not delivery.maybe_twice
 
 
-def test_a_destination_that_is_gone_is_flagged_and_its_owner_told_another_way(
+def notices() -> list[tuple[str, str, str]]:
+    """Who hears what by which address of destinations that fail."""
+    rows = (
+        Delivery.objects.filter(purpose=Purpose.OWNER_NOTICE).select_related("recipient", "destination").order_by("pk")
+    )
+    return [(row.recipient.username, row.data["subject"], row.destination.label) for row in rows]
+
+
+def test_a_persons_destination_that_is_gone_is_flagged_and_its_owner_told_another_way(
     incident: Incident, workspace: Workspace, receivers: Receivers, page: Page
 ) -> None:
     ana = make_user("ana", workspace)
-    gone = make_destination(owner=ana, kind=ChannelKind.TELEGRAM, address="12345", label="her telegram")
-    mail = make_destination(owner=ana, kind=ChannelKind.EMAIL, address="ana@example.com")
-    delivery = page(incident, gone, recipient_id=ana.pk)
-    send()  # no account is set up: the account's fault, not the address's
-    delivery.refresh_from_db()
+    gone = make_destination(owner=ana, kind=ChannelKind.DISCORD, address=receivers.discord.hook, label="her Discord")
+    make_destination(owner=ana, kind=ChannelKind.EMAIL, address="ana@example.com")
+    receivers.discord.fail(Answer(404, {"message": "Unknown Webhook"}))
+    page(incident, gone, recipient_id=ana.pk)
+    send()
     gone.refresh_from_db()
-    assert (delivery.state, gone.broken_at) == (S.FAILED_PERMANENT, None)
-    notices = Delivery.objects.filter(purpose=Purpose.OWNER_NOTICE)
-    assert not notices.exists()
-    chat = make_destination(workspace=workspace, kind=ChannelKind.DISCORD, address=receivers.discord.hook)
-    make_user("bo", workspace, role=Role.ADMIN)
+    assert gone.broken_at == NOW
+    assert notices() == [("ana", "Pages no longer reach her Discord", "ana@example.com")]
+
+
+def test_a_fault_of_the_account_flags_no_address(incident: Incident, workspace: Workspace, page: Page) -> None:
+    ana = make_user("ana", workspace)
+    telegram = make_destination(owner=ana, kind=ChannelKind.TELEGRAM, address="12345")
+    make_destination(owner=ana, kind=ChannelKind.EMAIL, address="ana@example.com")
+    delivery = page(incident, telegram, recipient_id=ana.pk)
+    send()  # no account is set up for Telegram
+    delivery.refresh_from_db()
+    telegram.refresh_from_db()
+    assert (delivery.state, telegram.broken_at, notices()) == (S.FAILED_PERMANENT, None, [])
+
+
+def test_a_shared_destination_that_is_gone_is_flagged_and_the_admins_are_told(
+    incident: Incident, workspace: Workspace, receivers: Receivers, page: Page
+) -> None:
+    chat = make_destination(
+        workspace=workspace, kind=ChannelKind.DISCORD, address=receivers.discord.hook, label="war room"
+    )
+    bo = make_user("bo", workspace, role=Role.ADMIN)
+    make_destination(owner=bo, kind=ChannelKind.EMAIL, address="bo@example.com")
     receivers.discord.fail(Answer(404, {"message": "Unknown Webhook"}))
     page(incident, chat)
     send()
     chat.refresh_from_db()
     assert chat.broken_at == NOW and "404" in chat.broken_reason
+    assert notices() == [("bo", "Pages no longer reach war room", "bo@example.com")]
     page(incident, chat, round=7)
     send(NOW + minutes(1))
     assert len(receivers.discord.requests) == 1, "nothing more is sent to what is broken"
-    assert mail.pk  # hers still works
 
 
 def test_a_breaker_opens_after_five_failures_and_other_ways_come_forward(

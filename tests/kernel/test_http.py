@@ -13,7 +13,7 @@ import httpx
 import pytest
 
 from aiops.kernel import http
-from aiops.kernel.http import BlockedAddress, TooLarge, check_host
+from aiops.kernel.http import BlockedAddress, TooLarge, resolve
 from tests.receivers import Answer, HttpReceiver
 
 Names = dict[str, list[str]]
@@ -56,7 +56,7 @@ INSIDE = [
 @pytest.mark.parametrize("address", INSIDE)
 def test_what_is_not_for_the_outside_is_refused(address: str) -> None:
     with pytest.raises(BlockedAddress, match="AIOPS_OUTBOUND_ALLOW"):
-        check_host(address)
+        resolve(address, 443)
     host = f"[{address}]" if ":" in address else address
     with http.client() as client, pytest.raises(BlockedAddress):
         client.get(f"http://{host}/")
@@ -64,7 +64,7 @@ def test_what_is_not_for_the_outside_is_refused(address: str) -> None:
 
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700:4700::1111", "64:ff9b::808:808", "::ffff:8.8.8.8"])
 def test_what_is_public_is_fine(address: str) -> None:
-    check_host(address)
+    resolve(address, 443)
 
 
 def test_hosts_and_networks_can_be_allowed(settings: Any, names: Names, receiver: HttpReceiver) -> None:
@@ -82,7 +82,7 @@ def test_hosts_and_networks_can_be_allowed(settings: Any, names: Names, receiver
 def test_one_bad_address_condemns_a_name(names: Names) -> None:
     names["half.example.com"] = ["8.8.8.8", "10.0.0.1"]
     with pytest.raises(BlockedAddress):
-        check_host("half.example.com")
+        resolve("half.example.com", 443)
 
 
 def test_a_name_that_changes_its_mind_gains_nothing(
