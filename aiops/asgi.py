@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from channels.auth import AuthMiddlewareStack
 from channels.routing import URLRouter
+from channels.security.websocket import WebsocketDenier
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "aiops.settings")
@@ -19,9 +20,10 @@ django_application = get_asgi_application()
 from django.db import connections  # noqa: E402
 
 from aiops import process  # noqa: E402
+from aiops.api.middleware import one_slash  # noqa: E402
 from aiops.kernel import live  # noqa: E402
 from aiops.origins import SameOrigin  # noqa: E402
-from aiops.routing import websocket_urlpatterns  # noqa: E402
+from aiops.routing import SOCKETS, websocket_urlpatterns  # noqa: E402
 from incidents.front.app import FrontDoor  # noqa: E402
 from incidents.front.protocol import FRONT_DOOR  # noqa: E402
 
@@ -49,7 +51,7 @@ class Application:
         if scope["type"] == "http":
             await self._answer(scope, receive, send)
         elif scope["type"] == "websocket":
-            await self._websocket(scope, receive, send)
+            await self._connect(scope, receive, send)
         else:
             await self._lifespan(scope, receive, send)
 
@@ -71,6 +73,14 @@ class Application:
             if not begun:
                 await send({"type": "http.response.start", "status": 503, "headers": CUT_OFF_HEADERS})
                 await send({"type": "http.response.body", "body": CUT_OFF})
+
+    async def _connect(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        """A WebSocket. Slashes make no difference, and an unknown path is refused like any other."""
+        path = one_slash(scope["path"]).rstrip("/")
+        if path in SOCKETS:
+            await self._websocket({**scope, "path": path}, receive, send)
+        else:
+            await WebsocketDenier()(scope, receive, send)
 
     async def _lifespan(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         await receive()

@@ -11,3 +11,5 @@ from incidents.console.listing import board_html
 FRAGMENTS = {"board": board_html, "overview": overview_html}
 
 websocket_urlpatterns = [path("ws/console", ConsoleConsumer.as_asgi(fragments=FRAGMENTS))]
+
+SOCKETS = frozenset({"/ws/console"})  # their paths; whatever else is asked for is refused before anybody asks who asks

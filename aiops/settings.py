@@ -9,6 +9,7 @@ import secrets
 import warnings
 from datetime import timedelta
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from celery.schedules import schedule
 
@@ -58,7 +59,12 @@ SECRET_KEY = env.text("AIOPS_SECRET_KEY") or (
     secrets.token_hex(32) if PRODUCTION else "dev-only-key-not-for-production-use-0123456789abcdef"
 )
 SECRET_KEY_FALLBACKS = env.words("AIOPS_SECRET_KEY_FALLBACKS")
-ALLOWED_HOSTS = AIOPS_ALLOWED_HOSTS or ["*"]  # dev mode narrows this to loopback names itself (aiops/access/devmode.py)
+# Who listens on loopback in dev is called by its names, or by the public one; else any name may be ours.
+ALLOWED_HOSTS = AIOPS_ALLOWED_HOSTS or (
+    [".localhost", "127.0.0.1", "[::1]", urlsplit(AIOPS_PUBLIC_URL).hostname or "localhost"]
+    if not PRODUCTION and AIOPS_HOST in ("127.0.0.1", "localhost", "::1")
+    else ["*"]
+)
 ROOT_URLCONF = "aiops.urls"
 ASGI_APPLICATION = "aiops.asgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
@@ -89,8 +95,9 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "aiops.console.middleware.SecurityHeadersMiddleware",
+    "aiops.api.middleware.PlainRequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
-    "aiops.console.middleware.ContentSecurityPolicyMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",

@@ -90,10 +90,21 @@ class IngestKeyAuthentication(ApiKeyAuthentication):
         return super().presented(request) + credentials.in_authorization(request.headers.get("Authorization", ""))
 
 
+class _AnyCaseJWT(JWTAuthentication):
+    """``Bearer`` however it is written: schemes have no case (RFC 9110)."""
+
+    def get_header(self, request: Request) -> bytes:
+        try:
+            scheme, _, token = (super().get_header(request) or b"").partition(b" ")
+        except UnicodeError:
+            raise NotAuthenticated("The token is invalid or expired.") from None
+        return b"Bearer " + token if scheme.lower() == b"bearer" else b""
+
+
 class SessionOrJWTAuthentication(ActorAuthentication):
     """People: a JWT when one is sent, else the session, with CSRF enforced on writes. Never an API key, also as Bearer."""
 
-    jwt = JWTAuthentication()
+    jwt = _AnyCaseJWT()
 
     def actor(self, request: HttpRequest) -> Authenticated:
         try:

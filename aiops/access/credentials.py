@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from collections.abc import Iterable
 from datetime import datetime
 
@@ -32,7 +31,7 @@ def in_authorization(header: str) -> list[str]:
         case "basic":
             try:
                 username, _, password = base64.b64decode(value, validate=True).decode().partition(":")
-            except (binascii.Error, UnicodeDecodeError):
+            except ValueError:  # neither base64, nor ASCII, nor UTF-8
                 return []
             return [part for part in (password, username) if part]
         case _:
@@ -56,7 +55,7 @@ def identify(keys: Iterable[str], *, host: str, origin: str, now: datetime) -> A
     if devmode.dev_mode():
         if devmode.foreign_origin(host, origin):
             raise NotPermitted(
-                "In dev mode (no API key anywhere) only local callers are answered, not foreign hosts and web pages",
+                devmode.FOREIGN,
                 details=devmode.HOW_TO_LEAVE,
             )
         return devmode.DEV_ACTOR

@@ -16,6 +16,7 @@ from aiops.access import keyring
 from aiops.access.actors import Actor, ActorKind, Role
 
 DEV_ACTOR = Actor(ActorKind.API_KEY, "dev", "dev mode", everywhere=Role.ADMIN)
+FOREIGN = "In dev mode (no API key anywhere) only local callers are answered, not foreign hosts and web pages"
 HOW_TO_LEAVE = "Set AIOPS_API_KEYS or make a key in the admin to be reached in other ways."
 
 _DEFAULT_PORTS = {"http": 80, "https": 443, "": 80}

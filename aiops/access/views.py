@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
 from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import exceptions, serializers, status
@@ -15,10 +16,13 @@ from rest_framework_simplejwt.serializers import TokenObtainPairSerializer, Toke
 
 from aiops.access import loginguard
 from aiops.access.models import User
+from aiops.kernel import encodings
 from aiops.kernel.clock import utcnow
-from aiops.kernel.errors import RateLimited
+from aiops.kernel.errors import InvalidInput, RateLimited, UnsupportedEncoding
+from aiops.kernel.payload import read_object
 
 WRONG = "No active account has this username and password."
+STATUS = {"body_too_large": 413, "unsupported_encoding": 415}
 STALE = "The refresh token is invalid or expired."
 
 _Error = inline_serializer("SignInError", {"error": serializers.CharField()})
@@ -34,11 +38,23 @@ class _SignInView(APIView):
 
     authentication_classes = ()
     permission_classes = ()
+    parser_classes = ()  # bodies are read by payload.read_object, whatever their content type says
+    metadata_class = None
     refusal = ""  # what a 401 says
+
+    def fields(self) -> dict[str, Any]:
+        """The JSON object that the request's body is; raises ``InvalidInput``."""
+        return read_object(self.request.body, self.request.headers.get("Content-Encoding", ""))
 
     def handle_exception(self, exc: Exception) -> Response:
         """The refusal as ``{"error": …}``; what is no refusal is raised on."""
         match exc:
+            case InvalidInput():
+                response = _error(exc.message, STATUS.get(exc.code, status.HTTP_400_BAD_REQUEST))
+                if isinstance(exc, UnsupportedEncoding):
+                    response["Accept-Encoding"] = encodings.TAKEN
+            case RequestDataTooBig():
+                response = _error("The body is too large.", status.HTTP_413_REQUEST_ENTITY_TOO_LARGE)
             case RateLimited():
                 response = _error(exc.message, status.HTTP_429_TOO_MANY_REQUESTS)
                 response["Retry-After"] = str(exc.data["retry_after"])
@@ -70,8 +86,9 @@ class TokenView(_SignInView):
     def post(self, request: Request) -> Response:
         """Sign in: an access token for ``Authorization: Bearer``, and a refresh token to get the next one with."""
         now = utcnow()
-        serializer = TokenObtainPairSerializer(data=request.data, context={"request": request})
-        who = _username(request.data), loginguard.address_of(request)
+        fields = self.fields()
+        serializer = TokenObtainPairSerializer(data=fields, context={"request": request})
+        who = _username(fields), loginguard.address_of(request)
         loginguard.attempt(*who, now)
         serializer.is_valid(raise_exception=True)
         loginguard.succeeded(*who, now)
@@ -89,13 +106,13 @@ class TokenRefreshView(_SignInView):
     )  # fmt: skip
     def post(self, request: Request) -> Response:
         """A fresh access token for a refresh token."""
-        serializer = TokenRefreshSerializer(data=request.data)
+        serializer = TokenRefreshSerializer(data=self.fields())
         serializer.is_valid(raise_exception=True)
         return Response(serializer.validated_data)
 
 
-def _username(data: Any) -> str:
-    username = data.get("username") if isinstance(data, dict) else None
+def _username(fields: dict[str, Any]) -> str:
+    username = fields.get("username")
     return username if isinstance(username, str) else ""
 
 

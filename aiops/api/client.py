@@ -8,6 +8,7 @@ from typing import Any
 from rest_framework import serializers
 
 from aiops.access.authentication import ApiKeyAuthentication
+from aiops.api import envelopes
 from aiops.api.errors import status_of
 from aiops.api.views import DialectView, NothingHere
 from aiops.kernel.errors import DomainError
@@ -34,7 +35,7 @@ class ClientView(DialectView):
         status = status_of(error, OWN_STATUS)
         # "Incident not found" says it all; a conflict has more to tell.
         more = f". {error.details}" if error.details and status != HTTPStatus.NOT_FOUND else ""
-        return status, {"detail": f"{error.message.rstrip('.')}{more}"}
+        return status, envelopes.client(status, f"{error.message.rstrip('.')}{more}")
 
 
 class ClientUnknown(NothingHere, ClientView):

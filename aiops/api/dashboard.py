@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from aiops.access.authentication import SessionOrJWTAuthentication
+from aiops.api import envelopes
 from aiops.api.errors import status_of
 from aiops.api.views import DialectView, NothingHere
 from aiops.kernel.errors import DomainError
@@ -27,7 +28,7 @@ class DashboardView(DialectView):
 
     def refusal(self, error: DomainError) -> tuple[int, dict[str, Any]]:
         status = status_of(error)
-        return status, {"error": "Unauthorized" if status == 401 else error.message}
+        return status, envelopes.dashboard(status, "Unauthorized" if status == 401 else error.message)
 
 
 class DashboardUnknown(NothingHere, DashboardView):

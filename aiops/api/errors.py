@@ -12,6 +12,7 @@ from django.http.request import RawPostDataException
 from rest_framework import exceptions as drf
 
 from aiops.kernel.errors import (
+    BodyTooLarge,
     DomainError,
     InvalidInput,
     NotAuthenticated,
@@ -31,12 +32,6 @@ class MethodNotAllowed(DomainError):
     code = "method_not_allowed"
 
 
-class BodyTooLarge(InvalidInput):
-    """More than we read for a command."""
-
-    code = "body_too_large"
-
-
 class InternalError(DomainError):
     """A bug of ours; the log has the traceback."""
 
@@ -53,6 +48,7 @@ STATUS: dict[str, int] = {
     "method_not_allowed": 405,
     "conflict": 409,
     "body_too_large": 413,
+    "unsupported_encoding": 415,
     "rate_limited": 429,
     "internal_error": 500,
     "overloaded": 503,

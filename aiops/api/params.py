@@ -7,8 +7,8 @@ from collections.abc import Mapping
 
 from django.http import QueryDict
 
-from aiops.api.payload import unstorable
 from aiops.kernel.errors import InvalidInput
+from aiops.kernel.payload import unstorable
 
 DIGITS = re.compile(r"[0-9]{1,18}")
 FAR = 10**9  # no list is longer; keeps offsets within the database's numbers

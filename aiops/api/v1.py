@@ -10,12 +10,13 @@ from rest_framework import serializers
 from rest_framework.request import Request
 
 from aiops.access.authentication import ApiKeyAuthentication
+from aiops.api import envelopes
+from aiops.api.envelopes import API_VERSION
 from aiops.api.errors import status_of
 from aiops.api.params import whole_number
 from aiops.api.views import DialectView, NothingHere
 from aiops.kernel.errors import DomainError, NotFound
 
-API_VERSION = "v1"
 PAGE_SIZE = 20
 MAX_PAGE_SIZE = 100
 
@@ -55,8 +56,7 @@ class V1View(DialectView):
 
     def refusal(self, error: DomainError) -> tuple[int, dict[str, Any]]:
         status = status_of(error)
-        body = {"code": status, "message": error.message, "details": error.details}
-        return status, {"apiVersion": API_VERSION, "kind": "Error", "error": body}
+        return status, envelopes.v1(status, error.message, error.details)
 
 
 class V1Unknown(NothingHere, V1View):

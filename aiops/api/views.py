@@ -18,11 +18,12 @@ from aiops.access.actors import Actor, Role
 from aiops.access.devmode import DEV_ACTOR
 from aiops.api.errors import InternalError, as_domain_error
 from aiops.api.params import readable
-from aiops.api.payload import read_object
 from aiops.api.renderers import JSONRenderer
 from aiops.api.schema import DialectSchema
+from aiops.kernel import encodings
 from aiops.kernel.clock import utcnow
-from aiops.kernel.errors import DomainError, NotFound, NotPermitted
+from aiops.kernel.errors import DomainError, NotFound, NotPermitted, UnsupportedEncoding
+from aiops.kernel.payload import read_object
 
 log = logging.getLogger(__name__)
 
@@ -76,9 +77,13 @@ class DialectView(APIView):
     def body(self, serializer: type[Serializer], *, partial: bool = False) -> dict[str, Any]:
         """The request's body, as *serializer* (told ``now``) reads it: keyword arguments for a service. *partial*: what is
         required may be left out."""
-        reader = serializer(data=read_object(self.request.body), context={"now": self.now}, partial=partial)
+        reader = serializer(data=self.fields(), context={"now": self.now}, partial=partial)
         reader.is_valid(raise_exception=True)
         return dict(reader.validated_data)
+
+    def fields(self) -> dict[str, Any]:
+        """The JSON object that the request's body is; raises ``InvalidInput``."""
+        return read_object(self.request.body, self.request.headers.get("Content-Encoding", ""))
 
     @property
     def params(self) -> Any:
@@ -91,6 +96,8 @@ class DialectView(APIView):
         headers = {}
         if "retry_after" in error.data:
             headers["Retry-After"] = str(error.data["retry_after"])
+        if isinstance(error, UnsupportedEncoding):
+            headers["Accept-Encoding"] = encodings.TAKEN
         if status == HTTPStatus.UNAUTHORIZED:
             headers["WWW-Authenticate"] = self.get_authenticate_header(self.request) or ""
         return Response(body, status, headers=headers)

@@ -1,4 +1,4 @@
-"""Headers that keep pages to what is ours."""
+"""Headers that keep pages to what is ours, and every answer to what it says it is."""
 
 from __future__ import annotations
 
@@ -7,6 +7,9 @@ from collections.abc import Awaitable, Callable
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
+from django.utils.cache import patch_vary_headers
+
+from aiops.kernel import headers
 
 Answer = HttpResponseBase | Awaitable[HttpResponseBase]
 
@@ -23,8 +26,8 @@ POLICY = "; ".join(
 )
 
 
-class ContentSecurityPolicyMiddleware:
-    """Sets the policy on every HTML page that did not bring its own (the API docs do)."""
+class SecurityHeadersMiddleware:
+    """Sets what an answer did not set itself: a policy by its kind, and ``no-store`` where nothing says how long to keep it."""
 
     sync_capable = async_capable = True
 
@@ -37,13 +40,20 @@ class ContentSecurityPolicyMiddleware:
     def __call__(self, request: HttpRequest) -> Answer:
         if self.is_async:
             return self._answer_later(request)
-        return _with_policy(request, self.get_response(request))  # type: ignore[arg-type]
+        return _guarded(self.get_response(request))  # type: ignore[arg-type]
 
     async def _answer_later(self, request: HttpRequest) -> HttpResponseBase:
-        return _with_policy(request, await self.get_response(request))  # type: ignore[misc]
+        return _guarded(await self.get_response(request))  # type: ignore[misc]
 
 
-def _with_policy(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
-    if response.headers.get("Content-Type", "").startswith("text/html") and not request.path.startswith("/api/"):
-        response.headers.setdefault("Content-Security-Policy", POLICY)
+def _guarded(response: HttpResponseBase) -> HttpResponseBase:
+    kind = response.headers.get("Content-Type", "")
+    for name, value in headers.common().items():
+        response.headers.setdefault(name, value)
+    policy = POLICY if kind.startswith(("text/html", "image/svg")) else headers.NOTHING
+    response.headers.setdefault("Content-Security-Policy", policy)
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    if "json" in kind:
+        patch_vary_headers(response, headers.CREDENTIALS.split(", "))
     return response

@@ -5,18 +5,19 @@ from __future__ import annotations
 from django.contrib.auth import login as start_session
 from django.contrib.auth import logout as end_session
 from django.core.exceptions import NON_FIELD_ERRORS
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
-from django.utils.http import url_has_allowed_host_and_scheme
+from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_POST, require_safe
 
 from aiops.access.forms import GuardedAuthenticationForm
+from aiops.api.envelopes import client, envelope_of
 from aiops.console.overview import overview_context
 from aiops.console.theme import COOKIE, MAX_AGE, THEMES
 from aiops.kernel.clock import utcnow
-from incidents.console.edge import console_view, is_fragment, way_back
+from incidents.console.edge import console_view, go_back, is_fragment, own_page
 
 HOME = "console-overview"
 
@@ -26,18 +27,16 @@ HOME = "console-overview"
 @require_http_methods(["GET", "HEAD", "POST"])
 def login(request: HttpRequest) -> HttpResponse:
     """Sign in with username and password; ten tries in five minutes."""
-    next_page = request.POST.get("next") or request.GET.get("next") or ""
-    if not url_has_allowed_host_and_scheme(next_page, {request.get_host()}, require_https=request.is_secure()):
-        next_page = ""
+    next_page = own_page(request, request.POST.get("next") or request.GET.get("next"))
     form, status = GuardedAuthenticationForm(request), 200
     if request.method == "POST":
         form = GuardedAuthenticationForm(request, data=request.POST)
         if form.is_valid():
             start_session(request, form.get_user())
-            return redirect(next_page or HOME)
+            return HttpResponseRedirect(next_page or reverse(HOME))
         status = 429 if form.has_error(NON_FIELD_ERRORS, "rate_limited") else 422
     elif request.user.is_authenticated:
-        return redirect(next_page or HOME)
+        return HttpResponseRedirect(next_page or reverse(HOME))
     return render(request, "console/login.html", {"form": form, "next": next_page}, status=status)
 
 
@@ -51,7 +50,7 @@ def logout(request: HttpRequest) -> HttpResponse:
 @require_POST
 def theme(request: HttpRequest) -> HttpResponse:
     """Keep the chosen theme in a cookie."""
-    response = redirect(way_back(request, "/console"))
+    response = go_back(request, "/console")
     if (wish := request.POST.get("theme")) in THEMES:
         response.set_cookie(COOKIE, wish, max_age=MAX_AGE, samesite="Lax", secure=request.is_secure())
     return response
@@ -101,4 +100,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def _problem(request: HttpRequest, code: int, title: str, text: str) -> HttpResponse:
+    """A page; programs get the envelope of the dialect that the path belongs to."""
+    envelope = envelope_of(request.path)
+    if envelope is not None or _is_program(request):
+        return JsonResponse((envelope or client)(code, title), status=code)
     return render(request, "console/problem.html", {"code": code, "title": title, "text": text}, status=code)
+
+
+def _is_program(request: HttpRequest) -> bool:
+    """Whether JSON is sent or asked for, and no page."""
+    accepted = request.headers.get("Accept", "").lower()
+    return ("json" in accepted and "html" not in accepted) or "json" in request.headers.get("Content-Type", "").lower()

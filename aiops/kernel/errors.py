@@ -30,6 +30,18 @@ class UnparsableBody(InvalidInput):
     code = "unparsable_body"
 
 
+class BodyTooLarge(InvalidInput):
+    """More bytes than we read, as sent or inflated."""
+
+    code = "body_too_large"
+
+
+class UnsupportedEncoding(InvalidInput):
+    """The body is compressed in a way that we do not read; the ``Accept-Encoding`` header names those that we do."""
+
+    code = "unsupported_encoding"
+
+
 class NotFound(DomainError):
     """There is no such thing, or the actor may not know of it."""
 

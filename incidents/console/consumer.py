@@ -97,7 +97,7 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):
     async def decode_json(cls, text_data: str) -> Any:
         try:
             return await super().decode_json(text_data)
-        except ValueError:
+        except (ValueError, RecursionError):
             return None  # no reason to fall over
 
     async def tell(self, text: str) -> None:

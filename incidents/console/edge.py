@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
@@ -58,12 +59,21 @@ def is_fragment(request: HttpRequest) -> bool:
     return request.headers.get("HX-Request") == "true"
 
 
+def own_page(request: HttpRequest, url: str | None) -> str:
+    """*url* when it is an address of one of our pages; else nothing. A path has to begin with a slash."""
+    ours = url and url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure())
+    return url if url and ours and urlsplit(url).path.startswith("/") else ""
+
+
 def way_back(request: HttpRequest, default: str) -> str:
     """Where a form sends the browser afterwards: its ``next``, else the page it was on, else *default*; only our own pages."""
-    for url in (request.POST.get("next"), request.headers.get("HX-Current-URL"), request.headers.get("Referer")):
-        if url and url_has_allowed_host_and_scheme(url, {request.get_host()}, require_https=request.is_secure()):
-            return url
-    return default
+    asked = (request.POST.get("next"), request.headers.get("HX-Current-URL"), request.headers.get("Referer"))
+    return next((page for url in asked if (page := own_page(request, url))), default)
+
+
+def go_back(request: HttpRequest, default: str) -> HttpResponseRedirect:
+    """Send the browser there. Never through ``redirect()``, which takes a word for the name of a view."""
+    return HttpResponseRedirect(way_back(request, default))
 
 
 def _sign_in(request: HttpRequest) -> HttpResponse:

@@ -17,7 +17,7 @@ from incidents import selectors
 from incidents.console import paging
 from incidents.console.actions import IN_BULK, Act, perform
 from incidents.console.detail import alert_context, alert_of, detail_context, payload_of
-from incidents.console.edge import console_view, is_fragment, way_back
+from incidents.console.edge import console_view, go_back, is_fragment
 from incidents.console.forms import NewIncidentForm
 from incidents.console.listing import Board, ListQuery, frame_context
 from incidents.models import Service
@@ -60,7 +60,7 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
     else:
         if done:
             messages.success(request, f"{incident.name} is {done}.")
-    return redirect(way_back(request, reverse("console-incident", args=[incident.public_id])))
+    return go_back(request, reverse("console-incident", args=[incident.public_id]))
 
 
 @require_POST
@@ -86,7 +86,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
     if done:
         verb = {"acknowledge": "acknowledged", "resolve": "resolved", "snooze": "snoozed"}[action]
         messages.success(request, f"{', '.join(done)} {verb}.")
-    return redirect(way_back(request, reverse("console-incidents")))
+    return go_back(request, reverse("console-incidents"))
 
 
 @require_http_methods(["GET", "HEAD", "POST"])

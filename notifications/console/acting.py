@@ -9,12 +9,12 @@ from typing import Any
 from django import forms
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
 from django.urls import reverse
 from django.views.decorators.http import require_POST
 
 from aiops.kernel.errors import Conflict, DomainError, InvalidInput
-from incidents.console.edge import console_view, way_back
+from incidents.console.edge import console_view, go_back, way_back
 
 View = Callable[..., HttpResponse]
 
@@ -36,7 +36,7 @@ def button(home: str, *, for_good: bool = False) -> Callable[[View], View]:
                 return view(request, **names)
             except DomainError as error:
                 tell_refusal(request, error)
-            return redirect(way_back(request, reverse(home)))
+            return go_back(request, reverse(home))
 
         return wrapped
 

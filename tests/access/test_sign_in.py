@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
+import json
+import zlib
 from datetime import timedelta
 from typing import Any
 
@@ -82,11 +85,11 @@ class TestTokens:
             (b'{"username": "ana"}', "password: This field is required."),
             (b'{"username": "", "password": "x"}', "username: This field may not be blank."),
             (b'{"username": ["ana"], "password": "x"}', "username: Not a valid string."),
-            (b'{"username": "a\\u0000", "password": "x"}', "username: Null characters are not allowed."),
-            (b"[]", "Invalid data. Expected a dictionary, but got list."),
-            (b"{", "JSON parse error"),
-            (b"\xff", "JSON parse error"),
-            (b'{"username": "\\ud800", "password": "x"}', "username: Surrogate characters are not allowed"),
+            (b'{"username": "a\\u0000", "password": "x"}', "username contains a NUL character"),
+            (b"[]", "The body must be a JSON object, not an array"),
+            (b"{", "The body is not valid JSON"),
+            (b"\xff", "The body is not valid JSON"),
+            (b'{"username": "\\ud800", "password": "x"}', "username contains half of a surrogate pair"),
         ],
     )
     def test_a_body_that_cannot_be_read_is_a_400_that_names_the_field(
@@ -99,8 +102,30 @@ class TestTokens:
         assert (answer.status_code, answer.json()) == (400, {"error": "refresh: This field is required."})
 
     def test_other_methods_and_bodies_are_refused_in_the_same_shape(self, client: Client) -> None:
-        for answer, status in ((client.get("/api/auth/token"), 405), (client.post("/api/auth/token", {"a": "b"}), 415)):
+        for answer, status in ((client.get("/api/auth/token"), 405), (client.post("/api/auth/token", {"a": "b"}), 400)):
             assert (answer.status_code, list(answer.json())) == (status, ["error"])
+
+    @pytest.mark.parametrize(
+        "kind", ["text/plain", "application/x-www-form-urlencoded", "", "application/json; charset=latin-1"]
+    )
+    def test_json_is_read_whatever_its_content_type_says(self, client: Client, user: User, kind: str) -> None:
+        body = json.dumps({"username": "ana", "password": PASSWORD})
+        pair = client.post("/api/auth/token", body, content_type=kind)
+        assert pair.status_code == 200, pair.content
+        refresh = json.dumps({"refresh": pair.json()["refresh"]})
+        assert client.post("/api/auth/token/refresh", refresh, content_type=kind).status_code == 200
+
+    @pytest.mark.parametrize("encode", [gzip.compress, zlib.compress])
+    def test_compressed_json_is_read_and_other_encodings_are_refused_by_name(
+        self, client: Client, user: User, encode: Any
+    ) -> None:
+        body = encode(json.dumps({"username": "ana", "password": PASSWORD}).encode())
+        name = "gzip" if encode is gzip.compress else "deflate"
+        answer = client.post("/api/auth/token", body, content_type="x/y", headers={"Content-Encoding": name})
+        assert answer.status_code == 200
+        refused = client.post("/api/auth/token", body, content_type="x/y", headers={"Content-Encoding": "br"})
+        assert (refused.status_code, refused["Accept-Encoding"]) == (415, "gzip, deflate, identity")
+        assert "'br'" in refused.json()["error"]
 
 
 class TestGuard:

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 
 from aiops.access.actors import Role
 from aiops.access.models import Workspace
-from aiops.api.payload import MAX_BYTES, read_object
 from aiops.kernel.errors import DomainError, InvalidInput, UnparsableBody
+from aiops.kernel.payload import MAX_BYTES, read_object
 from incidents.api.v1.views import Resolve
 from incidents.models import Incident
 from tests.api.conftest import Answer, Caller, signed_in

@@ -13,7 +13,7 @@ from aiops.access.actors import Role
 from aiops.access.models import Membership
 from aiops.console import views
 from aiops.console.context import Shell
-from aiops.console.middleware import ContentSecurityPolicyMiddleware
+from aiops.console.middleware import SecurityHeadersMiddleware
 from aiops.console.overview import opened_by_hour
 from aiops.console.templatetags import ui
 from incidents.choices import Severity, SourceKind
@@ -110,7 +110,7 @@ class TestProblems:
 class TestPolicy:
     def answer(self, path="/console", content_type="text/html; charset=utf-8", **headers):
         own = HttpResponse("", content_type=content_type, headers=headers)
-        return ContentSecurityPolicyMiddleware(lambda request: own)(RequestFactory().get(path))
+        return SecurityHeadersMiddleware(lambda request: own)(RequestFactory().get(path))
 
     def test_pages_load_and_run_only_what_is_ours(self):
         policy = self.answer()["Content-Security-Policy"]
@@ -118,17 +118,26 @@ class TestPolicy:
         assert "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
 
-    def test_what_is_no_page_or_brings_its_own_is_left_alone(self):
-        assert "Content-Security-Policy" not in self.answer(content_type="application/json")
+    def test_what_is_no_page_runs_nothing_and_is_kept_by_nobody(self):
+        answer = self.answer(content_type="application/json")
+        assert answer["Content-Security-Policy"].startswith("default-src 'none'")
+        assert answer["Cache-Control"] == "no-store"
+        assert "Authorization" in answer["Vary"]
+        assert self.answer(**{"Cache-Control": "max-age=60"})["Cache-Control"] == "max-age=60"
+
+    def test_what_brings_its_own_policy_is_left_alone(self):
         assert self.answer(**{"Content-Security-Policy": "x"})["Content-Security-Policy"] == "x"
+
+    def test_https_is_remembered_where_it_is_the_public_way(self, settings):
+        assert "Strict-Transport-Security" not in self.answer()
+        settings.AIOPS_PUBLIC_URL = "https://aiops.example.com"
+        assert self.answer()["Strict-Transport-Security"] == "max-age=31536000"
 
     async def test_the_same_in_an_asynchronous_stack(self):
         async def view(request):
             return HttpResponse("")
 
-        assert "Content-Security-Policy" in await ContentSecurityPolicyMiddleware(view)(
-            RequestFactory().get("/console")
-        )
+        assert "Content-Security-Policy" in await SecurityHeadersMiddleware(view)(RequestFactory().get("/console"))
 
 
 class TestElements:

@@ -12,7 +12,6 @@ from rest_framework.response import Response
 
 from aiops.api.client import ClientView
 from aiops.api.params import whole_number
-from aiops.api.payload import read_object
 from aiops.api.schema import query
 from incidents.choices import Severity
 from notifications.api.client.preview import preview
@@ -37,7 +36,7 @@ class Test(ClientView):
     )
     def post(self, request: Request) -> Response:
         given = {
-            **read_object(request.body),
+            **self.fields(),
             **{name: self.params[name] for name in TestIn().fields if name in self.params},
         }
         reader = TestIn(data=given)

@@ -16,7 +16,6 @@ from rest_framework.response import Response
 
 from aiops.access.models import Workspace
 from aiops.api import v1
-from aiops.api.payload import read_object
 from aiops.api.v1 import Page, V1View
 from aiops.kernel.errors import InvalidInput, NotFound
 from incidents.api.v1.views import PAGING
@@ -57,7 +56,7 @@ class PolicyView(V1View):
 
     def asked(self, name: str = "") -> dict[str, Any]:
         """The body as a spec, in either form; *name* is the one in the path."""
-        given = flattened(read_object(self.request.body))
+        given = flattened(self.fields())
         reader = PolicyIn(data={**given, "name": name} if name else given, context={"now": self.now})
         reader.is_valid(raise_exception=True)
         return dict(reader.validated_data)

@@ -11,7 +11,6 @@ from rest_framework.response import Response
 
 from aiops.access.models import Team, Workspace
 from aiops.api import v1
-from aiops.api.payload import read_object
 from aiops.api.v1 import Page, V1View
 from aiops.kernel.errors import InvalidInput, NotFound
 from incidents.api.v1.views import PAGING
@@ -46,7 +45,7 @@ class RouteView(V1View):
 
     def asked(self, workspace: Workspace, name: str = "") -> dict[str, Any]:
         """The body, in either form, as what the service takes for the whole of a route."""
-        given = flattened(read_object(self.request.body))
+        given = flattened(self.fields())
         reader = RouteIn(data={**given, "name": name} if name else given, context={"now": self.now})
         reader.is_valid(raise_exception=True)
         asked = reader.validated_data

@@ -12,7 +12,7 @@ from aiops.access.actors import Role
 from aiops.access.models import Workspace
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
-from incidents.console.edge import console_view, is_fragment, way_back
+from incidents.console.edge import console_view, go_back, is_fragment
 from notifications.channels import CHANNELS
 from notifications.choices import TOLD, ChannelKind
 from notifications.console.acting import button, refuse
@@ -107,7 +107,7 @@ def test(request: HttpRequest, destination_id: int) -> HttpResponse:
     row = boards.destination_for(request.actor, destination_id)  # type: ignore[attr-defined]
     sent = destinations.send_test(actor=request.actor, destination_id=row.pk, now=utcnow())  # type: ignore[attr-defined]
     tell_test(request, row.label, sent)
-    return redirect(way_back(request, reverse(HOME)))
+    return go_back(request, reverse(HOME))
 
 
 @button(HOME)
@@ -116,7 +116,7 @@ def mend(request: HttpRequest, destination_id: int) -> HttpResponse:
     row = boards.destination_for(request.actor, destination_id)  # type: ignore[attr-defined]
     destinations.mend(actor=request.actor, destination_id=row.pk)  # type: ignore[attr-defined]
     messages.success(request, f"{row.label} is used again. What waited for it is sent now.")
-    return redirect(way_back(request, reverse(HOME)))
+    return go_back(request, reverse(HOME))
 
 
 @button(HOME)
@@ -126,7 +126,7 @@ def switch(request: HttpRequest, destination_id: int) -> HttpResponse:
     row = boards.destination_for(request.actor, destination_id)  # type: ignore[attr-defined]
     destinations.set_enabled(actor=request.actor, destination_id=row.pk, enabled=enabled)  # type: ignore[attr-defined]
     messages.success(request, f"{row.label} is switched {'on' if enabled else 'off'}.")
-    return redirect(way_back(request, reverse(HOME)))
+    return go_back(request, reverse(HOME))
 
 
 @button(HOME, for_good=True)

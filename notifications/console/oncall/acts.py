@@ -16,7 +16,7 @@ from django.views.decorators.http import require_POST
 
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
-from incidents.console.edge import console_view, way_back
+from incidents.console.edge import console_view, go_back
 from notifications.console.oncall import boards
 from notifications.console.oncall.forms import ImportForm, OverrideForm, SwapForm, TimeOffForm, first_complaint
 from notifications.selectors.oncall import members_of
@@ -43,7 +43,7 @@ def button(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             messages.error(request, f"{error.message}.")
         except Conflict as error:
             messages.warning(request, " ".join(filter(None, [f"{error.message}.", error.details])))
-        return redirect(way_back(request, reverse("console-oncall")))
+        return go_back(request, reverse("console-oncall"))
 
     return wrapped
 
@@ -64,7 +64,7 @@ def create_override(request: HttpRequest, schedule_id: int) -> HttpResponse:
         now=utcnow(),
     )
     messages.success(request, f"{filled['user'].display_name} has {schedule.name} from {_text(filled['starts_at'])}.")
-    return redirect(way_back(request, reverse("console-oncall-schedule", args=[schedule_id])))
+    return go_back(request, reverse("console-oncall-schedule", args=[schedule_id]))
 
 
 @button
@@ -72,7 +72,7 @@ def end_override(request: HttpRequest, override_id: int) -> HttpResponse:
     """The schedule is as it would have been again."""
     overrides.end_override(actor=request.actor, override_id=override_id, now=utcnow())  # type: ignore[attr-defined]
     messages.success(request, "The override is over.")
-    return redirect(way_back(request, reverse("console-oncall")))
+    return go_back(request, reverse("console-oncall"))
 
 
 @button

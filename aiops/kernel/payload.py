@@ -7,8 +7,8 @@ from typing import Any
 
 import orjson
 
-from aiops.api.errors import BodyTooLarge
-from aiops.kernel.errors import InvalidInput, UnparsableBody
+from aiops.kernel.encodings import inflated
+from aiops.kernel.errors import BodyTooLarge, InvalidInput, UnparsableBody
 
 MAX_BYTES = 1024 * 1024  # of a command; alerts come through the front door, which has a limit of its own
 
@@ -22,13 +22,15 @@ TYPE_WORDS = {
 }
 
 
-def read_object(raw: bytes) -> dict[str, Any]:
+def read_object(raw: bytes, encoding: str = "") -> dict[str, Any]:
     """The object in *raw*; an empty body means no fields, and the content type is not asked for.
 
-    Raises ``UnparsableBody`` (no JSON, no object), ``InvalidInput`` naming the field (NUL, lone surrogate), ``BodyTooLarge``.
+    *encoding* is the ``Content-Encoding``. Raises ``UnparsableBody`` (no JSON, no object), ``InvalidInput`` naming the field
+    (NUL, lone surrogate), ``BodyTooLarge``, ``UnsupportedEncoding``.
     """
     if len(raw) > MAX_BYTES:
         raise BodyTooLarge(f"The body is larger than {MAX_BYTES} bytes")
+    raw = inflated(raw, encoding, MAX_BYTES)
     if not raw.strip():
         return {}
     value = _parse(raw)
@@ -49,17 +51,23 @@ def _parse(raw: bytes) -> Any:
     try:
         return orjson.loads(raw)
     except orjson.JSONDecodeError as error:
-        if "surrogate" in str(error):
-            _refuse_unstorable(_parse_loosely(raw))
+        if (value := _parse_loosely(raw)) is not None:
+            _refuse_unstorable(value)
+            return value
         raise UnparsableBody(f"The body is not valid JSON: {error}") from None
 
 
 def _parse_loosely(raw: bytes) -> Any:
-    """Lets lone surrogates through, so that the field that holds one can be named; None when that fails too."""
+    """What orjson is too strict for: a byte order mark, UTF-16, line ends within texts, and lone surrogates, whose field can be
+    named then. None when that fails too."""
     try:
-        return json.loads(raw)
+        return json.loads(raw, strict=False, parse_constant=_no_number)
     except (ValueError, RecursionError):
         return None
+
+
+def _no_number(word: str) -> None:
+    raise ValueError(word)
 
 
 def _refuse_unstorable(value: Any) -> None:
