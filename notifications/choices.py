@@ -24,6 +24,7 @@ class ChannelKind(models.TextChoices):
     LOG = "log", "Log"
 
 
+MACHINES = frozenset({ChannelKind.LOG, ChannelKind.WEBHOOK})  # nobody is told by these alone
 PROOF_ADDRESS = "aiops paging proof"  # the log of synthetic pages; no route leads there
 
 

@@ -16,6 +16,7 @@ from notifications.escalation import hours, within
 from notifications.oncall.wall import instant_of, wall_of
 
 DAY = timedelta(days=1)
+NO_MAIL_SERVER = "no mail server is set up"
 QUIET_IN_A_ROW = 7  # quiet hours that meet end to end are followed so far, then a message is let through
 WAKING = frozenset({ChannelKind.SMS, ChannelKind.VOICE, ChannelKind.WEBPUSH})  # what can wake somebody
 ALSO_WAKING = WAKING | {ChannelKind.TELEGRAM, ChannelKind.PAGERDUTY, ChannelKind.OPSGENIE, ChannelKind.APPRISE}
@@ -23,12 +24,16 @@ ALSO_WAKING = WAKING | {ChannelKind.TELEGRAM, ChannelKind.PAGERDUTY, ChannelKind
 
 @dataclass(frozen=True, slots=True)
 class Own:
-    """A destination of a person. *problem* says why it can't be used ("" when it can); *id* None: made when it is needed."""
+    """A destination of a person. *problem* says why it can't be used ("" when it can); *id* None: made when it is needed.
+
+    *lacks*: what has to be set up before anything arrives there. It is tried nevertheless, so that the attempt tells of it.
+    """
 
     id: int | None
     kind: ChannelKind
     label: str
     problem: str = ""
+    lacks: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +56,7 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """What is known of how to tell somebody. *email*, the account's, is the last resort; "" when nothing can be sent there."""
+    """What is known of how to tell somebody. *email*, the account's, is the last resort; *mail_server*: whether mail can be sent."""
 
     id: int
     name: str
@@ -60,7 +65,21 @@ class Person:
     rules: tuple[Rule, ...] = ()
     quiet: Quiet | None = None
     email: str = ""
+    mail_server: bool = True
     active: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Voice:
+    """The words by which a sentence speaks of the person."""
+
+    has: str
+    their: str
+    them: str
+
+
+ABOUT_THEM = Voice("has", "their", "them")
+ABOUT_YOU = Voice("you have", "your", "you")  # where people read of themselves
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +101,10 @@ class Plan:
     warnings: tuple[str, ...] = ()
 
 
-def plan(person: Person, urgency: Urgency, now: datetime, window: Window | None = None) -> Plan:
-    """How *person* is told at *now*. *window* are a step's hours on the responder's clock.
+def plan(
+    person: Person, urgency: Urgency, now: datetime, window: Window | None = None, voice: Voice = ABOUT_THEM
+) -> Plan:
+    """How *person* is told at *now*. *window* are a step's hours on the responder's clock; *voice* is whom the reasons speak to.
 
     Rules of the urgency decide; without any, everything usable rings at once. A rule whose destination can't be used is passed
     over and the rest moves up to where the first would have been; when none is left, whatever else works is used, and at the
@@ -92,12 +113,12 @@ def plan(person: Person, urgency: Urgency, now: datetime, window: Window | None 
     if not person.active:
         return Plan((), "the account is switched off")
     if window is not None and not within(window, now, person.time_zone):
-        return Plan((), f"outside {hours(window)} on their clock ({person.time_zone})")
+        return Plan((), f"outside {hours(window)} on {voice.their} clock ({person.time_zone})")
     wanted, warnings = _wanted(person, urgency), list(_warnings(person, urgency))
     if not wanted:
-        return Plan((), _why_none(person), tuple(warnings))
+        return Plan((), _why_none(person, voice), tuple(warnings))
     if not any(own.kind in ALSO_WAKING for own, _ in wanted) and urgency == Urgency.HIGH:
-        warnings.append("nothing that could wake them: no verified phone and no web push")
+        warnings.append(f"nothing that could wake {voice.them}: no verified phone and no web push")
     calls = sorted((_call(person, urgency, own, now + delay) for own, delay in wanted), key=lambda call: call.at)
     return Plan(tuple(Call(c.own, c.at, c.at == calls[0].at, c.note) for c in calls), "", tuple(warnings))
 
@@ -125,7 +146,7 @@ def _wanted(person: Person, urgency: Urgency) -> Sequence[tuple[Own, timedelta]]
         return [(own, delay - moved_up) for own, delay in left]
     if usable:
         return [(own, timedelta(0)) for own in usable.values()]
-    return [(Own(None, ChannelKind.EMAIL, person.email), timedelta(0))] if person.email else []
+    return [(Own(None, ChannelKind.EMAIL, person.email), timedelta(0))] if person.email and person.mail_server else []
 
 
 def _call(person: Person, urgency: Urgency, own: Own, at: datetime) -> Call:
@@ -136,11 +157,18 @@ def _call(person: Person, urgency: Urgency, own: Own, at: datetime) -> Call:
 def _warnings(person: Person, urgency: Urgency) -> list[str]:
     """What keeps a way of theirs from being used: of those that their rules name, or of all when they have no rules."""
     named = {rule.destination_id for rule in person.rules if rule.urgency == urgency}
-    return [f"{own.label}: {own.problem}" for own in person.own if own.problem and (not named or own.id in named)]
+    wrong = ((own, own.problem or own.lacks) for own in person.own if not named or own.id in named)
+    return [f"{own.label}: {why}" for own, why in wrong if why]
 
 
-def _why_none(person: Person) -> str:
-    return "none of their destinations can be used" if person.own else "they have no destination and no e-mail address"
+def _why_none(person: Person, voice: Voice) -> str:
+    """What is missing, said so that whoever reads it knows what to set up."""
+    if person.email and not person.mail_server:
+        others = f"; none of {voice.their} destinations can be used" if person.own else ""
+        return f"{voice.has} {person.email}, but {NO_MAIL_SERVER}{others}"
+    if person.own:
+        return f"none of {voice.their} destinations can be used"
+    return f"{voice.has} no destination and no e-mail address"
 
 
 def _end_of(quiet: Quiet, zone: ZoneInfo, at: datetime) -> datetime | None:

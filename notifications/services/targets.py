@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from django.conf import settings
@@ -17,14 +17,16 @@ from aiops.access.actors import Role
 from aiops.access.models import Membership, Team, User
 from aiops.kernel import secrets
 from aiops.kernel.sql import CompiledQuery, Given
-from notifications.choices import ChannelKind, TargetKind, Urgency
-from notifications.contact import Call, Own, Person, Quiet, Rule, plan
+from notifications.channels import CHANNELS
+from notifications.choices import MACHINES, ChannelKind, TargetKind, Urgency
+from notifications.contact import NO_MAIL_SERVER, Call, Own, Person, Quiet, Rule, plan
 from notifications.definition import Target, Window
 from notifications.models import ContactRule, Destination, Provider, QuietHours
 from notifications.oncall import ScheduleSpec, on_call
 from notifications.selectors.oncall import load as load_schedules
 
 INSTANT = timedelta(seconds=1)
+NO_ACCOUNTS: frozenset[ChannelKind] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +41,7 @@ class Reached:
     name: str = ""  # of the person, or of the shared destination
     via: str = ""  # the destination's label
     note: str = ""
+    lacks: str = ""  # what has to be set up before it arrives
 
 
 @dataclass(slots=True)
@@ -53,6 +56,17 @@ class Reach:
     def names(self) -> list[str]:
         """Who is told, each once, in order."""
         return list(dict.fromkeys(call.name for call in self.calls))
+
+    @property
+    def people(self) -> list[str]:
+        """The people among them whom something can reach."""
+        return list(dict.fromkeys(call.name for call in self.calls if call.user_id is not None and not call.lacks))
+
+    @property
+    def rooms(self) -> list[str]:
+        """The shared destinations at which people may read it: channels of a chat, other pagers, shared mailboxes."""
+        shared = (call for call in self.calls if call.user_id is None and call.kind not in MACHINES and not call.lacks)
+        return list(dict.fromkeys(call.name for call in shared))
 
 
 _destinations = CompiledQuery(lambda: Destination.objects.filter(pk__any_of=Given("ids")))
@@ -72,6 +86,7 @@ class Book:
         self._schedules = load_schedules(by_kind[TargetKind.SCHEDULE], now, (until or now) + INSTANT)
         self._teams, self._team_names = _teams(by_kind[TargetKind.TEAM])
         self._admins = admins_of(by_kind[TargetKind.ADMINS])
+        self._accounts = accounts()
         channels = by_kind[TargetKind.CHANNEL]
         self._shared = {row.pk: row for row in _destinations(ids=list(channels))} if channels else {}
         if until is None:
@@ -140,21 +155,23 @@ class Book:
         if where is not None and workspace_id not in where:
             reach.missed.append(f"{person.name} is no member of this workspace any more")
             return
-        planned = plan(person, urgency, now, window)
+        planned = plan(equipped(person, self._accounts.get(workspace_id, NO_ACCOUNTS)), urgency, now, window)
         if not planned.calls:
             reach.missed.append(f"{person.name}: {planned.reason}")
         reach.warnings += [f"{person.name}: {warning}" for warning in planned.warnings]
         reach.calls += [_reached(call, person) for call in planned.calls]
 
     def _add_shared(self, reach: Reach, pk: int, workspace_id: int, told: set[tuple[str, int]], now: datetime) -> None:
-        row = self._shared.get(pk)
+        row, kinds = self._shared.get(pk), self._accounts.get(workspace_id, NO_ACCOUNTS)
         if row is None or row.workspace_id != workspace_id:
             reach.missed.append("a destination that no longer exists")
         elif problem := problem_of(row):
             reach.missed.append(f"{row.label}: {problem}")
         elif ("shared", pk) not in told:
             told.add(("shared", pk))
-            reach.calls.append(Reached(pk, ChannelKind(row.kind), now, True, None, row.label, row.label))
+            lacks = "" if row.provider_id else without_account(ChannelKind(row.kind), kinds)
+            reach.warnings += [f"{row.label}: {lacks}"] if lacks else []
+            reach.calls.append(Reached(pk, ChannelKind(row.kind), now, True, None, row.label, row.label, lacks=lacks))
 
 
 def admins_of(workspace_ids: Collection[int]) -> dict[int, list[int]]:
@@ -171,7 +188,7 @@ def admins_of(workspace_ids: Collection[int]) -> dict[int, list[int]]:
 
 
 def load_people(user_ids: Collection[int]) -> dict[int, Person]:
-    """What is known of how to tell these people; four queries."""
+    """What is known of how to tell these people, were every account set up (see :func:`equipped`); four queries."""
     if not user_ids:
         return {}
     own: dict[int, list[Own]] = defaultdict(list)
@@ -182,7 +199,6 @@ def load_people(user_ids: Collection[int]) -> dict[int, Person]:
         delay = timedelta(minutes=rule.delay_minutes)
         rules[rule.user_id].append(Rule(Urgency(rule.urgency), delay, rule.destination_id))
     quiet = {q.user_id: Quiet(q.begins, q.ends, tuple(q.days)) for q in QuietHours.objects.filter(user_id__in=user_ids)}
-    can_mail = bool(settings.AIOPS_SMTP_URL) or Provider.objects.filter(kind=ChannelKind.EMAIL).exists()
     return {
         user.pk: Person(
             id=user.pk,
@@ -191,7 +207,7 @@ def load_people(user_ids: Collection[int]) -> dict[int, Person]:
             own=tuple(own[user.pk]),
             rules=tuple(rules[user.pk]),
             quiet=quiet.get(user.pk),
-            email=user.email if can_mail else "",
+            email=user.email,
             active=user.is_active,
         )
         for user in User.objects.filter(pk__in=user_ids)
@@ -205,6 +221,29 @@ def problem_of(row: Destination) -> str:
     if row.broken_at is not None:
         return f"it failed for good ({row.broken_reason})" if row.broken_reason else "it failed for good"
     return "" if row.verified_at is not None else "not verified"
+
+
+def accounts() -> dict[int, frozenset[ChannelKind]]:
+    """The kinds that each workspace has an account for. One query."""
+    found: dict[int, set[ChannelKind]] = defaultdict(set)
+    for workspace_id, kind in Provider.objects.filter(is_default=True).values_list("workspace_id", "kind"):
+        found[workspace_id].add(ChannelKind(kind))
+    return {pk: frozenset(kinds) for pk, kinds in found.items()}
+
+
+def equipped(person: Person, kinds: frozenset[ChannelKind]) -> Person:
+    """*person* as a workspace with accounts of these *kinds* can tell them."""
+    own = tuple(replace(own, lacks=without_account(own.kind, kinds)) for own in person.own)
+    return replace(person, own=own, mail_server=not without_account(ChannelKind.EMAIL, kinds))
+
+
+def without_account(kind: ChannelKind, kinds: frozenset[ChannelKind]) -> str:
+    """What has to be set up before *kind* can be sent by, "" when nothing has. The operator may have named a mail server for all."""
+    if not CHANNELS[kind].needs_provider or kind in kinds:
+        return ""
+    if kind == ChannelKind.EMAIL:
+        return "" if settings.AIOPS_SMTP_URL else NO_MAIL_SERVER
+    return "web push is not set up" if kind == ChannelKind.WEBPUSH else f"no {kind.label} account is set up"
 
 
 def account_mailboxes(user_ids: Collection[int], now: datetime) -> dict[int, int]:
@@ -236,7 +275,7 @@ def _may_hold(schedule: ScheduleSpec) -> set[int]:
 
 def _reached(call: Call, person: Person) -> Reached:
     own = call.own
-    return Reached(own.id, own.kind, call.at, call.first, person.id, person.name, own.label, call.note)
+    return Reached(own.id, own.kind, call.at, call.first, person.id, person.name, own.label, call.note, own.lacks)
 
 
 def _teams(ids: Collection[int]) -> tuple[dict[int, list[int]], dict[int, str]]:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from notifications.choices import ChannelKind, Urgency
-from notifications.contact import Own, Person, Quiet, Rule, plan, quiet_until
+from notifications.contact import ABOUT_YOU, Own, Person, Quiet, Rule, plan, quiet_until
 from notifications.definition import Window
 from tests.factories import NOW, minutes
 
@@ -68,13 +68,34 @@ def test_the_accounts_address_is_the_last_resort() -> None:
     ("person", "reason"),
     [
         (replace(ANA, active=False), "the account is switched off"),
-        (replace(ANA, own=()), "they have no destination and no e-mail address"),
+        (replace(ANA, own=()), "has no destination and no e-mail address"),
         (replace(ANA, own=(broken(PHONE),)), "none of their destinations can be used"),
+        (
+            replace(ANA, own=(), email="ana@example.com", mail_server=False),
+            "has ana@example.com, but no mail server is set up",
+        ),
+        (
+            replace(ANA, own=(broken(PHONE),), email="ana@example.com", mail_server=False),
+            "has ana@example.com, but no mail server is set up; none of their destinations can be used",
+        ),
     ],
 )
 def test_nobody_is_told_without_a_reason(person: Person, reason: str) -> None:
     assert plan(person, Urgency.HIGH, NOW).calls == ()
     assert plan(person, Urgency.HIGH, NOW).reason == reason
+
+
+def test_to_oneself_it_says_you() -> None:
+    def said(person: Person) -> str:
+        return plan(person, Urgency.HIGH, NOW, voice=ABOUT_YOU).reason
+
+    assert said(replace(ANA, own=())) == "you have no destination and no e-mail address"
+    assert said(replace(ANA, own=(broken(PHONE),))) == "none of your destinations can be used"
+    mail = replace(ANA, own=(), email="ana@example.com", mail_server=False)
+    assert said(mail) == "you have ana@example.com, but no mail server is set up"
+    assert plan(replace(ANA, own=(MAIL,)), Urgency.HIGH, NOW, voice=ABOUT_YOU).warnings == (
+        "nothing that could wake you: no verified phone and no web push",
+    )
 
 
 def test_a_person_whom_nothing_could_wake_is_warned_of() -> None:

@@ -183,7 +183,7 @@ class TestUnreachable:
         assert unreachable.sweep(world.now + timedelta(hours=1)) == 2
 
         row = UnreachableService.objects.get(service=other)
-        assert (row.found_at, row.reason) == (world.now, "Ana: they have no destination and no e-mail address")
+        assert (row.found_at, row.reason) == (world.now, "Ana: has no destination and no e-mail address")
         [alarm] = world.alarms()
         assert (alarm.signal_type, alarm.occurrences) == ("unreachable_service", 1)
         assert "payments" in alarm.description

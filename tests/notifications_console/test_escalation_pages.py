@@ -181,7 +181,7 @@ class TestWhatIf:
             for words in ("Saturday 28 November, 03:10", ">Ana<", "reaches nobody", ">Mia<", "Nobody answered")
         ]
         assert told == sorted(told)
-        assert "they have no destination and no e-mail address" in page.lower()
+        assert "has no destination and no e-mail address" in page.lower()
         assert "reaches 2" in page
         assert ana.destinations.get().label not in page
 

@@ -75,7 +75,7 @@ def test_why_somebody_was_not_told(browser, world, ana):
     world.policy({"targets": ["cy"]}, {"targets": ["ana"]})
     said = words(panel(browser, ana, world.fire("db")))
     assert "Gaps" in said
-    assert "L1 reaches nobody Cy: they have no destination and no e-mail address" in said
+    assert "L1 reaches nobody Cy: has no destination and no e-mail address" in said
     assert re.search(r"L2 \d\d:\d\d:\d\d Ana SMS Sent", said)
 
 

@@ -89,7 +89,7 @@ def test_rules_say_by_what_and_after_how_long(browser, world, ana):
 def test_somebody_without_contact_data_is_told_so(browser, world, bo):
     world.workspace.providers.all().delete()
     page = browser(bo).get(HOME).content.decode()
-    assert "not at all: they have no destination and no e-mail address" in page
+    assert "not at all: you have bo@example.com, but no mail server is set up" in page
 
 
 def test_quiet_hours(browser, world, ana):

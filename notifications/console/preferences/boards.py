@@ -12,12 +12,12 @@ from aiops.access.models import Membership, User, Workspace
 from notifications.channels import CHANNELS
 from notifications.choices import ChannelKind, Urgency
 from notifications.console.destinations.boards import has_account, health_of
-from notifications.contact import Plan, plan
+from notifications.contact import ABOUT_YOU, Plan, plan
 from notifications.contracts import Channel
 from notifications.definition import Window
 from notifications.escalation import hours
 from notifications.models import ContactRule, Destination, Provider, QuietHours
-from notifications.services.targets import load_people
+from notifications.services.targets import NO_ACCOUNTS, accounts, equipped, load_people
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 EXAMPLES = {Urgency.HIGH: "A page", Urgency.LOW: "A message of low urgency"}
@@ -50,7 +50,7 @@ def page(actor: Actor, user: User, now: datetime) -> dict[str, Any]:
     rows = list(Destination.objects.filter(owner=user).order_by("kind", "label"))
     home = home_of(user)
     quiet = QuietHours.objects.filter(user=user).first()
-    person = load_people([user.pk])[user.pk]
+    person = equipped(load_people([user.pk])[user.pk], accounts().get(home.pk, NO_ACCOUNTS) if home else NO_ACCOUNTS)
     saved: dict[str, list[tuple[str, str]]] = {}
     for rule in ContactRule.objects.filter(user=user):
         saved.setdefault(rule.urgency, []).append((str(rule.delay_minutes), str(rule.destination_id)))
@@ -60,7 +60,7 @@ def page(actor: Actor, user: User, now: datetime) -> dict[str, Any]:
         "kinds": kinds_of(home),
         "rules": [
             Rules(urgency, EXAMPLES[urgency], [*saved.get(urgency, []), ("0" if not saved.get(urgency) else "", "")],
-                  plan(person, urgency, now))
+                  plan(person, urgency, now, voice=ABOUT_YOU))
             for urgency in Urgency
         ],
         "quiet": quiet,
