@@ -56,7 +56,7 @@ class Quiet:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
-    """What is known of how to tell somebody. *email*, the account's, is the last resort; *mail_server*: whether mail can be sent."""
+    """What is known of how to tell somebody. *email*, the account's, is the last resort where there is a mail server."""
 
     id: int
     name: str

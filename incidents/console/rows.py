@@ -96,7 +96,8 @@ def who_has(incident: Incident) -> str:
 
 def next_of_all(incidents: Sequence[Incident], now: datetime) -> dict[int, NextStep]:
     """What happens next to each if nobody acts: what the apps above foresee, else what the incident itself says."""
-    foreseen = slots.load("incident.next", [incident.pk for incident in incidents if incident.is_live], now=now)
+    live = {incident.pk: incident for incident in incidents if incident.is_live}
+    foreseen = slots.load("incident.next", list(live), incidents=live, now=now)
     return {i.pk: foreseen[i.pk][0] if i.pk in foreseen else next_of(i, now) for i in incidents}
 
 

@@ -5,6 +5,7 @@ Fills the slot ``incident.panel``. What stands around it (buttons, timeline) is 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -14,13 +15,16 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from incidents.choices import PAGING, EntryKind
+from incidents.choices import PAGING, EntryKind, Status
 from incidents.console.next_step import NextStep
+from incidents.console.rows import who_has
 from incidents.models import Incident, TimelineEntry
-from notifications.choices import TOLD, DeliveryState, Purpose, RunState, Wake
+from notifications.choices import MACHINES, TOLD, ChannelKind, DeliveryState, Purpose, RunState, Wake
+from notifications.contact import NO_MAIL_SERVER
 from notifications.definition import Definition
 from notifications.intents import ACKNOWLEDGED
 from notifications.models import Delivery, EscalationRun
+from notifications.selectors.next_steps import is_waited_for, ran_out
 from notifications.services.steps import level_name
 
 SHOWN = 60  # deliveries of an episode; the log has all
@@ -30,7 +34,7 @@ MISSING = (
     EntryKind.ESCALATION_LEVEL,
     EntryKind.ESCALATION_SKIPPED,
 )
-CALM_ENDS = (RunState.ACKNOWLEDGED, RunState.PAUSED, RunState.ENDED)
+NO_POLICY = "No escalation policy is for this service and severity."
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,37 +105,59 @@ def _context(
 ) -> dict[str, Any]:
     version = run.version if run is not None else None
     definition = Definition.of_json(version.definition) if version is not None else None
-    told = [row for row in deliveries if row.state in TOLD and row.purpose in (Purpose.PAGE, Purpose.ANNOUNCE)]
+    said, got = headline(incident, run, following, now), told(deliveries)
+    if got and is_waited_for(incident, now):
+        got += ", nobody has it yet"
     return {
         "incident": incident,
         "run": run,
         "version": version,
-        "headline": headline(run, following, now),
+        "headline": said,
+        "asides": list(filter(None, [got, said.detail])),
         "rungs": [*_waves(deliveries, definition, run), *_ahead(definition, run)],
         "missed": _missed(entries, run),
-        "told": len({(row.recipient_id, row.destination_id) for row in told}),
+        "no_mail_server": NO_MAIL_SERVER,
         "more": len(deliveries) >= SHOWN,
         "now": now,
     }
 
 
-def headline(run: EscalationRun | None, following: NextStep | None, now: datetime) -> Headline:
-    """What a reader has to know first."""
+def headline(incident: Incident, run: EscalationRun | None, following: NextStep | None, now: datetime) -> Headline:
+    """What a reader has to know first: who has it; else what paging does next, or why it does nothing."""
+    if run is not None and run.state == RunState.ACKNOWLEDGED and run.wake == Wake.LEASE and run.next_step_at:
+        unless = f"unless {who_has(incident) or 'whoever has it'} does something"
+        return Headline("Resting. Goes on", run.next_step_at, "until", "due", unless)
+    if incident.is_live and incident.status != Status.OPEN:
+        who = who_has(incident)
+        text = f"{who} has it, paging has stopped" if who else "Somebody has it, paging has stopped"
+        ended = run is not None and run.state in (RunState.EXHAUSTED, RunState.STOPPED)
+        return Headline(text, detail=f"Before that: {run.reason}" if ended and run is not None else "")
     if run is None or run.version is None:
-        return Headline("Nobody is paged", detail="No policy is for this service and severity.")
-    if run.state == RunState.ACTIVE:
-        since = run.level_at or run.started_at
+        return Headline("Nobody is paged", tone="late" if is_waited_for(incident, now) else "calm", detail=NO_POLICY)
+    if run.state == RunState.ACTIVE and is_waited_for(incident, now):
         if following is None or run.next_step_at is None:
             return Headline("Paging", tone="now")
-        return Headline(following.text.capitalize() if following.text.islower() else _first_up(following.text),
-                        following.at, following.style, following.tone, since=since)  # fmt: skip
-    if run.state == RunState.ACKNOWLEDGED:
-        if run.wake == Wake.LEASE and run.next_step_at:
-            return Headline("Resting. Goes on", run.next_step_at, "until", "due", "unless whoever has it acts")
-        return Headline("Stopped by the acknowledgement")
+        return Headline(
+            _first_up(following.text),
+            following.at,
+            following.style,
+            following.tone,
+            since=run.level_at or run.started_at,
+        )
     if run.state == RunState.EXHAUSTED:
-        return Headline("Nobody answered", tone="late", detail=run.reason)
+        waits = is_waited_for(incident, now)
+        return Headline(_first_up(ran_out(run.reason)), tone="late" if waits else "calm", detail=run.reason)
     return Headline(RunState(run.state).label, detail=run.reason)
+
+
+def told(deliveries: Sequence[Delivery]) -> str:
+    """Whom messages have got to, people before machines: ``2 people told, 1 channel, 1 log``; "" before any was sent."""
+    got = [row for row in deliveries if row.state in TOLD and row.purpose in (Purpose.PAGE, Purpose.ANNOUNCE)]
+    people = len({row.recipient_id for row in got if row.recipient_id is not None})
+    shared = {row.destination_id: ChannelKind(row.kind) for row in got if row.recipient_id is None}
+    counts = Counter("channel" if kind not in MACHINES else kind.value for kind in shared.values())
+    others = [f"{count} {word}{'s' if count > 1 else ''}" for word, count in sorted(counts.items())]
+    return ", ".join([f"{people} {'person' if people == 1 else 'people'} told", *others]) if got else ""
 
 
 def _first_up(text: str) -> str:
@@ -166,7 +192,7 @@ def _title(purpose: Purpose, step: int, definition: Definition | None) -> str:
         return "Told that somebody has it" if step == ACKNOWLEDGED else "Told that it is over"
     return {
         Purpose.ANNOUNCE: "Announced by routes",
-        Purpose.FALLBACK: "Nobody answered: fallback",
+        Purpose.FALLBACK: "The policy has run out: fallback",
     }.get(purpose, purpose.label)
 
 

@@ -5,58 +5,96 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import F
 
 from aiops.kernel.sql import CompiledQuery, Given
-from incidents.choices import LIVE, Priority, Severity
+from incidents.choices import LIVE, Priority, Severity, Status
 from incidents.console.next_step import NextStep
-from notifications.choices import RunState, Wake
+from incidents.models import Incident
+from notifications.choices import GOING, RunState, TargetKind, Urgency, Wake
 from notifications.definition import Definition, Target
 from notifications.escalation import Facts, Move, next_move
 from notifications.models import EscalationRun
 from notifications.services.targets import Book
 
 NAMED = 2  # people that a line names; the rest is counted
-SHOWN = (RunState.ACTIVE, RunState.ACKNOWLEDGED, RunState.EXHAUSTED)
+NOBODY_IS_PAGED = NextStep("nobody is paged", tone="late")  # no policy is for it
 
 
 @dataclass(frozen=True, slots=True)
 class _Next:
-    """A run, its policy, and the move that it makes when its time comes (None: it is due for another reason)."""
+    """A run, its policy, and the move that it makes when its time comes (None: it does not move by itself)."""
 
     run: EscalationRun
     definition: Definition
     move: Move | None
 
+    @property
+    def targets(self) -> Sequence[Target]:
+        """Whom the move tells; when the policy runs out, its fallback and the admins."""
+        if self.move is None:
+            return ()
+        if self.move.tell is not None:
+            return self.definition.steps[self.move.tell].targets
+        return (*self.fallback, *self.admins) if self.move.exhausted else ()
+
+    @property
+    def fallback(self) -> list[Target]:
+        return [Target(TargetKind.CHANNEL, pk) for pk in self.definition.fallback]
+
+    @property
+    def admins(self) -> list[Target]:
+        return [Target(TargetKind.ADMINS, self.run.workspace_id)]
+
 
 _runs = CompiledQuery(
     lambda: EscalationRun.objects.filter(
-        incident_id__any_of=Given("incidents"),
-        episode=F("incident__episode"),
-        incident__status__in=LIVE,
-        version__isnull=False,
-        state__in=SHOWN,
+        incident_id__any_of=Given("incidents"), episode=F("incident__episode"), incident__status__in=LIVE
     ).select_related("version", "incident")
 )
 
 
-def next_steps(incident_ids: Sequence[int], now: datetime) -> dict[int, NextStep]:
-    """Per incident whose escalation goes on, what is next: ``pages Bo`` and when. The loader of the slot ``incident.next``."""
-    foreseen = [_foresee(run) for run in _runs(incidents=list(incident_ids))]
-    wanted: set[Target] = set()
-    for it in foreseen:
-        if it.move is not None and it.move.tell is not None:
-            wanted.update(it.definition.steps[it.move.tell].targets)
-    until = max((it.run.next_step_at for it in foreseen if it.run.next_step_at), default=now)
-    book = Book(wanted, now, max(now, until)) if wanted else None
-    found = {it.run.incident_id: _said(it, book, now) for it in foreseen}
-    return {pk: step for pk, step in found.items() if step is not None}
+def next_steps(incident_ids: Sequence[int], now: datetime, **given: Any) -> dict[int, NextStep]:
+    """What paging does next with each live incident: ``pages Bo`` and when. The loader of the slot ``incident.next``.
+
+    Those that somebody has, that are asleep or silent, speak for themselves and are left out. *incidents*, by their keys, are
+    given by pages: of those without a run they say that nobody is paged.
+    """
+    runs = list(_runs(incidents=list(incident_ids)))
+    known = given.get("incidents", {}) | {run.incident_id: run.incident for run in runs}
+    paged = [run for run in runs if run.version is not None]
+    unpaged = known.keys() - {run.incident_id for run in paged}
+    found = {pk: NOBODY_IS_PAGED for pk in unpaged if is_waited_for(known[pk], now)}
+    return found | _foreseen(paged, now)
 
 
 def spoken(incident_ids: Sequence[int], now: datetime) -> dict[int, str]:
-    """The same for a message, which does not tick: ``pages Bo in 15 min``."""
-    return {pk: f"{step.text}{_in(step.at, now)}" for pk, step in next_steps(incident_ids, now).items()}
+    """What is still to come, for a message, which does not tick: ``pages Bo in 15 min``."""
+    going = [run for run in _runs(incidents=list(incident_ids)) if run.version is not None and run.state in GOING]
+    return {pk: f"{step.text}{_in(step.at, now)}" for pk, step in _foreseen(going, now).items()}
+
+
+def _foreseen(runs: Sequence[EscalationRun], now: datetime) -> dict[int, NextStep]:
+    moves = [_foresee(run) for run in runs]
+    wanted = {target for it in moves for target in it.targets}
+    until = max((it.run.next_step_at for it in moves if it.run.next_step_at), default=now)
+    book = Book(wanted, now, max(now, until)) if wanted else None
+    said = ((it.run.incident_id, _said(it, book, now)) for it in moves)
+    return {pk: step for pk, step in said if step is not None}
+
+
+def ran_out(reason: str) -> str:
+    """How an escalation ended that has told all that it could: what a row has room for, by the run's reason."""
+    if "could be reached" in reason:
+        return "nobody could be reached"
+    return "no level applies" if "applies" in reason else "nobody answered"
+
+
+def is_waited_for(incident: Incident, now: datetime) -> bool:
+    """Whether it is open, awake and not silent: somebody is needed, so that how far paging came is what matters."""
+    return incident.status == Status.OPEN and incident.suppressed_by is None and not incident.is_snoozed(now)
 
 
 def _foresee(run: EscalationRun) -> _Next:
@@ -69,29 +107,50 @@ def _foresee(run: EscalationRun) -> _Next:
 
 
 def _said(it: _Next, book: Book | None, now: datetime) -> NextStep | None:
-    run, move, at = it.run, it.move, it.run.next_step_at
-    if run.state == RunState.EXHAUSTED:
-        return NextStep("nobody answered", tone="late")
-    if run.state == RunState.ACKNOWLEDGED:
-        return NextStep("is given back", at, "until", "due") if run.wake == Wake.LEASE and at else None
-    if move is None or at is None:
+    run, at = it.run, it.run.next_step_at
+    if run.state == RunState.ACKNOWLEDGED and run.wake == Wake.LEASE and at and run.incident.status != Status.OPEN:
+        return NextStep("is given back", at, "until", "due")
+    if not is_waited_for(run.incident, now):
         return None
-    when = at if at > now else None
+    if run.state == RunState.EXHAUSTED:
+        return NextStep(ran_out(run.reason), tone="late")
+    if run.state == RunState.STOPPED:
+        return NextStep("paging stopped by rule", tone="due")
+    return _moves(it, book, at, now) if it.move is not None and at is not None else None
+
+
+def _moves(it: _Next, book: Book | None, at: datetime, now: datetime) -> NextStep | None:
+    move, when = it.move, at if at > now else None
+    assert move is not None
     style, tone = ("until", "due") if when else ("", "now")
-    if move.tell is None:
-        return NextStep(
-            "nobody is left" if move.exhausted else "stops by rule" if move.stopped else "waits", when, style, tone
-        )
-    step = it.definition.steps[move.tell]
-    names = (
-        book.reach(step.targets, run.workspace_id, move.urgency, step.responders_hours, max(at, now)).names
-        if book
-        else []
-    )
-    if not names:
-        return NextStep(f"{step.name or f'level {move.tell + 1}'} reaches nobody", when, style, "late")
+    if move.tell is not None and book is not None:
+        step = it.definition.steps[move.tell]
+        reach = book.reach(step.targets, it.run.workspace_id, move.urgency, step.responders_hours, max(at, now))
+        name = step.name or f"level {move.tell + 1}"
+        if reach.people:
+            return NextStep(f"{'pages' if when else 'paging'} {_named(reach.people)}", when, style, tone)
+        if reach.rooms:
+            return NextStep(f"{'tells' if when else 'telling'} {_named(reach.rooms)}", when, style, tone)
+        return NextStep(f"{name} reaches {'no person' if reach.calls else 'nobody'}", when, style, "late")
+    if move.exhausted and book is not None:
+        last = _last_resort(it, book, max(at, now))
+        if last:
+            return NextStep(f"tells {_named(last)}", when, style, tone)
+        return NextStep("nobody is left to tell", when, style, "late")
+    return NextStep("paging stops by rule" if move.stopped else "waits", when, style, tone)
+
+
+def _last_resort(it: _Next, book: Book, at: datetime) -> list[str]:
+    """Who hears that the policy has run out, as ``fallback.reach`` chooses them."""
+    workspace_id = it.run.workspace_id
+    named = book.reach(it.fallback, workspace_id, Urgency.HIGH, at=at)
+    found = named if named.calls else book.reach(it.admins, workspace_id, Urgency.HIGH, at=at)
+    return [*found.people, *found.rooms]
+
+
+def _named(names: Sequence[str]) -> str:
     more = f" +{len(names) - NAMED}" if len(names) > NAMED else ""
-    return NextStep(f"{'pages' if when else 'paging'} {', '.join(names[:NAMED])}{more}", when, style, tone)
+    return ", ".join(names[:NAMED]) + more
 
 
 def _in(at: datetime | None, now: datetime) -> str:

@@ -238,7 +238,7 @@ def equipped(person: Person, kinds: frozenset[ChannelKind]) -> Person:
 
 
 def without_account(kind: ChannelKind, kinds: frozenset[ChannelKind]) -> str:
-    """What has to be set up before *kind* can be sent by, "" when nothing has. The operator may have named a mail server for all."""
+    """What is missing before *kind* can be used, "" when nothing is. The operator may have named a mail server for all."""
     if not CHANNELS[kind].needs_provider or kind in kinds:
         return ""
     if kind == ChannelKind.EMAIL:

@@ -106,7 +106,7 @@ def _first_hole(
 
 
 def _is_somebody(line: Line) -> bool:
-    return line.what == "told" and line.kind != ChannelKind.LOG
+    return line.what == "told" and line.kind != ChannelKind.LOG and not line.lacks
 
 
 def _tell(fresh: dict[int, list[Service]], holes: dict[int, Hole], now: datetime) -> None:

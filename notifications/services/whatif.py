@@ -32,7 +32,7 @@ class Line:
     """One thing that would happen. *what*: announced, told, skipped, unreached, stopped, exhausted, or fallback.
 
     *minutes* after the incident opened. *who* is told *via* which destination of the channel *kind*; *note* says why, or what
-    is wrong with it.
+    is wrong with it; *lacks*, what has to be set up before it arrives.
     """
 
     at: datetime
@@ -45,6 +45,12 @@ class Line:
     kind: str = ""
     user_id: int | None = None
     note: str = ""
+    lacks: str = ""
+
+    @property
+    def is_person(self) -> bool:
+        """Whether somebody is told, and hears of it."""
+        return self.what == "told" and self.user_id is not None and not self.lacks
 
 
 def what_if(
@@ -134,6 +140,7 @@ def _told(facts: Facts, now: datetime, definition: Definition, index: int, reach
             kind=str(call.kind),
             user_id=call.user_id,
             note=note,
+            lacks=call.lacks,
         )
     if not reach.calls:
         yield _line(facts, now, "unreached", definition, index, note=wrong)
@@ -184,6 +191,7 @@ def _line(
     kind: str = "",
     user_id: int | None = None,
     note: str = "",
+    lacks: str = "",
 ) -> Line:
     level = (definition.steps[step].name or f"Level {step + 1}") if step is not None else ""
     minutes = int((at - facts.started_at).total_seconds() // 60)
@@ -198,4 +206,5 @@ def _line(
         kind=kind,
         user_id=user_id,
         note=note,
+        lacks=lacks,
     )

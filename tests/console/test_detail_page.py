@@ -49,7 +49,7 @@ class TestFacts:
         ):
             assert fact in element(page, "facts")
         assert 'href="https://runbooks.example.com/x"' in page
-        assert "Answer now" in element(page, "glance")
+        assert "Nobody is paged" in element(page, "glance")
         assert "Nobody" in element(page, "glance")
 
     def test_both_names_lead_here(self, browser, ana, opened):

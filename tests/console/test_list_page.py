@@ -44,7 +44,7 @@ class TestRows:
         assert "×1" in row
         assert incident.created_at.strftime("%Y-%m-%dT%H:%M:%SZ") in row
         assert "nobody" in row
-        assert re.search(r'class="next due">.*P2.*due <time', row)
+        assert re.search(r'class="next late">.*P2.*nobody is paged', row)
 
         services.acknowledge(
             actor=actor(workspace, label="Ana Moreau"), incident_id=incident.pk, now=incident.created_at

@@ -261,7 +261,7 @@ class TestNextStep:
             "taken": "is given back",
             "asleep": "wakes",
             "exhausted": "nobody answered",
-            "last": "nobody is left",
+            "last": "tells Root",
         }
         for phone in world._phones.values():
             phone.read_all()

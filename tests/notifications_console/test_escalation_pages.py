@@ -193,7 +193,7 @@ class TestWhatIf:
             }
         )
         night = browser(viv).get(f"{HOME}/what-if?at=2026-11-28T03:10").content.decode()
-        assert "reaches nobody</b>" in night
+        assert "reaches no person</b>" in night
         assert "nly Mon 09:00–17:00 in UTC" in night
         assert "reaches 1" in browser(viv).get(f"{HOME}/what-if?at=2026-11-30T10:00").content.decode()
 

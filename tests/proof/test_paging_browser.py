@@ -168,7 +168,7 @@ def test_the_countdown_runs_and_an_acknowledgement_stops_it_in_the_other_window(
     )  # … and so does the bar
     ada.page.get_by_role("button", name="Acknowledge").click()
     expect(panel).to_have_attribute("data-run-state", "acknowledged", timeout=SOON)
-    expect(next_of(bob)).to_have_text("Stopped by the acknowledgement", timeout=SOON)
+    expect(next_of(bob)).to_have_text("admin has it, paging has stopped", timeout=SOON)
     expect(panel.locator("svg.countdown")).to_have_count(0)
     expect(panel).to_contain_text("admin was first")
     assert pages_to(mailbox, "bo", incident) == 0

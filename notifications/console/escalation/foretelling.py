@@ -18,8 +18,9 @@ from aiops.kernel.clock import utcnow
 from incidents.choices import Priority, Severity
 from incidents.console.edge import console_view
 from incidents.models import Service
-from notifications.choices import ChannelKind
+from notifications.choices import MACHINES, ChannelKind
 from notifications.console.oncall.forms import WallField
+from notifications.contact import NO_MAIL_SERVER
 from notifications.oncall.wall import wall_of
 from notifications.services import proof
 from notifications.services.whatif import Line, what_if
@@ -63,6 +64,18 @@ class Moment:
         return list(dict.fromkeys(line.note for line in self.lines if line.note))
 
     @property
+    def mark(self) -> str:
+        """What its rung looks like: somebody hears of it, nobody does, or it only goes on."""
+        if self.what == "told":
+            return "now" if any(line.is_person or _is_room(line) for line in self.lines) else "bad"
+        return "bad" if self.what in ("unreached", "exhausted") else "later"
+
+    @property
+    def no_person(self) -> bool:
+        """Whether only machines are told."""
+        return self.what == "told" and self.mark == "bad"
+
+    @property
     def told(self) -> list[tuple[str, str]]:
         """Who, and by which kinds of channel; a person's numbers are nobody's business."""
         how: dict[tuple[str, int | None], list[str]] = {}
@@ -80,6 +93,7 @@ def page(request: HttpRequest) -> HttpResponse:
     services = _services(actor)
     form = WhatIfForm(_asked(request.GET, services, user, now), services=services)  # type: ignore[arg-type]
     context: dict[str, Any] = {"form": form, "zone": user.time_zone, "section": "escalation"}  # type: ignore[union-attr]
+    context["no_mail_server"] = NO_MAIL_SERVER
     context["presets"] = presets(ZoneInfo(user.time_zone), now)  # type: ignore[union-attr]
     if form.is_valid():
         asked = form.cleaned_data
@@ -98,7 +112,7 @@ def moments(lines: list[Line]) -> list[Moment]:
     """The lines in the order of time, together where they belong together. A later call may come after another's first."""
     found: list[Moment] = []
     for line in sorted(lines, key=lambda line: line.at):
-        title = _TITLES.get(line.what) or line.level
+        title = _ending(lines) if line.what == "exhausted" else _TITLES.get(line.what) or line.level
         last = found[-1] if found else None
         if last and (last.at, last.title, last.what) == (line.at, title, line.what):
             last.lines.append(line)
@@ -107,9 +121,16 @@ def moments(lines: list[Line]) -> list[Moment]:
     return found
 
 
-def reached(lines: list[Line]) -> int:
-    """How many people and destinations a page would reach; a log is nobody."""
-    return len({(line.who, line.user_id) for line in lines if line.what == "told" and line.kind != ChannelKind.LOG})
+def reached(lines: list[Line]) -> str:
+    """How many a page would reach: people, then channels at which people may read it; "" when neither."""
+    people = len({line.user_id for line in lines if line.is_person})
+    rooms = len({line.who for line in lines if _is_room(line)})
+    said = [f"{people} {'person' if people == 1 else 'people'}"] if people else []
+    return " and ".join([*said, *([f"{rooms} channel{'s' if rooms > 1 else ''}"] if rooms else [])])
+
+
+def _is_room(line: Line) -> bool:
+    return line.what == "told" and line.user_id is None and line.kind not in MACHINES and not line.lacks
 
 
 def presets(zone: ZoneInfo, now: datetime) -> list[tuple[str, str]]:
@@ -124,10 +145,17 @@ def presets(zone: ZoneInfo, now: datetime) -> list[tuple[str, str]]:
 
 _TITLES = {
     "announced": "Announced by routes",
-    "exhausted": "Nobody answered",
     "stopped": "Stops",
     "fallback": "Fallback",
 }
+
+
+def _ending(lines: list[Line]) -> str:
+    """How a policy runs out: nobody answers, nobody could be reached, or it has nothing for such an incident."""
+    told = [line for line in lines if line.what in ("told", "unreached")]
+    if not told:
+        return "Nobody is paged"
+    return "Nobody answered" if reached(lines) else "Nobody could be reached"
 
 
 def _services(actor: Actor) -> Any:

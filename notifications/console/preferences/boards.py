@@ -12,7 +12,7 @@ from aiops.access.models import Membership, User, Workspace
 from notifications.channels import CHANNELS
 from notifications.choices import ChannelKind, Urgency
 from notifications.console.destinations.boards import has_account, health_of
-from notifications.contact import ABOUT_YOU, Plan, plan
+from notifications.contact import ABOUT_YOU, NO_MAIL_SERVER, Plan, plan
 from notifications.contracts import Channel
 from notifications.definition import Window
 from notifications.escalation import hours
@@ -69,6 +69,9 @@ def page(actor: Actor, user: User, now: datetime) -> dict[str, Any]:
         "zones": sorted(zoneinfo.available_timezones()),
         "push_key": push_key(home),
         "may_set_up": home is not None and actor.may(Role.ADMIN, home.pk),
+        "no_mail_server": NO_MAIL_SERVER,
+        "email": user.email,
+        "can_mail": person.mail_server,
         "now": now,
         "section": "notifications",
     }  # fmt: skip
