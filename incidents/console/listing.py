@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cached_property, partial
 from typing import Any
@@ -16,34 +16,59 @@ from django.utils import timezone
 
 from aiops.access.actors import Actor
 from aiops.access.models import User
-from aiops.api.params import readable
+from aiops.api.fields import parse_instant
+from aiops.api.params import asked
 from aiops.kernel.errors import InvalidInput
+from aiops.kernel.ids import parse_reference
 from incidents import counting, selectors
 from incidents.choices import ENDED, LIVE, Severity, Status
 from incidents.console import paging
 from incidents.console.filters import SPANS, ConsoleFilterSet
 from incidents.console.forms import PRESETS
-from incidents.console.rows import for_rows, rows_of
+from incidents.console.rows import Row, for_rows, rows_of
 from incidents.filters import narrow
 from incidents.models import Service
 from incidents.querysets import IncidentQuerySet
 
 TABS = (("live", "Live"), ("mine", "Mine"), ("snoozed", "Snoozed"), ("suppressed", "Suppressed"), ("ended", "Ended"))
 HEADINGS = {"mine": "Mine", "waiting": "Need someone", "all": "All incidents"}
-NARROWING = ("q", "severity", "status", "service", "last", "since", "from", "to", "namespace", "resource", "snoozed")
+# What narrows a list, by the words of its URL: what a chip calls it. Those of WORDY may be given several times.
+NARROWING = {
+    "q": "search",
+    "severity": "severity",
+    "status": "status",
+    "service": "service",
+    "last": "opened within",
+    "since": "opened since",
+    "from": "opened since",
+    "to": "opened until",
+    "namespace": "namespace",
+    "resource": "resource",
+    "snoozed": "snoozed",
+    "suppressed": "suppressed",
+}
+WORDY = ("severity", "status")
+OWN_FIELDS = ("severity", "status", "service", "last")  # the form shows them; it carries all others unseen
 CURSORS = ("after", "before")
+KNOWN = ("view", *NARROWING, "sort", *CURSORS)
 MAX_SERVICES = 500  # in the picker; a name can always be typed into the URL
 MAX_MINE = 99
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A filter in force: what it is called, its value for reading, and the list without it."""
+
+    label: str
+    value: str
+    url: str
 
 
 class ListQuery:
     """The state of a list page, read from its URL. Raises ``InvalidInput`` naming the parameter that can't be read."""
 
     def __init__(self, params: QueryDict) -> None:
-        self.params = QueryDict(mutable=True)
-        for name, values in sorted(readable(params).lists()):
-            if name != "theme" and (given := [value for value in values if value]):
-                self.params.setlist(name, given)
+        self.params = asked(params, KNOWN, WORDY)
         self.view = self.params.get("view", "live")
         if (word := self.params.get("sort", "newest")) not in paging.SORTS:
             raise InvalidInput(f"sort must be one of: {', '.join(paging.SORTS)} (not '{word[:40]}')", field="sort")
@@ -58,6 +83,30 @@ class ListQuery:
         """Whether anything but the tab and the order was asked for."""
         return any(name in self.params for name in NARROWING)
 
+    def chips(self) -> list[Chip]:
+        """Everything that narrows the list, each with the list without it."""
+        return [
+            Chip(label, self._shown(name, value), self._without(name, value))
+            for name, label in NARROWING.items()
+            for value in self.params.getlist(name)
+        ]
+
+    def carried(self) -> list[tuple[str, str]]:
+        """What the form of the filters has to keep besides its own fields."""
+        names = ("view", *(name for name in NARROWING if name not in OWN_FIELDS))
+        return [(name, self.params[name]) for name in names if name in self.params]
+
+    def _shown(self, name: str, value: str) -> str:
+        if name in ("since", "from", "to") and (at := parse_instant(value)) is not None:
+            return timezone.localtime(at).strftime("%-d %b %Y %H:%M:%S %Z")
+        return SPANS[value][0] if name == "last" and value in SPANS else value
+
+    def _without(self, name: str, value: str) -> str:
+        left = [other for other in self.params.getlist(name) if other != value]
+        params = self.params.copy()
+        params.setlist(name, left)
+        return self._address(params, CURSORS)
+
     @property
     def canonical(self) -> str:
         """The same text for the same list."""
@@ -70,6 +119,12 @@ class ListQuery:
             params.pop(name, None)
         for name, value in changes.items():
             params[name] = value
+        return self._address(params)
+
+    @staticmethod
+    def _address(params: QueryDict, drop: Iterable[str] = ()) -> str:
+        for name in drop:
+            params.pop(name, None)
         query = params.urlencode(safe=":,")
         return reverse("console-incidents") + (f"?{query}" if query else "")
 
@@ -102,6 +157,15 @@ class Board:
             "empty_title": "Nothing here" if query.is_narrowed or query.view != "live" else "All calm",
             "empty_text": _EMPTY.get(query.view, "") if not query.is_narrowed else "No incident fits these filters.",
         }
+
+    def still(self, references: Sequence[str]) -> list[Row]:
+        """The incidents of these ids as they are now, wherever they stand: those that have left the view are marked as gone."""
+        keys = {
+            found.pk for text in references[: paging.PAGE] if (found := parse_reference(text)) and found.pk is not None
+        }
+        there = set(self._found.filter(pk__in=keys).values_list("pk", flat=True))
+        rows = rows_of(for_rows(selectors.listing(self.actor).filter(pk__in=keys)), self.now)
+        return [replace(row, gone=row.incident.pk not in there) for row in rows]
 
     @cached_property
     def _found(self) -> IncidentQuerySet:
@@ -145,10 +209,11 @@ def frame_context(actor: Actor, user: User, query: ListQuery, now: datetime) -> 
             for word, label in TABS
         ],
         "clear_url": query.url(*NARROWING),
-        "clear_text_url": query.url("q"),
+        "chips": query.chips(),
+        "carried": query.carried(),
         "presets": PRESETS,
         "severities": [(level, level.word in query.params.getlist("severity")) for level in sorted(Severity, reverse=True)],
-        "statuses": [(status, status in query.params.getlist("status")) for status in _statuses(query.view)],
+        "statuses": [(status, status in query.params.getlist("status")) for status in _statuses(query)],
         "services": _services(actor, query.params.get("service", "")),
         "spans": [(word, label, word == query.params.get("last")) for word, (label, _) in SPANS.items()],
         "sorts": [(sort, sort == query.sort) for sort in paging.SORTS.values()],
@@ -164,8 +229,10 @@ def count_mine(actor: Actor, user: User, now: datetime) -> int:
     return filters.qs.order_by()[:MAX_MINE].count()
 
 
-def _statuses(view: str) -> Iterable[Status]:
-    return {"ended": ENDED, "all": tuple(Status)}.get(view, LIVE)
+def _statuses(query: ListQuery) -> Iterable[Status]:
+    """Those that the tab may show, and any others that were asked for."""
+    fitting = {"ended": ENDED, "all": tuple(Status)}.get(query.view, LIVE)
+    return [status for status in Status if status in fitting or status in query.params.getlist("status")]
 
 
 def _services(actor: Actor, chosen: str) -> list[tuple[str, bool]]:

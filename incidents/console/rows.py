@@ -33,7 +33,7 @@ class Look:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One incident, ready to be shown."""
+    """One incident, ready to be shown. *gone*: it is no longer in the view that somebody looks at."""
 
     incident: Incident
     id: str
@@ -42,6 +42,7 @@ class Row:
     look: Look
     who: str
     next: NextStep
+    gone: bool = False
 
 
 def for_rows(queryset: IncidentQuerySet) -> IncidentQuerySet:

@@ -8,6 +8,7 @@ from incidents.console import views
 urlpatterns = [
     *path_pair("console/incidents", views.incident_list, name="console-incidents"),
     *path_pair("console/incidents/bulk", views.bulk, name="console-bulk"),
+    *path_pair("console/incidents/still", views.still, name="console-still"),
     *path_pair("console/incidents/new", views.new_incident, name="console-new-incident"),
     *path_pair("console/incidents/<incident:reference>", views.incident_page, name="console-incident"),
     *path_pair("console/incidents/<incident:reference>/alerts/<uuid:alert_id>", views.alert_page, name="console-alert"),

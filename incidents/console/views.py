@@ -38,6 +38,16 @@ def incident_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @console_view
+def still(request: HttpRequest) -> HttpResponse:
+    """The rows with these ``id``s as they are now, and whether each is still in the view that the rest of the URL names."""
+    params = request.GET.copy()
+    references = params.pop("id", [])
+    board = Board(request.actor, request.user, ListQuery(params), utcnow())  # type: ignore[attr-defined, arg-type]
+    return render(request, "incidents/_still.html", {"rows": board.still(references)})
+
+
+@require_safe
+@console_view
 def incident_page(request: HttpRequest, reference: str) -> HttpResponse:
     """One incident, by id or name."""
     actor, now = request.actor, utcnow()  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from aiops.access.actors import Actor
 from aiops.access.models import User
-from aiops.api.params import readable
+from aiops.api.params import asked
 from aiops.kernel.errors import InvalidInput
 from incidents import selectors
 from incidents.console.filters import SPANS
@@ -41,10 +41,7 @@ class LogQuery:
     """The state of a log page. Raises ``InvalidInput`` naming the parameter that can't be read."""
 
     def __init__(self, params: QueryDict) -> None:
-        self.params = QueryDict(mutable=True)
-        for name, values in sorted(readable(params).lists()):
-            if name in (*NARROWING, *CURSORS, "view") and (given := [value for value in values if value]):
-                self.params.setlist(name, given)
+        self.params = asked(params, ("view", *NARROWING, *CURSORS), ("state",))
         self.view = self._word("view", VIEWS)
         self.states = [_one_of("state", word, DeliveryState.values) for word in self.params.getlist("state") if word]
         self.kind = self._word("kind", ChannelKind.values)
@@ -73,6 +70,16 @@ class LogQuery:
     def without_destination(self) -> str:
         """The same for all destinations."""
         return self.url("destination")
+
+    @property
+    def more_states(self) -> list[tuple[str, str, str]]:
+        """The states that the picker has no room for: word, label, and the log without it."""
+        return [(word, DeliveryState(word).label, self._without_state(word)) for word in self.states[1:]]
+
+    def _without_state(self, word: str) -> str:
+        params = self.params.copy()
+        params.setlist("state", [other for other in self.states if other != word])
+        return f"{reverse('console-deliveries')}?{params.urlencode(safe=':,')}"
 
     def url(self, *drop: str, **changes: str) -> str:
         """The log with some parameters dropped and others set; cursors never survive a change."""
@@ -128,6 +135,7 @@ def log_context(actor: Actor, user: User, query: LogQuery, now: datetime) -> dic
     rows = Delivery.objects.visible_to(actor).select_related("incident", "recipient", "destination")
     rows = query.narrow(rows, actor, user, now).defer("incident__description", "incident__labels")
     found, after, before = _page(rows, query)
+    people = [(person, str(person.pk) == query.person) for person in colleagues(actor)]
     return {
         "lines": [line_of(row, user) for row in found],
         "query": query,
@@ -139,10 +147,11 @@ def log_context(actor: Actor, user: User, query: LogQuery, now: datetime) -> dic
             {"label": label, "url": query.url("state", view=word), "current": word == query.view}
             for word, label, _ in TABS
         ],
-        "states": [(state, state in query.states) for state in DeliveryState],
+        "states": [(state, state in query.states[:1]) for state in DeliveryState],
         "kinds": [(kind, kind == query.kind) for kind in ChannelKind],
         "purposes": [(purpose, purpose == query.purpose) for purpose in Purpose],
-        "people": [(person, str(person.pk) == query.person) for person in colleagues(actor)],
+        "people": people,
+        "unlisted": query.person.isdecimal() and not any(chosen for _, chosen in people),
         "spans": [(word, label, word == query.last) for word, (label, _) in SPANS.items()],
         "clear_url": query.url(*NARROWING),
         "now": now,

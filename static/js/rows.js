@@ -1,11 +1,13 @@
 // Lists change row by row: what stayed the same is not touched. A list that is kept "still" never jumps under the pointer:
 // while the pointer or the focus is in it, or it is scrolled, rows change in place, those that left the view fade, and new ones
-// wait behind a pill.
+// wait behind a pill. A row that newer ones pushed off the page has not left the view: the server is asked ([data-still]).
 //   in:  "fragments:keyed" {old, fresh, markup, served, from, taken, share}, "rows:release"   out: "rows:held" {fresh: n}
 //   Whoever takes a fragment says so (taken), and which part of its rows changed (share, 0 to 1).
 
 const GLOWS = 3; // rows that may glow at a time
+const PATIENCE = 10_000; // ms
 let latest = null; // the newest request for a held list
+let looking = null; // the request whose rows the server is asked for
 
 const rowsOf = (fragment) => (fragment.matches("[data-rows]") ? fragment : fragment.querySelector("[data-rows]"));
 const isHeld = (fragment) => {
@@ -21,7 +23,7 @@ function glow(rows) {
 
 function renew(row, fresh, served, changed) {
   if (served.get(row) === fresh.outerHTML) {
-    row.classList.remove("is-gone");
+    row.classList.toggle("is-gone", fresh.classList.contains("is-gone"));
     return row;
   }
   const focused = row.contains(document.activeElement) && document.activeElement.className;
@@ -44,10 +46,43 @@ function inPlace({ old, fresh, served }) {
     const next = wanted.get(row.id);
     wanted.delete(row.id);
     if (next) renew(row, next.cloneNode(true), served, changed);
-    else row.classList.add("is-gone");
   }
   glow(changed);
+  look();
   return { fresh: wanted.size, share: partOf(rowsOf(old), changed) };
+}
+
+const pushedOff = ({ old, fresh }) => {
+  const known = new Set([...rowsOf(fresh).children].map((row) => row.id));
+  return [...rowsOf(old).children].filter((row) => !known.has(row.id));
+};
+
+// How rows are that do not stand on the page any more, and whether they are still in the view. Without an answer nothing is said of
+// them. One question at a time.
+async function look() {
+  const rows = latest ? pushedOff(latest) : [];
+  if (!rows.length || !latest.old.dataset.still || looking) return;
+  looking = latest;
+  try {
+    const query = new URLSearchParams(location.search);
+    for (const word of ["after", "before", "theme"]) query.delete(word);
+    for (const row of rows) query.append("id", row.dataset.incident);
+    const response = await fetch(`${looking.old.dataset.still}?${query}`, { signal: AbortSignal.timeout(PATIENCE) });
+    if (!response.ok || latest?.old !== looking.old) return; // meanwhile the list is as the server says
+    const page = new DOMParser().parseFromString(await response.text(), "text/html");
+    for (const row of rows.filter((each) => each.isConnected)) {
+      const now = page.getElementById(row.id);
+      if (now) renew(row, document.adoptNode(now), looking.served, []);
+      else row.classList.add("is-gone"); // it is none of this person's any more
+    }
+    document.dispatchEvent(new CustomEvent("fragments:patched"));
+  } catch {
+    // The top bar says that the server is away.
+  } finally {
+    const missed = latest !== looking;
+    looking = null;
+    if (missed) look();
+  }
 }
 
 function inOrder({ old, fresh, served }) {

@@ -184,6 +184,9 @@ class TestFilters:
         ("query", "name"),
         [
             ("severity=terrible", "severity"), ("status=gone", "status"), ("view=wall", "view"), ("sort=random", "sort"),
+            ("team=Payments", "team"), ("label=team=payments", "label"), ("assignee=3", "assignee"),
+            ("Severity=high", "Severity"),
+            ("service=a&service=b", "service"), ("snoozed=maybe", "snoozed"), ("suppressed=2", "suppressed"),
             ("last=1y", "last"), ("from=yesterday", "from"), ("after=!!", "after"), ("before=e30", "before"), ("q=%00", "q"),
         ],
     )  # fmt: skip
@@ -199,7 +202,7 @@ class TestFilters:
             .content.decode()
         )
         assert re.search(r'value="high"\s+aria-label="High"\s+checked', page)
-        assert re.search(r'<option value="open"\s+selected', page)
+        assert re.search(r'name="status"\s+value="open"\s+checked', page)
         assert re.search(r"<option selected>billing", page)
         assert re.search(r'<option value="4h"\s+selected', page)
         assert re.search(r'<option value="severity"\s+selected', page)
@@ -334,3 +337,32 @@ def test_a_row_leads_to_its_page(browser, ana, opened):
     incident = opened()
     page = browser(ana).get(LIST).content.decode()
     assert f'href="{page_of(incident)}"' in page
+
+
+class TestHeldRows:
+    """A list that is held still asks how rows are that newer ones pushed off its page."""
+
+    def still(self, client, query: str, *incidents) -> dict[str, bool]:
+        ids = "&".join(f"id={incident.public_id}" for incident in incidents)
+        page = client.get(f"{LIST}/still?{query}&{ids}")
+        assert page.status_code == 200, page.content.decode()[-300:]
+        found = re.findall(r'class="row( is-gone)?"\s+id="row-([\w-]+)"', page.content.decode())
+        return {identifier: bool(gone) for gone, identifier in found}
+
+    def test_what_is_in_the_view_is_not_gone_wherever_it_stands(self, browser, ana, opened, workspace, now):
+        kept, taken = opened("kept"), opened("taken")
+        for n in range(60):
+            opened(f"new {n}")
+        services.acknowledge(actor=actor(workspace, label="Bo"), incident_id=taken.pk, now=now)
+        client = browser(ana)
+        assert self.still(client, "view=waiting", kept, taken) == {kept.public_id: False, taken.public_id: True}
+        assert self.still(client, "view=live", kept, taken) == {kept.public_id: False, taken.public_id: False}
+        page = client.get(f"{LIST}/still?view=waiting&id={taken.public_id}").content.decode()
+        assert 'data-status="acknowledged"' in page
+        assert "Bo" in page
+
+    def test_of_others_nothing_is_said_and_junk_is_nothing(self, browser, ana, stranger, opened):
+        incident = opened()
+        assert self.still(browser(stranger), "view=all", incident) == {}
+        assert browser(ana).get(f"{LIST}/still?id=x&id=inc-ffffffffffff").status_code == 200
+        assert browser(ana).get(f"{LIST}/still?nonsense=1").status_code == 400
