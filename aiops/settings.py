@@ -190,7 +190,7 @@ CELERY_BEAT_SCHEDULE = {
         ("page", "notifications.tasks.page", "paging", AIOPS_PAGING_SECONDS),
         ("paging-housekeeping", "notifications.tasks.housekeeping", "long", 600),
         ("watch-coverage", "notifications.tasks.watch_coverage", "long", 300),
-        ("import-calendars", "notifications.tasks.import_calendars", "long", 900),
+        ("import-calendars", "notifications.tasks.import_calendars", "long", 60),
         # What watches the paging is independent of it: another queue, other statements.
         ("audit", "notifications.tasks.audit", "long", 60),
         ("prove", "notifications.tasks.prove", "long", 20),

@@ -2,8 +2,8 @@
 
 A name is resolved here, every address it has is judged, and the connection goes to the very address that was judged, so that a
 name which changes its mind in between gains nothing. ``AIOPS_OUTBOUND_ALLOW`` names the hosts and networks that are ours to call.
-Redirects are not followed. An answer has to be there, whole, within twice the time-out, and is never unpacked: what is small on
-the wire may be large in memory.
+Redirects are followed only where it is asked for, a few, each judged like the first address. An answer has to be there, whole,
+within twice the time-out, and is never unpacked: what is small on the wire may be large in memory.
 """
 
 from __future__ import annotations
@@ -81,27 +81,55 @@ def addresses(host: str, port: int) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def client(timeout: float = TIMEOUT) -> httpx.Client:
+class Downgraded(DomainError):
+    """An encrypted address leads to one that is not."""
+
+    code = "downgraded"
+
+
+def client(timeout: float = TIMEOUT, largest: int = LARGEST) -> httpx.Client:
     """A client whose every connection is guarded; keeps connections alive, may be shared by threads. Close it when done."""
     return httpx.Client(
         timeout=timeout,
         follow_redirects=False,
         trust_env=False,
         headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"},
-        transport=_Guarded(2 * timeout),
+        transport=_Guarded(2 * timeout, largest),
     )
 
 
-def fetch(url: str, *, timeout: float = TIMEOUT, largest: int = LARGEST) -> bytes:
-    """The body at *url*, at most *largest* bytes. Raises ``httpx.HTTPError``, :class:`BlockedAddress`, :class:`TooLarge`."""
-    with client(timeout) as http, http.stream("GET", url) as response:
-        response.raise_for_status()
-        parts, size = [], 0
-        for part in response.iter_bytes():
-            size += len(part)
-            if size > largest:
-                raise TooLarge(f"The answer is larger than {largest} bytes.")
-            parts.append(part)
+def fetch(url: str, *, timeout: float = TIMEOUT, largest: int = LARGEST, redirects: int = 0) -> bytes:
+    """The body at *url*, at most *largest* bytes, as it came (never unpacked); where it leads elsewhere, after *redirects* hops.
+
+    Raises ``httpx.HTTPError``, :class:`BlockedAddress`, :class:`TooLarge`, :class:`Downgraded`.
+    """
+    until = time.monotonic() + 2 * timeout
+    with client(timeout, largest) as http:
+        request = http.build_request("GET", url)
+        for _ in range(redirects + 1):
+            response = http.send(request, stream=True)
+            try:
+                following = response.next_request
+                if following is None or not redirects:
+                    response.raise_for_status()
+                    return _body(response, largest)
+            finally:
+                response.close()
+            if request.url.scheme == "https" and following.url.scheme != "https":
+                raise Downgraded("The address leads from https to an address without encryption.")
+            if time.monotonic() >= until:
+                raise httpx.ReadTimeout("The redirects take too long.", request=request)
+            request = following
+    raise httpx.TooManyRedirects(f"More than {redirects} redirects.", request=request)
+
+
+def _body(response: httpx.Response, largest: int) -> bytes:
+    parts, size = [], 0
+    for part in response.iter_bytes():
+        size += len(part)
+        if size > largest:
+            raise TooLarge(f"The answer is larger than {largest} bytes.")
+        parts.append(part)
     return b"".join(parts)
 
 
@@ -125,9 +153,9 @@ def _meant(address: Address) -> Address:
 class _Backend(httpcore.SyncBackend):
     """Connects to judged addresses only, the next one when one does not answer. TLS still speaks to the name."""
 
-    def __init__(self, longest: float) -> None:
+    def __init__(self, longest: float, largest: int) -> None:
         super().__init__()
-        self._longest = longest
+        self._longest, self._largest = longest, largest
 
     def connect_tcp(self, host: str, port: int, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
         try:
@@ -136,21 +164,21 @@ class _Backend(httpcore.SyncBackend):
             raise httpcore.ConnectError(str(error)) from error
         for address in found[:-1]:
             try:
-                return _Bounded(super().connect_tcp(address, port, *args, **kwargs), self._longest)
+                return _Bounded(super().connect_tcp(address, port, *args, **kwargs), self._longest, self._largest)
             except (httpcore.ConnectError, httpcore.ConnectTimeout):
                 continue
-        return _Bounded(super().connect_tcp(found[-1], port, *args, **kwargs), self._longest)
+        return _Bounded(super().connect_tcp(found[-1], port, *args, **kwargs), self._longest, self._largest)
 
 
 class _Bounded(httpcore.NetworkStream):
     """A connection whose answers end: *longest* seconds after the last byte of the request, and before they fill our memory."""
 
-    def __init__(self, inner: httpcore.NetworkStream, longest: float) -> None:
-        self._inner, self._longest = inner, longest
+    def __init__(self, inner: httpcore.NetworkStream, longest: float, largest: int) -> None:
+        self._inner, self._longest, self._largest = inner, longest, largest
         self._begin_answer()
 
     def _begin_answer(self) -> None:
-        self._until, self._left = time.monotonic() + self._longest, LARGEST + HEADERS
+        self._until, self._left = time.monotonic() + self._longest, self._largest + HEADERS
 
     def read(self, max_bytes: int, timeout: float | None = None) -> bytes:
         seconds = self._until - time.monotonic()
@@ -170,16 +198,17 @@ class _Bounded(httpcore.NetworkStream):
         self._inner.close()
 
     def start_tls(self, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
-        return _Bounded(self._inner.start_tls(*args, **kwargs), self._longest)
+        return _Bounded(self._inner.start_tls(*args, **kwargs), self._longest, self._largest)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)
 
 
 class _Guarded(httpx.HTTPTransport):
-    """httpx's own transport over a pool that connects through the guard. *longest*: seconds that an answer may take."""
+    """httpx's own transport over a pool that connects through the guard. *longest*: seconds that an answer may take; *largest*:
+    bytes of it."""
 
-    def __init__(self, longest: float) -> None:
+    def __init__(self, longest: float, largest: int) -> None:
         super().__init__(verify=_tls())
         self._pool.close()
         self._pool = httpcore.ConnectionPool(
@@ -187,7 +216,7 @@ class _Guarded(httpx.HTTPTransport):
             max_connections=50,
             max_keepalive_connections=20,
             keepalive_expiry=30.0,
-            network_backend=_Backend(longest),
+            network_backend=_Backend(longest, largest),
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:

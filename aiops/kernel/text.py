@@ -41,3 +41,9 @@ def seen(value: str) -> str:
 def is_blank(value: str) -> bool:
     """Whether a reader of *value* would see nothing at all."""
     return _BLANK.fullmatch(value) is not None
+
+
+def storable(value: str, longest: int) -> str:
+    """*value* as a column takes it: without NUL, lone surrogates as U+FFFD, at most *longest* characters."""
+    plain = value.replace("\0", "").encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    return plain if len(plain) <= longest else f"{plain[: longest - 1]}…"

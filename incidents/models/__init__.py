@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from incidents.models.alert import Alert
-from incidents.models.bookkeeping import DeadLetter, NameBlock, PendingReaction, RecentResolve
+from incidents.models.bookkeeping import DeadLetter, NameBlock, PendingReaction, RecentResolve, Trouble
 from incidents.models.incident import Incident
 from incidents.models.service import Service
 from incidents.models.source import Source
@@ -19,4 +19,5 @@ __all__ = [
     "Service",
     "Source",
     "TimelineEntry",
+    "Trouble",
 ]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import urlsplit
+
 from django.conf import settings
 from django.db import models
 
@@ -19,7 +21,11 @@ class Calendar(models.Model):
     feed_sealed = models.TextField(editable=False)
     import_sealed = models.TextField(blank=True, default="", db_default="", editable=False)
     imported_at = models.DateTimeField(null=True, blank=True, editable=False)
-    import_error = models.TextField(blank=True, default="", db_default="", editable=False)
+    import_tried_at = models.DateTimeField(null=True, blank=True, editable=False)
+    import_error = models.TextField(blank=True, default="", db_default="", editable=False)  # of the last try
+    import_note = models.TextField(
+        blank=True, default="", db_default="", editable=False
+    )  # what the last import left out
 
     class Meta:
         abstract = True
@@ -33,6 +39,11 @@ class Calendar(models.Model):
     def import_url(self) -> str:
         """Where to import from, in clear; empty: nowhere."""
         return secrets.unseal(self.import_sealed) if self.import_sealed else ""
+
+    @property
+    def import_host(self) -> str:
+        """Whose server it is imported from: what may be shown of an address that may be a secret."""
+        return urlsplit(self.import_url).hostname or ""
 
 
 class Schedule(Calendar):

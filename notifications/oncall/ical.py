@@ -1,25 +1,49 @@
-"""Calendars in and out: shifts as iCalendar, and iCalendar as events with the people in them. Text in, values out."""
+"""Calendars in and out: shifts as iCalendar, and what the events of others mean for who is on call and who is away.
+
+``reading`` makes the events out of bytes; what an event means is a table here (and in docs/oncall.md).
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import icalendar
-import recurring_ical_events
 
-from aiops.kernel.errors import InvalidInput
-from notifications.oncall.wall import instant_of
-
-LONGEST_TEXT = 2 * 1024 * 1024  # characters
-MOST_EVENTS = 2000
-MOST_RULES = 500
-EVERY = {"DAILY", "WEEKLY", "MONTHLY", "YEARLY"}
-OLDEST = 1970  # of an event that repeats
+# How sure somebody who was invited is to take a shift: 0 before 1, None: not at all. A word that is not here is like no answer.
+ANSWERS: dict[str, int | None] = {
+    "": 0,
+    "ACCEPTED": 0,
+    "IN-PROCESS": 0,
+    "COMPLETED": 0,
+    "NEEDS-ACTION": 1,
+    "TENTATIVE": 1,
+    "DECLINED": None,
+    "DELEGATED": None,
+}
+NO_ANSWER = 1
+# Whether an event of this status is a shift, and whether it is time off. A word that is not here is like none.
+STATUSES: dict[str, tuple[bool, bool]] = {
+    "": (True, True),
+    "CONFIRMED": (True, True),
+    "TENTATIVE": (True, False),
+    "CANCELLED": (False, False),
+}
+# Whether time that a calendar shows like this is time off.
+SHOWN_AS: dict[str, bool] = {
+    "": True,
+    "OPAQUE": True,
+    "BUSY": True,
+    "OOF": True,
+    "TRANSPARENT": False,
+    "FREE": False,
+    "TENTATIVE": False,
+    "WORKINGELSEWHERE": False,
+}
+OWN_SHIFT = re.compile(r"shift-\d+-\d+-\d{8}T\d{6}Z@aiops/")  # of a feed of ours
 ADDRESS = re.compile(r"[^\s<>()\[\],;:\"]+@[^\s<>()\[\],;:\"]+\.[^\s<>()\[\],;:\".]+")
 
 
@@ -38,13 +62,54 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Event:
-    """One occurrence of somebody's event. *uid* tells it from its repetitions; *emails*: attendees, organizer, the summary's."""
+    """One occurrence of somebody's event. *uid* tells it from its repetitions; *attendees*, *organizers*: address and answer."""
 
     uid: str
     start: datetime
     end: datetime
     summary: str
-    emails: tuple[str, ...]
+    attendees: tuple[tuple[str, str], ...] = ()
+    organizers: tuple[tuple[str, str], ...] = ()
+    status: str = ""
+    shown_as: str = ""
+
+    @classmethod
+    def of_json(cls, data: Mapping[str, Any]) -> Event:
+        """The event as ``reading`` tells it."""
+        return cls(
+            uid=data["uid"],
+            start=datetime.fromisoformat(data["start"]),
+            end=datetime.fromisoformat(data["end"]),
+            summary=data["summary"],
+            attendees=tuple((address, answer) for address, answer in data["attendees"]),
+            organizers=tuple((address, answer) for address, answer in data["organizers"]),
+            status=data["status"],
+            shown_as=data["shown_as"],
+        )
+
+    @property
+    def is_shift(self) -> bool:
+        """Whether it is one at all, whoever has it."""
+        return STATUSES.get(self.status, STATUSES[""])[0]
+
+    @property
+    def on_call(self) -> tuple[str, ...]:
+        """Who is to have it, by address, the first choice first: attendees who said yes (or were not asked), those who have not
+        answered, the organizer, an address in the summary. Nobody who declined."""
+        said = [(address, ANSWERS.get(answer, NO_ANSWER)) for address, answer in self.attendees]
+        asked = [(address, ANSWERS.get(answer, NO_ANSWER)) for address, answer in self.organizers]
+        refused = {address for address, rank in (*said, *asked) if rank is None}
+        ranked = sorted((rank, place, address) for place, (address, rank) in enumerate(said) if rank is not None)
+        found = [address for _, _, address in ranked]
+        found += [address for address, _ in asked] + ADDRESS.findall(self.summary.lower())
+        return tuple(dict.fromkeys(address for address in found if address and address not in refused))
+
+    def takes_off(self, address: str) -> bool:
+        """Whether whoever has *address* is away meanwhile."""
+        answers = {answer for whose, answer in (*self.attendees, *self.organizers) if whose == address.lower()}
+        agreed = all(ANSWERS.get(answer, NO_ANSWER) == 0 for answer in answers)
+        settled = STATUSES.get(self.status, STATUSES[""])[1]
+        return agreed and settled and SHOWN_AS.get(self.shown_as, True) and not OWN_SHIFT.match(self.uid)
 
 
 def feed(name: str, entries: Iterable[Entry], now: datetime) -> bytes:
@@ -73,72 +138,3 @@ def feed(name: str, entries: Iterable[Entry], now: datetime) -> bytes:
             event.add("attendee", attendee)
         calendar.add_component(event)
     return calendar.to_ical()
-
-
-def read(text: str, zone: ZoneInfo, start: datetime, end: datetime) -> list[Event]:
-    """Every occurrence that touches the stretch, by time. Times without a zone, and whole days, are *zone*'s.
-
-    Raises ``InvalidInput`` (field ``calendar``) when it is none, or holds more than can be meant.
-    """
-    if len(text) > LONGEST_TEXT:
-        raise InvalidInput("The calendar is too long: at most 2 MiB", field="calendar")
-    try:
-        calendar = icalendar.Calendar.from_ical(text)
-        _check_rules(calendar)
-        found = recurring_ical_events.of(calendar, components=["VEVENT"]).between(start, end)
-        if len(found) > MOST_EVENTS:
-            raise InvalidInput(f"The calendar has more than {MOST_EVENTS} events", field="calendar")
-        events = [event for item in found if (event := _event(item, zone))]
-    except InvalidInput:
-        raise
-    except Exception as error:  # noqa: BLE001 (the parser meets what anybody wrote, and raises whatever it trips over)
-        raise InvalidInput(
-            "This is no iCalendar that can be read", details=str(error)[:200], field="calendar"
-        ) from None
-    return sorted(events, key=lambda event: (event.start, event.uid))
-
-
-def _check_rules(calendar: icalendar.Calendar) -> None:
-    """A line of text can ask for millions of occurrences: such rules are refused before anything is counted out."""
-    repeating: list[Any] = [event for event in calendar.walk("VEVENT") if "RRULE" in event]
-    if len(repeating) > MOST_RULES:
-        raise InvalidInput(f"The calendar has more than {MOST_RULES} events that repeat", field="calendar")
-    for event in repeating:
-        rules = event["RRULE"]
-        for rule in rules if isinstance(rules, list) else [rules]:
-            parts = {str(name).upper(): values for name, values in rule.items()}
-            daily = {str(word).upper() for word in parts.get("FREQ", [])} <= EVERY
-            once = all(len(parts.get(name, [])) <= 1 for name in ("BYHOUR", "BYMINUTE", "BYSECOND"))
-            steps = all(int(step) > 0 for step in parts.get("INTERVAL", []))
-            if not (daily and once and steps and event.start.year >= OLDEST):
-                raise InvalidInput(
-                    f"An event of the calendar repeats more than daily, or began before {OLDEST}", field="calendar"
-                )
-
-
-def _event(item: Any, zone: ZoneInfo) -> Event | None:
-    start, end = _instant(item.start, zone), _instant(item.end, zone)
-    if end <= start or str(item.get("STATUS", "")).upper() == "CANCELLED":
-        return None
-    summary = str(item.get("SUMMARY", ""))
-    return Event(
-        uid=f"{item.get('UID', summary)}/{start:%Y%m%dT%H%M%SZ}"[:480],
-        start=start,
-        end=end,
-        summary=summary[:500],
-        emails=tuple(dict.fromkeys(_emails(item, summary))),
-    )
-
-
-def _emails(item: Any, summary: str) -> Iterable[str]:
-    for name in ("ATTENDEE", "ORGANIZER"):
-        values = item.get(name, [])
-        for value in values if isinstance(values, list) else [values]:
-            yield str(value).lower().removeprefix("mailto:").strip()
-    yield from ADDRESS.findall(summary.lower())
-
-
-def _instant(value: date | datetime, zone: ZoneInfo) -> datetime:
-    if not isinstance(value, datetime):
-        return instant_of(datetime.combine(value, datetime.min.time()), zone)
-    return value.astimezone(UTC) if value.tzinfo else instant_of(value, zone)

@@ -1,46 +1,42 @@
 """Calendars: feeds out behind a secret address, and events in, as overrides of a schedule or time off of a person.
 
-An import replaces what the same source brought before, as far as it lies ahead; what was stays. It goes by e-mail address:
-the first attendee, else the organizer, else an address in the summary, who is a member of the workspace.
+An import replaces what the same source brought before, as far as it lies ahead; what was stays. Whom an event puts on call, and
+what is time off, is a table in ``notifications.oncall.ical``.
 """
 
 from __future__ import annotations
 
+import itertools
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
-import httpx
 from django.db import transaction
-from django.db.models.functions import Lower
+from django.db.models import Q
 
 from aiops.access.actors import Actor, Role
-from aiops.access.models import User
-from aiops.kernel import http, secrets
+from aiops.access.models import Membership, User
+from aiops.kernel import secrets
+from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError, InvalidInput, NotFound, NotPermitted
+from aiops.kernel.text import storable
+from incidents.models import Trouble
+from incidents.services import upkeep
 from incidents.services.catalogue import FreshKey
 from notifications import oncall
-from notifications.models import Override, PersonalCalendar, Schedule, TimeOff
+from notifications.models import PersonalCalendar, Schedule
 from notifications.oncall import ical
-from notifications.selectors.oncall import load, members_of, schedules_with
+from notifications.selectors.oncall import load, schedules_with
+from notifications.services.calendar_reading import fetch, read
+from notifications.services.calendar_taking import Imported, Origin, take
 from notifications.services.overrides import user_of
 from notifications.services.schedules import locked
 
 BACK, AHEAD = timedelta(days=30), timedelta(days=180)
 LONGEST_URL = 1000
-
-Origin = Literal["url", "file"]
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """What became of a calendar: rows that stand now, and events that named nobody we know."""
-
-    taken: int
-    unknown: int
+LONGEST_WORDS = 500  # of what went wrong
 
 
 def feed(*, key: str, now: datetime) -> tuple[str, bytes]:
@@ -87,49 +83,77 @@ def set_import(*, actor: Actor, url: str, schedule_id: int | None = None) -> Non
     with transaction.atomic():
         calendar = _calendar(actor, schedule_id)
         calendar.import_sealed = secrets.seal(url) if url else ""
-        calendar.imported_at, calendar.import_error = None, ""
-        calendar.save(update_fields=["import_sealed", "imported_at", "import_error"])
+        calendar.imported_at, calendar.import_tried_at, calendar.import_error, calendar.import_note = None, None, "", ""
+        calendar.save(update_fields=["import_sealed", "imported_at", "import_tried_at", "import_error", "import_note"])
+        upkeep.well(subject_of(calendar), utcnow())
 
 
 def import_text(
-    *, actor: Actor, text: str, now: datetime, schedule_id: int | None = None, origin: Origin = "file"
+    *, actor: Actor, text: str | bytes, now: datetime, schedule_id: int | None = None, origin: Origin = "file"
 ) -> Imported:
-    """Take the events of a calendar: overrides of a schedule (admins), or the actor's own time off. ``InvalidInput``."""
+    """Take the events of a calendar: overrides of a schedule (admins), or the actor's own time off. ``InvalidInput``.
+
+    It is read before anything is locked.
+    """
     with transaction.atomic():
         calendar = _calendar(actor, schedule_id)
-        return _take(calendar, text, origin, actor.label, now)
+    data = text.encode("utf-8", "replace") if isinstance(text, str) else text
+    found = read(data, _zone(calendar), now, now + AHEAD)
+    with transaction.atomic():
+        return take(_calendar(actor, schedule_id), found, origin, actor.label, now)
 
 
-def import_due(now: datetime) -> int:
-    """Fetch every calendar that is imported from an address, and take what came; returns how many could be taken.
+def import_due(now: datetime, *, every: timedelta = timedelta(0), seconds: float = 45.0) -> int:
+    """Fetch the calendars that are imported from an address and were not looked at for *every*, those left longest first; returns
+    how many could be taken. It begins none after *seconds*: what is left is due next time.
 
-    Nothing is locked while the network is asked. What went wrong is kept beside the calendar for its owner to read.
+    Each stands alone. Nothing is locked while the network is asked, and while what came is read. What went wrong is kept beside
+    the calendar for its owner to read, and after a day of it an incident tells (``upkeep``).
     """
-    done = 0
-    for model in (Schedule, PersonalCalendar):
-        for calendar in model.objects.exclude(import_sealed=""):
-            error = ""
-            try:
-                text = _fetch(calendar.import_url)
-                with transaction.atomic():
-                    _take(calendar, text, "url", "calendar import", now)
-                done += 1
-            except DomainError as refusal:
-                error = " ".join(filter(None, [refusal.message, refusal.details]))[:500]
-            rows = model.objects.filter(pk=calendar.pk, import_sealed=calendar.import_sealed)
-            rows.update(import_error=error, **({} if error else {"imported_at": now}))
-    return done
+    due = Q(import_tried_at=None) | Q(import_tried_at__lte=now - every)
+    waiting: list[Schedule | PersonalCalendar] = [
+        *Schedule.objects.filter(due).exclude(import_sealed=""),
+        *PersonalCalendar.objects.filter(due).exclude(import_sealed="").select_related("user"),
+    ]
+    waiting.sort(key=lambda calendar: calendar.import_tried_at or datetime.min.replace(tzinfo=UTC))
+    until = time.monotonic() + seconds
+    begun = itertools.takewhile(lambda _: time.monotonic() < until, waiting)
+    return upkeep.each(begun, partial(_import, now=now), of=subject_of, now=now)
 
 
-def _fetch(url: str) -> str:
-    """The text at *url*; whatever keeps it from us is a ``DomainError`` that its owner can read."""
+def trouble_of(calendar: Schedule | PersonalCalendar) -> Trouble | None:
+    """Since when the import of a calendar fails; None: it does not."""
+    return upkeep.trouble(subject_of(calendar).key) if calendar.import_sealed else None
+
+
+def subject_of(calendar: Schedule | PersonalCalendar) -> upkeep.Subject:
+    """As what a calendar is known when its import fails. A person's belongs to the first of their workspaces."""
+    if isinstance(calendar, Schedule):
+        what = f"The calendar of the schedule {calendar.name}"
+        return upkeep.Subject(f"calendar:schedule:{calendar.pk}", what, calendar.workspace_id)
+    first = Membership.objects.filter(user=calendar.user_id).order_by("workspace_id").first()
+    what = f"The calendar of {calendar.user.display_name}"
+    return upkeep.Subject(f"calendar:person:{calendar.user_id}", what, first.workspace_id if first else None)
+
+
+def _import(calendar: Schedule | PersonalCalendar, now: datetime) -> None:
+    rows = type(calendar)._default_manager.filter(pk=calendar.pk, import_sealed=calendar.import_sealed)
+    rows.update(import_tried_at=now)
     try:
-        return http.fetch(url).decode("utf-8", "replace")
-    except httpx.HTTPStatusError as error:
-        raise InvalidInput(f"The calendar's server answered {error.response.status_code}", field="import_url") from None
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError) as error:
-        what = type(error).__name__  # never its text: that may hold the address, which is a secret
-        raise InvalidInput(f"The calendar could not be fetched ({what})", field="import_url") from None
+        found = read(fetch(calendar.import_url), _zone(calendar), now, now + AHEAD)
+        with transaction.atomic():
+            if (current := rows.select_for_update(no_key=True).first()) is None:
+                return  # another address by now, or none
+            took = take(current, found, "url", "calendar import", now)
+            note = storable(took.complaint, LONGEST_WORDS)
+            rows.update(imported_at=now, import_error="", import_note=note)
+    except DomainError as refusal:
+        words = " ".join(filter(None, [refusal.message, refusal.details]))
+        rows.update(import_error=storable(words, LONGEST_WORDS))
+        raise
+    except Exception as error:
+        rows.update(import_error=storable(f"It could not be taken ({type(error).__name__})", LONGEST_WORDS))
+        raise
 
 
 def _entries(schedules: Sequence[Schedule], now: datetime, user_id: int | None = None) -> list[ical.Entry]:
@@ -158,6 +182,10 @@ def _entry(schedule: Schedule, shift: oncall.Shift, user: User, personal: bool) 
     )
 
 
+def _zone(calendar: Schedule | PersonalCalendar) -> str:
+    return calendar.time_zone if isinstance(calendar, Schedule) else calendar.user.time_zone
+
+
 def _calendar(actor: Actor, schedule_id: int | None) -> Schedule | PersonalCalendar:
     if schedule_id is not None:
         schedule = locked(actor, schedule_id)
@@ -168,77 +196,3 @@ def _calendar(actor: Actor, schedule_id: int | None) -> Schedule | PersonalCalen
         raise NotPermitted("Only people have a calendar of their own")
     personal_calendar(user_id=user_id)
     return PersonalCalendar.objects.select_for_update(no_key=True).select_related(None).get(user_id=user_id)
-
-
-def _take(calendar: Schedule | PersonalCalendar, text: str, origin: Origin, by: str, now: datetime) -> Imported:
-    zone = ZoneInfo(calendar.time_zone if isinstance(calendar, Schedule) else calendar.user.time_zone)
-    events = [event for event in ical.read(text, zone, now, now + AHEAD) if event.end > now]
-    if isinstance(calendar, PersonalCalendar):
-        return _take_time_off(calendar.user_id, events, origin, now)
-    return _take_overrides(calendar, events, origin, by, now)
-
-
-def _take_overrides(schedule: Schedule, events: list[ical.Event], origin: Origin, by: str, now: datetime) -> Imported:
-    emails = {email for event in events for email in event.emails}
-    members = members_of(schedule.workspace_id).annotate(address=Lower("email")).filter(address__in=emails)
-    ids = dict(members.order_by("-pk").values_list("address", "pk"))
-    found = {f"{origin}:{event.uid}": (event, _first(event.emails, ids)) for event in events}
-    known = {uid: (event, user_id) for uid, (event, user_id) in found.items() if user_id is not None}
-    rows = {row.import_uid: row for row in _ahead(Override.objects.filter(schedule=schedule), origin, now)}
-    for uid, row in rows.items():
-        if uid not in known:
-            _end(row, now)
-    made = []
-    for uid, (event, user_id) in known.items():
-        row = rows.get(uid)
-        if row is not None and (row.user_id, row.ends_at) == (user_id, event.end):
-            continue
-        if row is not None:
-            _end(row, now)
-        made.append(
-            Override(
-                schedule=schedule,
-                user_id=user_id,
-                starts_at=max(event.start, now),
-                ends_at=event.end,
-                reason=event.summary,
-                created_by=by[:254],
-                created_at=now,
-                import_uid=uid,
-            )
-        )
-    Override.objects.bulk_create(made)
-    return Imported(len(known), len(found) - len(known))
-
-
-def _take_time_off(user_id: int, events: list[ical.Event], origin: Origin, now: datetime) -> Imported:
-    _ahead(TimeOff.objects.filter(user=user_id), origin, now).delete()
-    TimeOff.objects.bulk_create(
-        TimeOff(
-            user_id=user_id,
-            starts_at=event.start,
-            ends_at=event.end,
-            reason=event.summary,
-            import_uid=f"{origin}:{event.uid}",
-            created_at=now,
-        )
-        for event in events
-    )
-    return Imported(len(events), 0)
-
-
-def _ahead(rows, origin: Origin, now: datetime):  # type: ignore[no-untyped-def]
-    """What the same source brought and is not over."""
-    return rows.filter(import_uid__startswith=f"{origin}:", ends_at__gt=now)
-
-
-def _end(row: Override, now: datetime) -> None:
-    """It is no more; what of it was, stays."""
-    if row.starts_at >= now:
-        row.delete()
-    else:
-        Override.objects.filter(pk=row.pk).update(ends_at=now)
-
-
-def _first(emails: Sequence[str], ids: dict[str, int]) -> int | None:
-    return next((ids[email] for email in emails if email in ids), None)

@@ -14,8 +14,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from aiops.access.counters import Counters
 from aiops.kernel.clock import utcnow
-from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted, Overloaded, RateLimited
 from incidents.console.edge import console_view, go_back
 from notifications.console.oncall import boards
 from notifications.console.oncall.forms import ImportForm, OverrideForm, SwapForm, TimeOffForm, first_complaint
@@ -23,6 +24,7 @@ from notifications.selectors.oncall import members_of
 from notifications.services import absences, calendars, overrides, schedules, swaps
 
 MINE = "console-oncall-mine"
+_uploads = Counters("calendar-upload", 60)
 ANSWERS: dict[str, tuple[Callable[..., Any], str]] = {
     "accept": (swaps.accept_swap, "The shift is yours."),
     "decline": (swaps.decline_swap, "You declined."),
@@ -39,7 +41,7 @@ def button(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     def wrapped(request: HttpRequest, **ids: int) -> HttpResponse:
         try:
             return view(request, **ids)
-        except (InvalidInput, NotPermitted) as error:
+        except (InvalidInput, NotPermitted, RateLimited, Overloaded) as error:
             messages.error(request, f"{error.message}.")
         except Conflict as error:
             messages.warning(request, " ".join(filter(None, [f"{error.message}.", error.details])))
@@ -145,17 +147,24 @@ def renew_feed(request: HttpRequest, schedule_id: int | None = None) -> HttpResp
 
 @button
 def import_calendar(request: HttpRequest, schedule_id: int | None = None) -> HttpResponse:
-    """Import from an address from now on, or from a file once."""
-    actor = request.actor  # type: ignore[attr-defined]
+    """Import from an address from now on, from a file once, or nothing any more (``stop``)."""
+    actor, now = request.actor, utcnow()  # type: ignore[attr-defined]
+    boards.require_membership(actor)
+    if request.FILES and (_uploads.add(str(request.user.pk), now) or 0) > 1:
+        raise RateLimited(f"One file a minute; try again in {_uploads.window(now).left(now)} s")
     filled = _read(ImportForm(request.POST, request.FILES))
     if filled["file"]:
-        took = calendars.import_text(actor=actor, schedule_id=schedule_id, text=filled["file"], now=utcnow())
+        took = calendars.import_text(actor=actor, schedule_id=schedule_id, text=filled["file"], now=now)
         unknown = f" {took.unknown} named nobody of the workspace." if took.unknown else ""
         messages.success(request, f"{took.taken} event{'' if took.taken == 1 else 's'} taken.{unknown}")
+        if took.complaint:
+            messages.warning(request, f"{took.complaint}.")
+    elif filled["import_url"] or filled["stop"]:
+        url = "" if filled["stop"] else filled["import_url"]
+        calendars.set_import(actor=actor, schedule_id=schedule_id, url=url)
+        messages.success(request, "It will be fetched within 15 minutes." if url else "Nothing is imported any more.")
     else:
-        calendars.set_import(actor=actor, schedule_id=schedule_id, url=filled["import_url"])
-        saved = "It will be fetched within 15 minutes." if filled["import_url"] else "Nothing is imported any more."
-        messages.success(request, saved)
+        raise InvalidInput("Give an address or choose a file", field="import_url")
     return _home(schedule_id)
 
 

@@ -13,7 +13,7 @@ from django.urls import reverse
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import User
-from aiops.kernel.errors import NotFound
+from aiops.kernel.errors import NotFound, NotPermitted
 from notifications import oncall
 from notifications.choices import SwapState
 from notifications.console.oncall.calendar import (
@@ -121,6 +121,12 @@ def _clashes(ids: Iterable[int], names: dict[int, str], people: People, now: dat
         Clash(names[pk], people[user_id], found[0].start, found[-1].end, len(found))
         for (pk, user_id), found in together.items()
     ]
+
+
+def require_membership(actor: Actor) -> None:
+    """Raises ``NotPermitted`` for somebody who is in no workspace: they can be on call nowhere."""
+    if not actor.roles and actor.everywhere is None:
+        raise NotPermitted("Shifts and calendars are for members of a workspace")
 
 
 def schedule_for(actor: Actor, schedule_id: int) -> Schedule:

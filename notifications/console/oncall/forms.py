@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from aiops.access.models import User
+from notifications.oncall.reading.lines import LARGEST
 from notifications.oncall.wall import instant_of, wall_of
 
 STAMP = "%Y-%m-%dT%H:%M"
@@ -99,21 +100,22 @@ class TimeOffForm(SpanForm):
 
 
 class ImportForm(forms.Form):
-    """An address to import from, or a file to import once."""
+    """An address to import from, a file to import once, or *stop*: no address any more."""
 
     import_url = forms.CharField(
         label="Address", required=False, max_length=1000, strip=True, help_text="Fetched every 15 minutes."
     )
     file = forms.FileField(label="Or a file, once", required=False)
+    stop = forms.BooleanField(required=False)
 
-    def clean_file(self) -> str:
-        """The text of the file."""
+    def clean_file(self) -> bytes:
+        """What the file holds."""
         file = self.cleaned_data.get("file")
         if not file:
-            return ""
-        if file.size > 2 * 1024 * 1024:
-            raise ValidationError("The file must be at most 2 MiB.")
-        return file.read().decode("utf-8", "replace")
+            return b""
+        if file.size > LARGEST:
+            raise ValidationError(f"The file must be at most {LARGEST // 2**20} MiB.")
+        return bytes(file.read())
 
 
 class RangeForm(forms.Form):

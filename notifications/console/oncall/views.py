@@ -58,7 +58,11 @@ def schedule_page(request: HttpRequest, schedule_id: int) -> HttpResponse:
     }
     context["form"] = OverrideForm(initial=initial, members=context["members"])
     if context["admin"]:
-        context |= {"import_form": ImportForm(), "feed_url": feed_url(request, schedule.feed_key)}
+        context |= {
+            "import_form": ImportForm(),
+            "trouble": calendars.trouble_of(schedule),
+            "feed_url": feed_url(request, schedule.feed_key),
+        }
     if is_fragment(request):
         return render(request, "notifications/oncall/_schedule.html", context | SECTION)
     return render(request, "notifications/oncall/schedule.html", context | SECTION)
@@ -69,11 +73,13 @@ def schedule_page(request: HttpRequest, schedule_id: int) -> HttpResponse:
 def mine(request: HttpRequest) -> HttpResponse:
     """One's own shifts, swaps, time off and calendar."""
     actor, user, now = request.actor, request.user, utcnow()  # type: ignore[attr-defined]
+    boards.require_membership(actor)
     calendar = calendars.personal_calendar(user_id=user.pk)
     context = boards.mine(user, actor, now) | {  # type: ignore[arg-type]
         "time_off_form": TimeOffForm(),
         "import_form": ImportForm(),
         "calendar": calendar,
+        "trouble": calendars.trouble_of(calendar),
         "feed_url": feed_url(request, calendar.feed_key),
         "zone": user.time_zone,  # type: ignore[union-attr]
     }
