@@ -8,7 +8,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('access', '0001_initial'),
-        ('incidents', '0005_statistics'),
+        ('incidents', '0006_redacted_letters'),
     ]
 
     operations = [
