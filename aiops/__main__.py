@@ -16,6 +16,7 @@ from aiops.embedded.manage import manage
 from aiops.embedded.run import run
 from aiops.embedded.serve import bind
 from aiops.embedded.stopping import Interrupted, Stopping, leave
+from aiops.kernel.memory import few_arenas
 
 
 def load() -> ModuleType:
@@ -31,7 +32,9 @@ def parse(arguments: list[str]) -> argparse.Namespace:
     """The command line; an unknown command ends the process with a list of those that exist."""
     parser = argparse.ArgumentParser(prog="python -m aiops", description="The incident platform.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    commands.add_parser("run", help="everything in one process, over a private PostgreSQL")
+    commands.add_parser(
+        "run", help="everything on this machine: web, workers and beat over a private PostgreSQL and Valkey"
+    )
     commands.add_parser("migrate", help="bring the tables of DATABASE_URL up to date and make what a first start needs")
     commands.add_parser(
         "web", help="a web process over DATABASE_URL and REDIS_URL; several may run, each on its AIOPS_PORT"
@@ -64,7 +67,8 @@ def start(options: argparse.Namespace) -> int:
         return int(application.run_migrate())
     application.refuse_unready()
     if bound is not None:
-        return int(application.run_web(bound, stopping))
+        welcome = application.set_up(bound)
+        return int(application.run_web(bound, stopping, welcome))
     if options.command == "worker":
         return int(application.run_worker(options.queues.split(","), options.concurrency))
     return int(application.run_beat())
@@ -73,6 +77,7 @@ def start(options: argparse.Namespace) -> int:
 def main(arguments: list[str]) -> int:
     """Run a command to its end; returns the exit status: 0 also after being asked to stop, 2 when the start is refused."""
     options = parse(arguments)
+    few_arenas()
     try:
         return start(options)
     except StartRefused as refusal:

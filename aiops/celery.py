@@ -9,10 +9,11 @@ from celery import Celery
 from celery.signals import task_postrun, worker_process_init
 from django.db import connections
 
+from aiops import process
 from aiops.kernel.timekeeper import Timekeeper
 from aiops.standby import Standby
 
-QUEUES = ("paging", "long")  # each with its own threads, so that long work never delays a page
+QUEUES = ("paging", "long")  # each with processes of its own, so that long work never delays a page
 DEADLINES = ("incidents.tasks.sweep", "notifications.tasks.page")  # what must be looked for whatever happens
 
 
@@ -34,7 +35,9 @@ def give_connections_back(**_: object) -> None:
 
 @worker_process_init.connect
 def begin_beside(**_: object) -> None:
-    """Each process of a worker agrees with PostgreSQL about the time, and keeps deadlines also when nobody tells it to."""
+    """Each process of a worker agrees with PostgreSQL about the time, keeps deadlines also when nobody tells it to, and ends with
+    its parent."""
+    process.follow()
     Timekeeper().start()
     if "paging" in app.amqp.queues.consume_from:
         standby = Standby({name: app.tasks[name] for name in DEADLINES})

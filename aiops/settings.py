@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from celery.schedules import schedule
 
-from aiops import env
+from aiops import broker, env
 from aiops.kernel.clock import unset_now
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -30,7 +30,7 @@ AIOPS_ADMIN_PASSWORD = env.text("AIOPS_ADMIN_PASSWORD")
 AIOPS_API_KEYS = env.words("AIOPS_API_KEYS") or env.words("AI_SRE_API_KEYS")
 REDIS_URL = env.text("REDIS_URL")
 DATABASE_URL = env.text("DATABASE_URL")
-# The embedded runtime sets this for itself: worker and beat are threads of the web process.
+# ``python -m aiops run`` sets this for itself: PostgreSQL is a private one, on the disk of the data directory.
 EMBEDDED = env.flag("AIOPS_EMBEDDED")
 
 # --- what administrators tune -------------------------------------------------------------------------------------
@@ -138,7 +138,7 @@ DATABASES["default"]["CONN_HEALTH_CHECKS"] = (
     True  # the pool hands out no connection that died with a restarted PostgreSQL
 )
 
-# --- Redis when there is one, this process when not ------------------------------------------------------------------
+# --- Redis or Valkey. Without: commands that talk to nobody else (``manage``, tests, a web process alone) ----------------
 if REDIS_URL:
     CACHES = {
         "default": {
@@ -163,12 +163,10 @@ else:
     CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer", "CONFIG": {"capacity": 1000}}}
 
 # --- Celery: executes, never keeps time (deadlines are columns) ------------------------------------------------------
-CELERY_BROKER_URL = REDIS_URL or "memory://localhost"
+CELERY_BROKER_URL = "memory://localhost"
 if REDIS_URL:
-    CELERY_BROKER_TRANSPORT = "aiops.broker:Transport"
+    CELERY_BROKER_URL, CELERY_BROKER_TRANSPORT = broker.celery_settings(REDIS_URL)
     CELERY_BROKER_TRANSPORT_OPTIONS = {"socket_timeout": 5, "socket_connect_timeout": 2, "ack_emulation": False}
-else:
-    CELERY_BROKER_TRANSPORT_OPTIONS = {"polling_interval": 0.01}
 CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
 CELERY_TASK_IGNORE_RESULT = True
 CELERY_WORKER_PREFETCH_MULTIPLIER = 1
@@ -267,9 +265,9 @@ SPECTACULAR_SETTINGS = {
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "filters": {"scrub": {"()": "aiops.kernel.logs.ScrubSecrets"}},
-    "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(name)s: %(message)s"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["scrub"]}},
+    "filters": {"scrub": {"()": "aiops.kernel.logs.ScrubSecrets"}, "named": {"()": "aiops.process.Named"}},
+    "formatters": {"line": {"format": "%(asctime)s %(levelname)-7s %(process_name)s%(name)s: %(message)s"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["scrub", "named"]}},
     "root": {"handlers": ["stderr"], "level": env.text("AIOPS_LOG_LEVEL", "INFO")},
     "loggers": {
         "django.request": {"level": "ERROR"},

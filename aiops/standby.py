@@ -13,6 +13,8 @@ from collections.abc import Callable, Mapping
 
 from django.db import connections
 
+from aiops.kernel.threads import essential
+
 log = logging.getLogger(__name__)
 
 PATIENCE = 5.0  # seconds without a word
@@ -24,7 +26,7 @@ class Standby:
     def __init__(self, duties: Mapping[str, Callable[[], object]], patience: float = PATIENCE) -> None:
         self._duties, self._patience = duties, patience
         self._heard = dict.fromkeys(duties, time.monotonic())
-        self._thread = threading.Thread(target=self._run, name="standby", daemon=True)
+        self._thread = essential("standby", self._run)
 
     def start(self) -> None:
         """Begin to wait; it ends with the process."""

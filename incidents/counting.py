@@ -21,6 +21,7 @@ from django.db import connection
 from django.db.models import Count, Q, QuerySet
 
 from aiops.access.actors import Actor
+from aiops.kernel.threads import essential
 from incidents.choices import LIVE, Severity, Status
 from incidents.models import Incident
 
@@ -95,7 +96,7 @@ class Kept:
     def _keep_renewing(self) -> None:
         with self._lock:
             if self._renewer is None:
-                self._renewer = threading.Thread(target=self._renew_all, name="figures", daemon=True)
+                self._renewer = essential("figures", self._renew_all)
                 self._renewer.start()
 
     def _renew_all(self) -> None:

@@ -1,3 +1,3 @@
-"""One command, nothing else to install: web server, worker and beat in one process over a private PostgreSQL."""
+"""One command, nothing else to install: web, workers and beat over a private PostgreSQL and Valkey, under one supervisor."""
 
 from __future__ import annotations

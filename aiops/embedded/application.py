@@ -9,9 +9,11 @@ import logging
 import os
 import socket
 import time
+import warnings
 from collections.abc import Callable, Sequence
 
 import psycopg
+from celery.signals import beat_init, worker_ready
 from django.conf import settings
 from django.core import checks
 from django.core.management import call_command
@@ -28,7 +30,6 @@ from aiops.embedded.announce import Welcome, announce_password, progress, welcom
 from aiops.embedded.failure import StartRefused
 from aiops.embedded.serve import serve, url_of
 from aiops.embedded.stopping import Stopping
-from aiops.embedded.workers import Workers
 from aiops.kernel.clock import utcnow
 from aiops.kernel.timekeeper import Timekeeper
 from aiops.probes import ask_database
@@ -123,28 +124,32 @@ def run_migrate() -> int:
     return 0
 
 
-def run_web(bound: socket.socket, stopping: Stopping, *, embedded: bool = False) -> int:
-    """Serve until we are asked to stop; *embedded*: with worker and beat in this process. Returns the exit status."""
+def set_up(bound: socket.socket) -> Callable[[], None]:
+    """Make what a first start needs; returns what tells the person at the terminal how to begin."""
     installation = make_installation()
     keyring.refresh()  # dev mode is a question about keys
     facts = Welcome(
         url=url_of(bound),
         version=settings.VERSION,
-        routing_key="" if settings.PRODUCTION else installation.routing_key,
+        routing_key=installation.routing_key if installation.created and not settings.PRODUCTION else "",
         dev_mode=dev_mode(),
     )
+    return lambda: welcome(facts)
+
+
+def run_web(bound: socket.socket, stopping: Stopping, ready: Callable[[], None]) -> int:
+    """Serve until we are asked to stop; *ready* is called once we answer. Returns the exit status."""
     connections.close_all()
     stopping.check()
-    process.parts.append(Timekeeper())
-    if embedded:
-        process.parts.append(Workers())
-    return 0 if serve(bound, stopping, lambda: welcome(facts)) else 1
+    process.parts[:] = [Timekeeper()]
+    return 0 if serve(bound, stopping, ready) else 1
 
 
-def run_worker(queues: Sequence[str], concurrency: int) -> int:
+def run_worker(queues: Sequence[str], concurrency: int, ready: Callable[[], None] = lambda: None) -> int:
     """A Celery worker over Redis, with processes of its own; returns when it was asked to stop."""
     _need_redis()
-    _leave_no_connection()
+    leave_no_connection()
+    worker_ready.connect(lambda **_: ready(), weak=False)
     name = f"{'-'.join(queues)}-{os.getpid()}@%h"
     arguments = [
         "--quiet",
@@ -156,15 +161,17 @@ def run_worker(queues: Sequence[str], concurrency: int) -> int:
     arguments += ["--loglevel=WARNING", "--without-gossip", "--without-mingle"]
     progress(f"worker for {' and '.join(queues)}, {concurrency} processes")
     # On a lost connection Celery asks for a decision that we have taken: running tasks go on, since intent is a row.
+    warnings.filterwarnings("ignore", "You're running the worker with superuser privileges")  # docs/running.md says it
     logging.getLogger("py.warnings").addFilter(lambda record: "CPendingDeprecationWarning" not in record.getMessage())
     celery_app.start(arguments)
     return 0
 
 
-def run_beat() -> int:
+def run_beat(ready: Callable[[], None] = lambda: None) -> int:
     """The Celery beat over Redis (exactly one of these must run); returns when it was asked to stop."""
     _need_redis()
-    _leave_no_connection()
+    leave_no_connection()
+    beat_init.connect(lambda **_: ready(), weak=False)
     progress("beat")
     celery_app.start(["--quiet", "beat", "--loglevel=WARNING", "--pidfile="])
     return 0
@@ -175,8 +182,8 @@ def _need_redis() -> None:
         raise StartRefused("web, worker and beat reach each other through Redis; set REDIS_URL=redis://host:6379/0.")
 
 
-def _leave_no_connection() -> None:
-    """Close every connection to the database: the processes that a worker forks could not share one."""
+def leave_no_connection() -> None:
+    """Close every connection to the database and the threads of their pools: processes that are forked could not share them."""
     for opened in connections.all(initialized_only=True):
         opened.close()
         if hasattr(opened, "close_pool"):

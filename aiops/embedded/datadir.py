@@ -74,17 +74,15 @@ class DataDir:
         """The password of PostgreSQL's only user; kept in libpq's own format, so that ``PGPASSFILE`` works for people too."""
         return self._secret(self.passwords, lambda: f"*:*:*:{user}:{secrets.token_hex(24)}").rpartition(":")[2]
 
-    def socket_folder(self, account: Account | None) -> Path:
-        """A private folder (0700) for PostgreSQL's socket: here, or in a runtime folder when this path is too long for one."""
-        name = f"aiops-{hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()}"
+    def socket_folder(self, name: str, account: Account | None) -> Path:
+        """A private folder (0700) for a server's socket: here, or in a runtime folder when this path is too long for one."""
+        moved = f"aiops-{name}-{hashlib.blake2b(os.fsencode(self.root), digest_size=8).hexdigest()}"
         elsewhere = filter(None, (os.environ.get("XDG_RUNTIME_DIR"), tempfile.gettempdir(), "/tmp"))  # noqa: S108 - made 0700
-        for folder in (self.root / "run", *(Path(base) / name for base in elsewhere)):
+        for folder in (self.root / name, *(Path(base) / moved for base in elsewhere)):
             fits = len(os.fsencode(folder)) <= MAX_SOCKET_FOLDER and PLAIN_PATH.fullmatch(str(folder))
             if fits and os.access(folder.parent, os.W_OK):
                 return private_folder(folder, account)
-        raise StartRefused(
-            "There is no folder with a short enough path for PostgreSQL's socket; set XDG_RUNTIME_DIR to one."
-        )
+        raise StartRefused("There is no folder with a short enough path for a socket; set XDG_RUNTIME_DIR to one.")
 
     def _secret(self, path: Path, make: Callable[[], str]) -> str:
         if path.exists() and (text := path.read_text().strip()):

@@ -9,15 +9,17 @@ from types import ModuleType
 
 from django.core.management import execute_from_command_line
 
+from aiops import env
+from aiops.embedded import valkey
 from aiops.embedded.datadir import AlreadyRunning, DataDir
 from aiops.embedded.postgres import Postgres, binaries, url_of_running
-from aiops.embedded.run import brings_its_own_stores, data_root, ensure_secret_key
+from aiops.embedded.run import brings_its_own_database, data_root, ensure_secret_key
 
 
 def manage(arguments: list[str], load: Callable[[], ModuleType]) -> int:
     """Run one of Django's commands; returns the exit status."""
     with ExitStack() as cleanup:
-        if not brings_its_own_stores():
+        if not brings_its_own_database():
             _open_database(cleanup)
         load()
         execute_from_command_line(["python -m aiops manage", *arguments])
@@ -31,6 +33,7 @@ def _open_database(cleanup: ExitStack) -> None:
     except AlreadyRunning:
         data = DataDir(data_root(), lock=False)
         os.environ["DATABASE_URL"] = url_of_running(data)
+        os.environ["REDIS_URL"] = env.text("REDIS_URL") or valkey.url_of_running(data)
     else:
         postgres = Postgres(data)
         postgres.prepare()

@@ -1,4 +1,4 @@
-"""What a killed owner left behind: a PostgreSQL that still runs on our files, or parts of one that outlived its head."""
+"""What a killed owner left behind: a server that still runs on our files, or parts of one that outlived its head."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ def stop(files: Path) -> None:
         _end([noted], WAYS)
     elif noted is not None:
         note.unlink(missing_ok=True)
-    _end(workers_on(files), WAYS[1:])  # most end with their head; the deaf ones hold the shared memory
+    end_all("postgres", files)  # most end with their head; the deaf ones hold the shared memory
 
 
-def workers_on(files: Path) -> list[psutil.Process]:
-    """The PostgreSQL processes whose working folder is *files*."""
-    return [process for process in psutil.process_iter() if _is_ours(process, files)]
+def end_all(program: str, folder: Path) -> None:
+    """End every process of that *program* whose working folder is *folder*; for who holds the lock of the data directory."""
+    _end([process for process in psutil.process_iter() if _is_ours(process, folder, program)], WAYS[1:])
 
 
 def _noted(note: Path) -> psutil.Process | None:
@@ -45,9 +45,9 @@ def _noted(note: Path) -> psutil.Process | None:
     return None
 
 
-def _is_ours(process: psutil.Process, files: Path) -> bool:
+def _is_ours(process: psutil.Process, files: Path, program: str = "postgres") -> bool:
     try:
-        return process.name() == "postgres" and Path(process.cwd()) == files.resolve()
+        return process.name() == program and Path(process.cwd()) == files.resolve()
     except (psutil.Error, OSError):
         return False
 

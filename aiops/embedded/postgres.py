@@ -18,6 +18,7 @@ from urllib.parse import quote, urlencode
 import psycopg
 from psycopg import sql
 
+from aiops import env
 from aiops.embedded import orphans
 from aiops.embedded.datadir import DataDir, private_folder
 from aiops.embedded.failure import StartRefused
@@ -26,6 +27,8 @@ from aiops.embedded.privileges import account_for, command_as, give
 log = logging.getLogger(__name__)
 
 USER = DATABASE = "aiops"
+PROCESSES = 6  # with a pool of connections: web, two for each queue, beat
+BESIDE = 30
 START_SECONDS = 600  # recovery after a crash may have a lot to replay
 SHARED_MEMORY_SECONDS = 30  # how long what a killed server left behind may take to go away
 POLITE_SECONDS = 5.0  # for the checkpoint of a stop
@@ -38,7 +41,6 @@ SETTINGS = {
     "timezone": "UTC",
     "log_timezone": "UTC",
     "log_checkpoints": "off",  # a line every five minutes that nobody reads
-    "max_connections": "100",
     "autovacuum_naptime": "15s",  # so soon it learns that a storm has filled a table (incidents/migrations/0005)
     "jit": "off",  # our statements are short
 }
@@ -70,14 +72,20 @@ def binaries(major: str | None = None) -> Path:
     )
 
 
+def most_connections() -> int:
+    """What all processes of one machine may use together, and what probes, the ingest writer and people use beside."""
+    return PROCESSES * env.integer("AIOPS_DB_POOL", 20) + BESIDE
+
+
 class Postgres:
     """One private server over *data*. Not thread-safe: the supervisor is the one caller after the first start."""
 
     def __init__(self, data: DataDir, settings: Mapping[str, str] | None = None) -> None:
         self.data = data
         self.account = account_for(data.postgres)
-        self.sockets = data.socket_folder(self.account)
-        self._settings = {**SETTINGS, "unix_socket_directories": str(self.sockets), **(settings or {})}
+        self.sockets = data.socket_folder("run", self.account)
+        own = {"unix_socket_directories": str(self.sockets), "max_connections": str(most_connections())}
+        self._settings = {**SETTINGS, **own, **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0  # where this server's own lines begin in the log
 
@@ -87,9 +95,9 @@ class Postgres:
         return url_for(self.data, self.sockets)
 
     @property
-    def pid(self) -> int | None:
-        """The process id of the server that we started last."""
-        return self._process.pid if self._process else None
+    def pid(self) -> int:
+        """The process id of the server that we started last; 0: none was."""
+        return self._process.pid if self._process else 0
 
     @property
     def _as_whom(self) -> str:
@@ -186,9 +194,9 @@ class Postgres:
             if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
 
-    def wait(self) -> int | None:
-        """Wait until the server ends; its exit status (negative: the signal), None when it was never started."""
-        return self._process.wait() if self._process else None
+    def poll(self) -> int | None:
+        """The exit status of the server that was started last (negative: the signal); None while it runs."""
+        return self._process.poll() if self._process else None
 
     def stop(self, seconds: float) -> None:
         """Stop within *seconds*: politely (clients are cut off, a checkpoint is written), then at once, then by force.

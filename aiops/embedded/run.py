@@ -5,19 +5,23 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import ModuleType
 
 import aiops
-from aiops import env
+from aiops import env, process
 from aiops.embedded.announce import progress
+from aiops.embedded.children import Child
 from aiops.embedded.datadir import DataDir
 from aiops.embedded.postgres import Postgres
 from aiops.embedded.serve import bind
 from aiops.embedded.stopping import Stopping
 from aiops.embedded.supervisor import Supervisor
+from aiops.embedded.valkey import Valkey
 
 HOME = Path(aiops.__path__[0]).parent
+WORKERS = {"paging": 2, "long": 2}  # processes for each queue
 
 
 def data_root() -> Path:
@@ -25,7 +29,7 @@ def data_root() -> Path:
     return Path(env.text("AIOPS_DATA_DIR", str(HOME / "data"))).resolve()
 
 
-def brings_its_own_stores() -> bool:
+def brings_its_own_database() -> bool:
     """Whether the environment names the database (production must), so that there is no private one."""
     return bool(env.text("DATABASE_URL")) or env.text("AIOPS_ENV", "dev") == "production"
 
@@ -37,44 +41,70 @@ def ensure_secret_key(data: DataDir) -> None:
 
 
 def run(stopping: Stopping, load: Callable[[], ModuleType]) -> int:
-    """Everything in this process, over a private PostgreSQL unless DATABASE_URL names another; returns the exit status.
+    """Web, workers and beat, over a private PostgreSQL and Valkey unless DATABASE_URL and REDIS_URL name others.
 
     *load* loads settings and apps and returns :mod:`aiops.embedded.application`; it is called once the environment is set.
+    Returns the exit status.
     """
+    process.name = "supervisor"
     data = DataDir(data_root())
     bound = bind(env.text("AIOPS_HOST", "127.0.0.1"), env.integer("AIOPS_PORT", 8888))
-    os.environ["AIOPS_EMBEDDED"] = "1"
     ensure_secret_key(data)
-    if brings_its_own_stores():
-        return _serve(load(), stopping, bound)
-    return _run_over(Postgres(data), load, stopping, bound)
-
-
-def _run_over(postgres: Postgres, load: Callable[[], ModuleType], stopping: Stopping, bound: socket.socket) -> int:
-    """The same over *postgres*, which is stopped at the end, whatever happens in between."""
-    supervisor = Supervisor(postgres)
-    stopping.last_resort = postgres.kill
+    supervisor = Supervisor(stopping)
     try:
-        if postgres.data.is_new:
-            progress(f"making a PostgreSQL database in {postgres.data.postgres}")
+        application = _bring_up(data, supervisor, stopping, load)
+        application.check_configuration()
+        application.wait_for_database(supervisor.look)
+        application.migrate(supervisor.look)
+        application.refuse_unready()
+        welcome = application.set_up(bound)
+        application.leave_no_connection()
+        supervisor.look()
+        return supervisor.run(_children(application, data, bound), welcome)
+    finally:
+        stopping.begin()
+        bound.close()
+        supervisor.stop()
+
+
+def _bring_up(data: DataDir, supervisor: Supervisor, stopping: Stopping, load: Callable[[], ModuleType]) -> ModuleType:
+    """Start the servers that the environment does not name, and load the application meanwhile."""
+    valkey = None if env.text("REDIS_URL") else Valkey(data)
+    postgres = None if brings_its_own_database() else Postgres(data)
+    if postgres is not None:
+        if data.is_new:
+            progress(f"making a PostgreSQL database in {data.postgres}")
         postgres.prepare()
         stopping.check()
         progress("starting PostgreSQL")
         postgres.launch()
-        os.environ["DATABASE_URL"] = postgres.url
-        application = load()  # takes about as long as PostgreSQL
+        supervisor.serve("PostgreSQL", postgres)
+        os.environ["DATABASE_URL"], os.environ["AIOPS_EMBEDDED"] = postgres.url, "1"
+    if valkey is not None:
+        valkey.launch()
+        supervisor.serve("Valkey", valkey)
+        os.environ["REDIS_URL"] = valkey.url
+    application = load()  # takes about as long as PostgreSQL
+    if postgres is not None:
         postgres.wait_until_ready(stopping.check, progress)
         postgres.ensure_database()
-        supervisor.start()
-        return _serve(application, stopping, bound)
-    finally:
-        stopping.begin()
-        supervisor.stop(max(0.1, stopping.seconds_left))
+    return application
 
 
-def _serve(application: ModuleType, stopping: Stopping, bound: socket.socket) -> int:
-    application.check_configuration()
-    application.wait_for_database(stopping.check)
-    application.migrate(stopping.check)
-    application.refuse_unready()
-    return int(application.run_web(bound, stopping, embedded=True))
+def _children(application: ModuleType, data: DataDir, bound: socket.socket) -> list[Child]:
+    """The processes, in the order in which they start."""
+
+    def let_go() -> None:
+        data.release()
+        bound.close()
+
+    children = [Child("web", lambda stopping, ready: application.run_web(bound, stopping, ready), data.release)]
+    for queue, processes in WORKERS.items():
+        work = partial(_work, application, queue, processes)
+        children.append(Child(f"worker {queue}", work, let_go))
+    children.append(Child("beat", lambda stopping, ready: application.run_beat(ready), let_go))
+    return children
+
+
+def _work(application: ModuleType, queue: str, processes: int, stopping: Stopping, ready: Callable[[], None]) -> int:
+    return int(application.run_worker([queue], processes, ready))

@@ -44,6 +44,11 @@ class Stopping:
         """How long the rest of the stop may take."""
         return SECONDS - (time.monotonic() - self._began if self._began else 0.0)
 
+    @property
+    def is_asked(self) -> bool:
+        """Whether somebody wants us to stop."""
+        return self._began is not None
+
     def check(self) -> None:
         """Raises :class:`Interrupted` when we were asked to stop."""
         if self._began is not None:

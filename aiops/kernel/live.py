@@ -17,6 +17,8 @@ from dataclasses import dataclass, field
 
 from channels.layers import get_channel_layer
 
+from aiops.kernel.threads import essential
+
 log = logging.getLogger(__name__)
 
 QUIET = 0.02  # seconds between two messages of one workspace while little happens
@@ -85,7 +87,7 @@ class LivePush:
         with self._lock:
             if self._loop is None or self._loop.is_closed():
                 loop = asyncio.new_event_loop()
-                threading.Thread(target=loop.run_forever, name="live-push", daemon=True).start()
+                essential("live-push", loop.run_forever).start()
                 self._loop = loop
             return self._loop
 

@@ -9,6 +9,7 @@ from datetime import timedelta
 from django.db import Error, connection
 
 from aiops.kernel import clock
+from aiops.kernel.threads import essential
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ class Timekeeper:
 
     def __init__(self) -> None:
         self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="timekeeper", daemon=True)
+        self._thread = essential("timekeeper", self._run)
 
     def start(self) -> None:
         """Agree now, then from time to time."""

@@ -27,6 +27,7 @@ from django.db import Error as DatabaseFailure
 from aiops.access.actors import Actor
 from aiops.kernel import live
 from aiops.kernel.ids import incident_id
+from aiops.kernel.threads import essential_task
 from incidents.console import pace as paces
 from incidents.console.counts import Counts, read_counts
 from incidents.console.pace import Pace
@@ -122,7 +123,7 @@ class Feed:
     async def _start(self) -> None:
         self._channel = await get_channel_layer().new_channel()
         await self._listen()
-        self._tasks = [asyncio.ensure_future(self._hear()), asyncio.ensure_future(self._run())]
+        self._tasks = [essential_task("feed", self._hear()), essential_task("feed", self._run())]
 
     async def _listen(self) -> None:
         self._renew_at = time.monotonic() + RENEW

@@ -25,6 +25,7 @@ from aiops.access.services import keys
 from aiops.kernel import metrics
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError, Overloaded
+from aiops.kernel.threads import essential
 from incidents.contracts import Arrival, Outcome
 from incidents.front import callers, door
 from incidents.front.callers import LookAgain
@@ -104,7 +105,7 @@ class FrontDoor:
         )
         self._writer.start()
         await asyncio.to_thread(_briefly_connected, lambda: (keyring.refresh(), directory.refresh()))
-        self._refresher = threading.Thread(target=self._keep_fresh, name="keyring", daemon=True)
+        self._refresher = essential("keyring", self._keep_fresh)
         self._refresher.start()
 
     async def shutdown(self) -> None:

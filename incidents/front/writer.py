@@ -21,6 +21,7 @@ from django.db import DataError, Error, IntegrityError
 
 from aiops.kernel import metrics
 from aiops.kernel.errors import InvalidInput, Overloaded
+from aiops.kernel.threads import essential
 from incidents.contracts import Arrival, Outcome
 from incidents.front.answers import Answers
 from incidents.services.deadletters import Letter, keep
@@ -62,7 +63,7 @@ class Writer:
         self._signals = 0
         self._wake = threading.Condition()
         self._stopping = False
-        self._thread = threading.Thread(target=self._run, name="ingest-writer", daemon=True)
+        self._thread = essential("ingest-writer", self._run)
 
     @property
     def waiting(self) -> int:

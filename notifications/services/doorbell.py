@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from celery import current_app
 from django.conf import settings
 
+from aiops.kernel.threads import essential
+
 log = logging.getLogger(__name__)
 
 TASK = "notifications.tasks.page"
@@ -26,6 +28,7 @@ class Doorbell:
 
     def __init__(self) -> None:
         self._wanted = threading.Event()
+        self._pause = threading.Event()  # never set
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._silent_until = 0.0
@@ -46,7 +49,7 @@ class Doorbell:
             return
         with self._lock:
             if self._thread is None or not self._thread.is_alive():  # also in a process that was forked since
-                self._thread = threading.Thread(target=self._run, name="doorbell", daemon=True)
+                self._thread = essential("doorbell", self._run)
                 self._thread.start()
         self._wanted.set()
 
@@ -60,7 +63,7 @@ class Doorbell:
                 if time.monotonic() >= self._silent_until:
                     self._silent_until = time.monotonic() + SILENT
                     log.warning("the doorbell does not ring, the sweep has to do: %s", error)
-            time.sleep(PAUSE)
+            self._pause.wait(PAUSE)  # time.sleep may raise while the machine's clock is being set
 
 
 _bell = Doorbell()

@@ -16,6 +16,8 @@ from pathlib import Path
 import httpx
 import psycopg
 
+from aiops.embedded import orphans
+
 ROOT = Path(__file__).resolve().parents[2]
 READY = re.compile(r"is ready: (http://\S+)/console")
 
@@ -110,6 +112,13 @@ class Installation:
         if (pid := self.postgres_pid()) is not None:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGQUIT)
+        orphans.end_all("valkey-server", self.data / "valkey")
+
+    def pid_of(self, name: str) -> int:
+        """The process that its supervisor started last as *name*: ``web``, ``worker paging``, ``Valkey``, …"""
+        started = re.findall(rf"supervisor: {name} is process (\d+)", self.output)
+        assert started, f"no {name} in:\n{self.output}"
+        return int(started[-1])
 
     def postgres_pid(self) -> int | None:
         """The process id of its PostgreSQL; None when there is none."""

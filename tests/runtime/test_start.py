@@ -59,7 +59,7 @@ def test_second_start_is_quick_and_keeps_everything(
     installation.start()
     assert installation.wait_until_ready() < at_usual_pace(5.0)
     assert "password:" not in installation.output
-    assert installation.said(r"routing key: (\S+)") == first_start.said(r"routing key: (\S+)")
+    assert first_start.said(r"routing key: (\S+)") not in installation.output, "it is told once"
     with installation.database() as connection:
         assert connection.execute("SELECT title, occurrences FROM incidents_incident").fetchall() == [
             ("CPU usage above 90%", 1)
@@ -90,11 +90,12 @@ def test_socket_moves_when_the_path_is_too_long(tmp_path: Path) -> None:
         installation.start()
         try:
             installation.wait_until_ready()
-            (moved,) = Path(runtime).iterdir()
-            assert stat.S_IMODE(moved.stat().st_mode) == 0o700
-            assert not (installation.data / "run").exists()
+            moved = list(Path(runtime).iterdir())
+            assert sorted(path.name.rpartition("-")[0] for path in moved) == ["aiops-run", "aiops-valkey"]
+            assert {stat.S_IMODE(path.stat().st_mode) for path in moved} == {0o700}
+            assert not any((installation.data / name).exists() for name in ("run", "valkey"))
             assert installation.stop()[0] == 0
-            assert not moved.exists()
+            assert not any(path.exists() for path in moved)
         finally:
             installation.clean_up()
 
