@@ -299,6 +299,13 @@ CHANNEL = Channel(
             required=False,
             check=check_domain,
         ),
+        Setting(
+            "webhook_secret",
+            "Signing key of replies",
+            "Mailgun's HTTP webhook signing key; empty: the address alone is the secret.",
+            secret=True,
+            required=False,
+        ),
     ),
     needs_provider=True,
     verifies=True,

@@ -32,6 +32,7 @@ ADDRESS_WORDS = (
 )
 
 _CHAT = re.compile(r"-?\d{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31}")
+_SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")
 _TOKEN = re.compile(r"\d{3,20}:[A-Za-z0-9_-]{20,100}")
 
 
@@ -49,6 +50,16 @@ def check_token(text: str) -> str:
     if not _TOKEN.fullmatch(token):
         raise InvalidInput("token: expected a bot's token such as 123456789:AAE….", field="token")
     return token
+
+
+def check_webhook_secret(text: str) -> str:
+    """What Telegram takes as a secret token."""
+    if not _SECRET.fullmatch(text.strip()):
+        raise InvalidInput(
+            "webhook_secret: expected 16 to 256 letters, digits, _ or -, as setWebhook was given.",
+            field="webhook_secret",
+        )
+    return text.strip()
 
 
 def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
@@ -133,6 +144,14 @@ def _patient(error: TemporaryFailure) -> TemporaryFailure:
 
 SETTINGS = (
     Setting("token", "Bot token", "From @BotFather.", secret=True, check=check_token),
+    Setting(
+        "webhook_secret",
+        "Webhook secret",
+        "The secret_token that setWebhook was given (docs/answering.md); empty: the address alone is the secret.",
+        secret=True,
+        required=False,
+        check=check_webhook_secret,
+    ),
     Setting(
         "base_url",
         "API address",

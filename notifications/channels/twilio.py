@@ -87,7 +87,9 @@ def twiml(message: Message, outlet: Outlet) -> str:
     spoken = f"<Say>{fit(_ILLEGAL_IN_XML.sub('', line(message.short)), SPOKEN, escape)}</Say>"
     if message.incident and message.answers and outlet.hook_url:
         keys = f"<Say>{KEYS}</Say>"
-        gather = f'<Gather numDigits="1" timeout="8" action={quoteattr(_hook(message, outlet))} method="POST">'
+        hook = quoteattr(_hook(message, outlet))
+        # Without a key, too, we are asked how to go on: hooks/twilio.py asks again.
+        gather = f'<Gather numDigits="1" timeout="8" actionOnEmptyResult="true" action={hook} method="POST">'
         inner = f"{gather}{spoken}{keys}{spoken}{keys}</Gather><Say>No key was pressed. Goodbye.</Say>"
     else:
         inner = f'{spoken}<Pause length="1"/>{spoken}'

@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse, JsonResponse, QueryDict
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
-from aiops.api.errors import as_domain_error, status_of
+from aiops.api.errors import BodyTooLarge, as_domain_error, status_of
 from aiops.kernel import secrets
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError, NotFound
@@ -51,10 +51,12 @@ class Call:
 
 
 Handle = Callable[[Call], HttpResponse]
+LONGEST = 256 * 1024  # bytes of a post; real ones hold a few thousand
 
 
-def hook(*kinds: ChannelKind) -> Callable[[Handle], Callable[..., HttpResponse]]:
-    """Make a view of a function that handles the posts of providers of *kinds*; the path gives ``key`` (and ``kind``)."""
+def hook(*kinds: ChannelKind, longest: int = LONGEST) -> Callable[[Handle], Callable[..., HttpResponse]]:
+    """Make a view of a function that handles the posts of providers of *kinds*, of *longest* bytes at most; the path gives
+    ``key`` (and ``kind``)."""
 
     def decorate(handle: Handle) -> Callable[..., HttpResponse]:
         @csrf_exempt
@@ -63,6 +65,7 @@ def hook(*kinds: ChannelKind) -> Callable[[Handle], Callable[..., HttpResponse]]
         def view(request: HttpRequest, key: str, kind: str = "") -> HttpResponse:
             now = utcnow()
             try:
+                _check_length(request, longest)
                 provider = _account(kinds, kind, key)
                 return handle(Call(request, provider, provider.settings, request.body, now))
             except Exception as error:
@@ -87,6 +90,15 @@ def refusal(refused: DomainError) -> HttpResponse:
 def plain(text: str, limit: int = 20_000) -> str:
     """*text* without what PostgreSQL can't keep, cut to *limit* characters."""
     return text[:limit].replace("\0", "").encode("utf-8", "replace").decode()
+
+
+def _check_length(request: HttpRequest, longest: int) -> None:
+    """Raises ``BodyTooLarge`` before anything of a long body is parsed, or even read where it says its length."""
+    said = request.headers.get("Content-Length", "")
+    if said.isascii() and said.isdecimal() and (len(said) > 12 or int(said) > longest):
+        raise BodyTooLarge(f"Expected at most {longest} bytes")
+    if not said and len(request.body) > longest:
+        raise BodyTooLarge(f"Expected at most {longest} bytes")
 
 
 def _account(kinds: tuple[ChannelKind, ...], kind: str, key: str) -> Provider:

@@ -18,8 +18,8 @@ from incidents.models import Incident
 from incidents.services.incidents import MAX_NOTE
 from notifications.responding import links, words
 from notifications.responding.verbs import Verb
-from notifications.services import responding
-from notifications.services.responding import Opened
+from notifications.services import clicks, responding
+from notifications.services.clicks import Opened
 
 HEADERS = {
     "Referrer-Policy": "no-referrer",  # the token is in the address
@@ -27,6 +27,7 @@ HEADERS = {
     "Cache-Control": "no-store",
 }
 STATUS = {
+    "already_done": HTTPStatus.OK,
     "forged_link": HTTPStatus.NOT_FOUND,
     "expired_link": HTTPStatus.GONE,
     "stale_link": HTTPStatus.GONE,
@@ -55,13 +56,14 @@ def respond(request: HttpRequest, token: str) -> HttpResponse:
     try:
         link = links.read(token)
         if request.method == "POST":
-            answered = responding.use_link(link, _argument(request), now)
-            page = {"title": answered.said, "tone": "ok" if answered.done else "late", "incident": answered.incident}
+            answered = clicks.use_link(link, _argument(request), now)
+            told = responding.summary(link.verb, [answered], now)
+            page = {"title": told[0], "text": " ".join(told[1:]), "incident": answered.incident}
             status = HTTPStatus.OK if answered.done else HTTPStatus.CONFLICT
         else:
-            page, status = _ask(responding.open_link(link, now)), HTTPStatus.OK
+            page, status = _ask(clicks.open_link(link, now)), HTTPStatus.OK
     except DomainError as refused:
-        page = {"title": refused.message, "text": refused.details, "tone": "bad", **refused.data}
+        page = {"title": refused.message, "text": refused.details, **refused.data}
         status = STATUS.get(refused.code, HTTPStatus.CONFLICT)
     if incident := page.get("incident"):
         page["state"] = words.state(incident, now)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import httpx
@@ -23,7 +24,7 @@ from notifications.channels.slack import API, escape
 from notifications.choices import ChannelKind
 from notifications.hooks.entry import Call, hook, plain
 from notifications.responding import signatures
-from notifications.responding.commands import Command, parse
+from notifications.responding.commands import Command, read
 from notifications.responding.signatures import BadSignature
 from notifications.responding.verbs import Verb
 from notifications.services import answering, people, responding
@@ -35,7 +36,7 @@ TELL = 1.2  # … and telling what came of a click
 REMEMBERED = 600  # seconds
 ACTION = "aiops:"
 STRANGER = (
-    "I do not know you: add your Slack member id to your notification settings in the console, "
+    "Nothing was done. I do not know you: add your Slack member id to your notification settings in the console, "
     "or have there the e-mail address that Slack knows."
 )
 
@@ -78,13 +79,11 @@ def _command(call: Call, member: str, text: str) -> HttpResponse:
     user = _person(call, member)
     if user is None:
         return _ephemeral([STRANGER])
-    command = parse(text) if text.strip() else Command(other="help")
+    said = read(text) if text.strip() else (Command(other="help"),)
     with transaction.atomic():
         _once(call)
-        lines = answering.obey(user=user, workspace_id=call.workspace_id, command=command, now=call.now, via="Slack")
-    if not command.understood:
-        lines = [f"“{text[:100]}” is no command.", *lines]
-    return _ephemeral(lines)
+        reply = answering.obey(user=user, workspace_id=call.workspace_id, said=said, now=call.now, via="Slack")
+    return _ephemeral(reply.lines)
 
 
 def _click(call: Call, payload: str) -> HttpResponse:
@@ -106,13 +105,15 @@ def _click(call: Call, payload: str) -> HttpResponse:
 
 
 def _act(call: Call, user: User, verb: Verb, public_id: str) -> str:
+    """Do what a button says to all that its message told of."""
     try:
-        incident = responding.incident_of(public_id, call.workspace_id)
+        found = responding.incidents_of_message(public_id, call.workspace_id)
         if verb == Verb.NOTE:
-            return f"Write it as a command: /aiops note {incident.name} …"
-        return responding.respond(user=user, incident_id=incident.pk, verb=verb, now=call.now, via="Slack").said
+            return f"Write it as a command: /aiops note {', '.join(each.name for each in found)} …"
+        answers = responding.respond_all(user, found, verb, call.now, via="Slack")
+        return " ".join(responding.summary(verb, answers, call.now))
     except DomainError as refused:
-        return answering.sentence(refused)
+        return f"{responding.NOTHING} {answering.sentence(refused)}"
 
 
 def _person(call: Call, member: str) -> User | None:
@@ -155,7 +156,7 @@ def _tell(url: str, said: str) -> None:
         log.warning("Slack could not be told what came of a click: %s", type(error).__name__)
 
 
-def _ephemeral(lines: list[str]) -> HttpResponse:
+def _ephemeral(lines: Sequence[str]) -> HttpResponse:
     return JsonResponse({"response_type": "ephemeral", "text": escape("\n".join(lines))})
 
 

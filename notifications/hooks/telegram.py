@@ -1,12 +1,12 @@
 """Telegram: what people write to the bot, posted to ``/hooks/telegram/<key>``. The answer goes back in our own answer.
 
-Telegram can say a secret of its own in a header; the address is one already, and nobody else has it.
+An account with a webhook secret believes only posts that bring it in Telegram's header; without one the address is the secret.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import orjson
@@ -16,16 +16,20 @@ from django.http import HttpResponse, JsonResponse
 from aiops.kernel.errors import UnparsableBody
 from notifications.choices import ChannelKind
 from notifications.hooks.entry import Call, hook, plain
-from notifications.responding.commands import parse
+from notifications.models import Delivery
+from notifications.responding import signatures
+from notifications.responding.commands import read
 from notifications.services import answering, people, responding
 
 LONGEST = 3500  # characters; Telegram takes 4096
-STRANGER = "I do not know this chat. Add its number to your notification settings in the console: "
+STRANGER = "Nothing was done. I do not know this chat. Add its number to your notification settings in the console: "
 
 
 @hook(ChannelKind.TELEGRAM)
 def telegram(call: Call) -> HttpResponse:
     """One update. What is no message from a person in a chat of their own is passed over."""
+    if secret := str(call.settings.get("webhook_secret", "")):
+        signatures.telegram(secret, header=call.header("X-Telegram-Bot-Api-Secret-Token"))
     try:
         update = orjson.loads(call.body)
     except orjson.JSONDecodeError:
@@ -39,15 +43,22 @@ def telegram(call: Call) -> HttpResponse:
         digest = hashlib.sha256(f"telegram:{call.provider.pk}:{update.get('update_id')}".encode()).hexdigest()
         if not responding.first_time(digest, "Telegram", call.now):
             return HttpResponse()
-        return _say(number, "\n".join(_answers(call, str(number), plain(text, 3000))))
+        answered = str(_mapping(message, "reply_to_message").get("message_id", ""))
+        return _say(number, "\n".join(_answers(call, str(number), plain(text, 3000), plain(answered, 30))))
 
 
-def _answers(call: Call, chat: str, text: str) -> list[str]:
+def _answers(call: Call, chat: str, text: str, answered: str) -> Sequence[str]:
+    """What is said back; *answered* is Telegram's number of the message that was answered, if one was."""
     user = people.owner_of(ChannelKind.TELEGRAM, chat)
     if user is None:
         return [STRANGER + chat]
-    command = parse(text.lstrip().removeprefix("/"))
-    return answering.obey(user=user, workspace_id=call.workspace_id, command=command, now=call.now, via="Telegram")
+    sent = Delivery.objects.filter(
+        workspace_id=call.workspace_id, kind=ChannelKind.TELEGRAM, recipient=user, incident__isnull=False
+    )
+    to = sent.filter(provider_ref=answered).order_by("pk").first() if answered else None
+    return answering.obey(
+        user=user, workspace_id=call.workspace_id, said=read(text), now=call.now, via="Telegram", to=to
+    ).lines
 
 
 def _say(chat: int, text: str) -> HttpResponse:

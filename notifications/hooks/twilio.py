@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from xml.sax.saxutils import escape
+from urllib.parse import urlencode
+from xml.sax.saxutils import escape, quoteattr
 
 from django.db import transaction
 from django.http import HttpResponse, QueryDict
 
 from aiops.kernel import site
 from aiops.kernel.errors import DomainError
+from notifications.channels.twilio import KEYS as SPOKEN_KEYS
 from notifications.choices import ChannelKind, DeliveryState
 from notifications.hooks.entry import Call, hook, plain
 from notifications.responding import signatures
-from notifications.responding.commands import parse
+from notifications.responding.commands import read
 from notifications.responding.verbs import Verb
 from notifications.services import answering, people, receipts, responding
 
@@ -33,9 +35,16 @@ STATES = {
     "no-answer": DeliveryState.FAILED_PERMANENT,
     "canceled": DeliveryState.FAILED_PERMANENT,
 }
+KEYPAD = tuple("0123456789*#")
 KEYS = {"4": Verb.ACKNOWLEDGE, "6": Verb.RESOLVE, "8": Verb.ESCALATE}
+SPOKEN = 1200  # characters that are read out
 LONGEST = 600  # characters of an answer by text message
-STRANGER = "This number is nobody's own here. Add it to your notification settings in the console."
+STRANGER = (
+    "Nothing was done. This number is nobody's own here: add it to your notification settings in the console. "
+    "A shared phone can't answer."
+)
+ASKED_AGAIN = 2  # times in one call
+UNDONE = "Nothing was done, and the escalation goes on. Goodbye."
 
 
 @hook(ChannelKind.SMS, ChannelKind.VOICE)
@@ -64,27 +73,37 @@ def _wrote(call: Call, form: QueryDict) -> HttpResponse:
     user = people.owner_of(ChannelKind.SMS, form.get("From", ""))
     if user is None:
         return _twiml(f"<Message>{escape(STRANGER)}</Message>")
-    command = parse(plain(form.get("Body", ""), 1600))
-    lines = answering.obey(
-        user=user, workspace_id=call.workspace_id, command=command, now=call.now, via="a text message"
-    )
-    return _twiml(f"<Message>{escape(_fit(lines))}</Message>")
+    said = read(plain(form.get("Body", ""), 1600))
+    reply = answering.obey(user=user, workspace_id=call.workspace_id, said=said, now=call.now, via="a text message")
+    return _twiml(f"<Message>{escape(_fit(reply.lines))}</Message>")
 
 
 def _pressed(call: Call, form: QueryDict) -> HttpResponse:
-    """A key during a call, which says the incident by its delivery; the call goes to somebody's own phone, or nobody acts."""
-    digit = form.get("Digits", "")[:1]
-    if not _fresh(call, f"{form.get('CallSid', '')}:{digit}:{call.request.GET.get('delivery', '')}"):
+    """A key during a call, or none. The incidents are those of its delivery; it went to somebody's own phone, or nobody acts.
+
+    Another key is asked about again, a few times: whoever is woken by a call may well miss the key.
+    """
+    digit, asked = form.get("Digits", "")[:1], call.request.GET.get("asked", "0")
+    public_id = call.request.GET.get("delivery", "")
+    if not _fresh(call, f"{form.get('CallSid', '')}:{digit}:{public_id}:{asked}"):
         return _twiml()
     if digit not in KEYS:
-        return _twiml("<Say>That key does nothing. Goodbye.</Say>")
+        return _ask_again(call, digit, int(asked) if asked in ("0", "1", "2") else ASKED_AGAIN)
     try:
-        said = responding.by_delivery(
-            call.request.GET.get("delivery", ""), call.workspace_id, KEYS[digit], call.now, via="a call"
-        ).said
+        lines = responding.by_delivery(public_id, call.workspace_id, KEYS[digit], call.now, via="a call")
     except DomainError as refused:
-        said = answering.sentence(refused)
-    return _twiml(f"<Say>{escape(said)} Goodbye.</Say>")
+        lines = [responding.NOTHING, answering.sentence(refused)]
+    return _twiml(f"<Say>{escape(plain(' '.join(lines), SPOKEN))} Goodbye.</Say>")
+
+
+def _ask_again(call: Call, digit: str, asked: int) -> HttpResponse:
+    wrong = f"{digit} does nothing here." if digit in KEYPAD else "No key was pressed."
+    if asked >= ASKED_AGAIN:
+        return _twiml(f"<Say>{wrong} {UNDONE}</Say>")
+    again = urlencode({"delivery": call.request.GET.get("delivery", ""), "asked": asked + 1})
+    url = site.url(f"{call.request.path}?{again}")
+    gather = f'<Gather numDigits="1" timeout="8" actionOnEmptyResult="true" action={quoteattr(url)} method="POST">'
+    return _twiml(f"{gather}<Say>{wrong} {SPOKEN_KEYS}</Say></Gather><Say>{UNDONE}</Say>")
 
 
 def _status(call: Call, form: QueryDict) -> None:
@@ -98,7 +117,9 @@ def _status(call: Call, form: QueryDict) -> None:
     kind = ChannelKind(call.provider.kind)
     # This may overtake the answer in which we learn the reference.
     responding.learn_reference(call.request.GET.get("delivery", ""), call.workspace_id, kind, plain(ref, 100))
-    receipts.note(kind=kind, ref=plain(ref, 100), state=state, detail=detail, now=call.now)
+    receipts.note(
+        workspace_id=call.workspace_id, kind=kind, ref=plain(ref, 100), state=state, detail=detail, now=call.now
+    )
 
 
 def _fresh(call: Call, what: str) -> bool:

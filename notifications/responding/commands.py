@@ -1,22 +1,24 @@
-"""What people type: "12 ack", "ack all", "snooze 12 2h", "resolve INC-20260319-001 rolled back". Pure.
+"""What people type: "ack 1", "ack 4, 5 and 6", "snooze 12 2h", "got it, looking", "resolve INC-20260319-001 rolled back". Pure.
 
-One grammar for text messages, e-mail, chat and slash commands: a verb and what it is about, in either order, then free text.
+One grammar for text messages, mail, chat and slash commands: a verb and what it is about, in either order, then free text.
+Quotes, emphasis, odd blanks and what nobody can see are no part of it, since phones and mail programs add them by themselves.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+import unicodedata
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from aiops.kernel.ids import REFERENCE_PATTERN
+from aiops.kernel.text import seen
 from notifications.responding.verbs import Verb
 
-# Imperatives only: "resolved for me, not for others" in an e-mail is a note and no command.
+# Imperatives only: "resolved for me, not for others" is a note and no command.
 WORDS: dict[str, Verb] = {
     "ack": Verb.ACKNOWLEDGE,
     "acknowledge": Verb.ACKNOWLEDGE,
-    "acknowledged": Verb.ACKNOWLEDGE,
     "resolve": Verb.RESOLVE,
     "escalate": Verb.ESCALATE,
     "esc": Verb.ESCALATE,
@@ -25,60 +27,104 @@ WORDS: dict[str, Verb] = {
 }
 OTHERS = ("list", "oncall", "help")
 ALIASES = {"?": "help", "on-call": "oncall", "incidents": "list"}
+ALL = ("all", "everything")
+JOINTS = ("and", "und", "&", "+", ",")
+
+LONGEST = 20_000  # characters of one answer
+MOST_COMMANDS = 20  # in one answer
+MOST_NUMBERS = 50  # in one command
 
 UNIT = {"m": 60, "min": 60, "mins": 60, "minute": 60, "minutes": 60, "h": 3600, "hour": 3600, "hours": 3600} | {
     "hr": 3600, "hrs": 3600, "d": 86_400, "day": 86_400, "days": 86_400,
 }  # fmt: skip
 _UNITS = "|".join(sorted(UNIT, key=len, reverse=True))
+_WITH_UNIT = re.compile(rf"\d{{1,5}}\s?(?:{_UNITS})(?![a-z])", re.IGNORECASE | re.ASCII)
 _DURATION = re.compile(rf"(?:\d{{1,5}}\s?(?:{_UNITS})(?![a-z])\s*)+|\d{{1,5}}(?=\s|$)", re.IGNORECASE | re.ASCII)
 _PART = re.compile(rf"(\d{{1,5}})\s?({_UNITS})?", re.IGNORECASE | re.ASCII)
-_CODE = re.compile(r"#?(\d{1,4})", re.ASCII)
+_RANGE = re.compile(r"#?([1-9]\d{0,3})(?:-#?([1-9]\d{0,3}))?", re.ASCII)
+_FIGURES = re.compile(r"#?\d{1,9}\??", re.ASCII)
 _REFERENCE = re.compile(REFERENCE_PATTERN, re.IGNORECASE)
-_PUNCTUATION = ".,;:!"
+_POINTS = ".,;:!-–—…"
+# What phones, mail programs and people put around a word.
+_AROUND = _POINTS + "\"'`´*_~=|()[]{}<>«»‹›“”„‟‘’‚「」『』\u200c\u200d\u200e\u200f\u061c"
+_TINTS = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")  # how an emoji is drawn
+_VERBS = "|".join(sorted(WORDS, key=len, reverse=True))
+_GLUED = re.compile(rf"(?P<verb>{_VERBS})[#:=-]?(?=\d)|(?P<code>#?\d{{1,4}})(?=(?:{_VERBS})\b)", re.IGNORECASE)
+_POLITE = re.compile(
+    r"(?:(?:hi|hello|hey|hallo|bonjour|hola|ciao|hej|thanks|thank you|thx)(?:\s\w{1,30}){0,3}\s?[,.!:]\s*"
+    r"|(?:please|pls|bitte|just)[,:]?\s+)",
+    re.IGNORECASE,
+)
+# What people write who take it. Alone, or with what follows behind a comma or a full stop: "Got it, looking".
+_ON_IT = re.compile(
+    r"(?:(?:i(?:['’]?m| am|['’]ve| have|['’]ll| will)|we(?:['’]re| are|['’]ve| have)|i|we)\s)?"
+    r"(?:acked|ack['’]d|acking|acknowledged|acknowledging|got (?:it|this|that|this one)|on (?:it|this|that|this one)"
+    r"|(?:working on|looking into|looking at) (?:it|this|that)|(?:take|taking) (?:it|this|this one|that)|have it)"
+    r"(?: now)?(?![\w'’])",
+    re.IGNORECASE,
+)
+# The same, but only as all that was written: each of these begins sentences that mean something else.
+_SHORT = {
+    Verb.ACKNOWLEDGE: re.compile(
+        r"(?:ok(?:ay)?|oki|k|mine|(?:it['’]?s|this is|this one is) mine|looking|roger(?: that)?|copy(?: that)?|aye"
+        r"|👍|👌|🆗|✅|✔|🫡)(?![\w'’])",
+        re.IGNORECASE,
+    ),
+    Verb.RESOLVE: re.compile(r"(?:it['’]?s |this is |is )?(?:resolved|fixed)(?: it| now)?(?![\w'’])", re.IGNORECASE),
+}
+# "Got it, but I can't come": nobody shall be believed to have what they have not.
+_NOT = re.compile(
+    r"\b(?:not|no|but|cannot|cant|unable|someone|somebody|later|tomorrow|until|when|if)\b|n['’]t\b|\?", re.IGNORECASE
+)
+_NEXT = rf"(?=(?:{_VERBS})\s{{0,3}}(?:#?\d|all\b|inc[-_]))"  # another command begins, that says what it is about
+_BELOW = re.compile(rf"\n\s{{0,3}}{_NEXT}", re.IGNORECASE)
+_BEHIND = re.compile(rf"(?: {{0,3}}[;,\n]\s{{0,3}}|\s{{1,3}}(?:and|then|&)\s{{1,3}}){_NEXT}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
     """What was typed. Exactly one of *verb* and *other* is set, neither when it is no command at all.
 
-    *reference* is an incident's id or name, *code* a reply code, *everything* stands for "all"; none of them: whatever was last.
-    *text* is what follows.
+    What it is about: *references* are ids or names of incidents, *codes* reply codes, *everything* stands for "all"; none of
+    them: whatever was last. *text* is what follows. *unclear* is a number of which nobody knows what it means.
     """
 
     verb: Verb | None = None
     other: str = ""
-    reference: str = ""
-    code: int | None = None
+    references: tuple[str, ...] = ()
+    codes: tuple[int, ...] = ()
     everything: bool = False
     text: str = ""
+    unclear: str = ""
 
     @property
     def understood(self) -> bool:
         """Whether it is a command."""
         return self.verb is not None or bool(self.other)
 
+    @property
+    def named(self) -> bool:
+        """Whether it says what it is about."""
+        return bool(self.references or self.codes or self.everything)
+
+
+def read(text: str) -> tuple[Command, ...]:
+    """The commands of a whole answer, in order; at least one. Lines below a command are its text, unless one is a command with
+    a number or a name itself ("ack 1, resolve 2")."""
+    text = text.strip()[:LONGEST]
+    first = parse(text.partition("\n")[0])
+    if first.verb is None:
+        return (first if first.understood or first.named else Command(text=text),)
+    pieces = (_BELOW if first.verb == Verb.NOTE else _BEHIND).split(text, MOST_COMMANDS - 1)
+    return tuple(_with_lines(piece.strip()) for piece in pieces)
+
 
 def parse(line: str) -> Command:
-    """The command in *line*; one that is not :attr:`Command.understood` when it begins with no verb."""
-    rest = line.strip()
-    reference, code, everything = "", None, False
-    verb: Verb | None = None
-    for _ in range(3):  # "12 ack", "ack 12", "ack all", never more than one of each
-        word, after = _first(rest)
-        bare = word.strip(_PUNCTUATION).lower()
-        if verb is None and not reference and code is None and (other := ALIASES.get(bare, bare)) in OTHERS:
-            return Command(other=other, text=after)
-        if verb is None and bare in WORDS:
-            verb, rest = WORDS[bare], after
-        elif bare == "all" and not everything and not reference and code is None:
-            everything, rest = True, after
-        elif not reference and code is None and not everything and _REFERENCE.fullmatch(bare):
-            reference, rest = _canonical(bare), after
-        elif not reference and code is None and not everything and _is_code(bare, verb, after):
-            code, rest = int(bare.lstrip("#")), after
-        else:
-            break
-    return Command(verb, "", reference, code, everything, rest) if verb else Command(text=line.strip())
+    """The command in *line*; one that is not :attr:`Command.understood` when it begins with no verb.
+
+    A line of nothing but numbers or names is no command, and says what it names.
+    """
+    return _Reader(line).command()
 
 
 def duration_and_rest(text: str) -> tuple[timedelta | None, str]:
@@ -94,16 +140,175 @@ def duration_and_rest(text: str) -> tuple[timedelta | None, str]:
     return timedelta(seconds=seconds), text[found.end() :].strip(" ,;:")
 
 
+class _Reader:
+    """Takes a line apart, a word at a time."""
+
+    def __init__(self, line: str) -> None:
+        self.line = line.strip()
+        self.rest = " ".join(seen(line).split())
+        self.verb: Verb | None = None
+        self.references: list[str] = []
+        self.codes: list[int] = []
+        self.everything = False
+        self.unclear = ""
+        self.soft: str = ""  # how the verb was said, when not as an imperative: "phrase" or "short"
+        self.pointed = False  # a comma, colon or the like stands before the rest
+        self.named_first = False  # "12 snooze …"
+        self.ended = False  # "4: 2 disks": what is behind the colon is text
+        self.loose = ""  # a number that only a blank joins to the one before
+
+    def command(self) -> Command:
+        self.rest = _POLITE.sub("", self.rest, count=1) if _POLITE.match(self.rest) else self.rest
+        while self.rest and not self.unclear:
+            if self.verb is None and self._takes_verb():
+                continue
+            word, after = _first(self.rest)
+            bare = _bare(word)
+            if self.verb is None and not self._named and (other := ALIASES.get(bare, bare)) in OTHERS:
+                return Command(other=other, text=after)
+            if not self._takes_target(word, bare, after):
+                break
+        if self.verb is None or self._is_none():
+            named = not self.rest and self.verb is None
+            return Command(
+                references=tuple(self.references) if named else (),
+                codes=tuple(self.codes) if named else (),
+                text=self.line,
+            )
+        if self.loose and self.rest and not self.pointed and self.verb in (Verb.RESOLVE, Verb.ESCALATE):
+            self.unclear = self.loose
+        return Command(
+            self.verb, "", tuple(self.references), tuple(self.codes), self.everything, self.rest, self.unclear
+        )
+
+    @property
+    def _named(self) -> bool:
+        return bool(self.references or self.codes or self.everything)
+
+    def _takes_verb(self) -> bool:
+        """Whether the rest begins with a verb, or with words that mean one."""
+        start = self.rest.lstrip(_AROUND + "/")
+        word, after = _first(self.rest)
+        bare = _bare(word)
+        if glued := _GLUED.match(start):
+            self.rest = f"{glued[0].rstrip('#:=-')} {start[glued.end() :]}"
+            word, after = _first(self.rest)
+            bare = _bare(word)
+        if bare in WORDS:
+            self.verb, self.rest = WORDS[bare], after
+        elif found := _ON_IT.match(start):
+            self.verb, self.soft = Verb.ACKNOWLEDGE, "phrase"
+            self._points(start[found.end() :])
+        elif short := next((v for v, pattern in _SHORT.items() if pattern.match(_TINTS.sub("", start))), None):
+            found = _SHORT[short].match(_TINTS.sub("", start))
+            self.verb, self.soft = short, "short"
+            self._points(_TINTS.sub("", start)[found.end() if found else 0 :])
+        else:
+            return False
+        self.named_first = self._named
+        return True
+
+    def _takes_target(self, word: str, bare: str, after: str) -> bool:
+        """Whether *word* says what it is about (or joins what does)."""
+        if self.ended or (self.named_first and self.verb is not None):
+            return False
+        joint = word.lower() in JOINTS or not bare
+        if joint and self._named and self._is_target(after):
+            self.pointed, self.rest = True, after
+            return True
+        if joint and not bare and self.verb is not None:
+            self._points(self.rest)
+            return bool(self.rest) and not self._named and self._is_target(self.rest)
+        if bare in ALL and not self._named:
+            self.everything, self.rest = True, after
+        elif (names := _names(bare)) and not self.codes and not self.everything:
+            self.references += names
+            self.rest = after
+        elif self._is_number(bare, after):
+            numbers = _numbers(bare)
+            if not numbers:
+                self.unclear = bare
+                return False
+            if self.codes and not self.pointed:
+                self.loose = bare
+            self.codes = [*self.codes, *numbers][:MOST_NUMBERS]
+            self.rest = after
+        else:
+            return False
+        last = word.rstrip("\"'`*_”’»)")[-1:] or " "
+        self.pointed, self.ended = last in _POINTS, last in ":.!-–—…"
+        return True
+
+    def _is_number(self, bare: str, after: str) -> bool:
+        """Whether a number names an incident here. In "snooze 30m" it is how long; in "note 3 5 hosts" the second is text."""
+        if self.references or self.everything or not (_FIGURES.fullmatch(bare) or _numbers(bare)):
+            return False
+        if self.verb == Verb.NOTE:
+            return not self.codes or self.pointed
+        if self.verb != Verb.SNOOZE:
+            return True
+        if _WITH_UNIT.match(self.rest.lstrip(_AROUND)):
+            return False
+        if self.codes and not self.pointed:
+            self.unclear = bare
+        return True
+
+    def _is_target(self, text: str) -> bool:
+        bare = _bare(_first(text)[0])
+        return bool(_names(bare)) or (bool(_numbers(bare)) and not _WITH_UNIT.match(text))
+
+    def _points(self, text: str) -> None:
+        """Go on at *text*, without the signs that it begins with."""
+        self.pointed = text.lstrip(" \"'`*_”’»)")[:1] in tuple(_POINTS)
+        self.rest = text.lstrip(_AROUND + " ")
+
+    def _is_none(self) -> bool:
+        """Whether words that mean a verb elsewhere are only the beginning of a sentence here."""
+        if not self.soft:
+            return False
+        if self.line.rstrip(" \"'*_").endswith("?"):
+            return True
+        if not self.rest:
+            return False
+        return not self._named and (self.soft == "short" or not self.pointed or _NOT.search(self.rest) is not None)
+
+
+def _with_lines(piece: str) -> Command:
+    line, _, below = piece.partition("\n")
+    command = parse(line)
+    if not below.strip() or (command.verb == Verb.SNOOZE and duration_and_rest(command.text)[0] is None):
+        return command  # under "snooze" stands no duration
+    return replace(command, text=f"{command.text}\n{below}".strip())
+
+
 def _first(text: str) -> tuple[str, str]:
     word, _, rest = text.partition(" ")
     return word, rest.strip()
 
 
-def _is_code(bare: str, verb: Verb | None, after: str) -> bool:
-    """A number is a reply code, but in "snooze 30" it is the duration: there a code needs a duration behind it."""
-    if not _CODE.fullmatch(bare):
-        return False
-    return verb != Verb.SNOOZE or duration_and_rest(after)[0] is not None
+def _bare(word: str) -> str:
+    bare = unicodedata.normalize("NFKC", word[:200]).strip(_AROUND).lower()
+    return bare[1:].partition("@")[0] if bare[:1] == "/" else bare
+
+
+def _numbers(bare: str) -> list[int]:
+    """The reply codes of "4", "#4", "4,5", "4-6"; [] when it is something else. Nobody's code begins with a zero."""
+    numbers: list[int] = []
+    for part in re.split(r"[,+&;/]", bare)[:MOST_NUMBERS]:
+        found = _RANGE.fullmatch(part.strip(_AROUND))
+        if found is None:
+            return []
+        first, last = int(found[1]), int(found[2] or found[1])
+        if not first <= last < first + MOST_NUMBERS:
+            return []
+        numbers += range(first, last + 1)
+    return numbers
+
+
+def _names(bare: str) -> list[str]:
+    """The ids and names of "INC-20260319-001,INC-20260319-002"; [] when it is something else."""
+    parts = [part.strip(_AROUND) for part in re.split(r"[,+&;/]", bare)[:MOST_NUMBERS]]
+    return [_canonical(part) for part in parts] if all(_REFERENCE.fullmatch(part) for part in parts) else []
 
 
 def _canonical(reference: str) -> str:

@@ -1,112 +1,157 @@
-"""A mail that answers a page: who sent it, to which token, and what they wrote, without what they quoted. Pure."""
+"""A mail that answers a page: who sent it, to which token, and what they wrote, without what they quoted. Pure.
+
+It comes as the whole message, or as the fields that a gateway made of it.
+"""
 
 from __future__ import annotations
 
-import html
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from email import policy
-from email.message import EmailMessage
-from email.parser import BytesParser
 from email.utils import getaddresses
 
-from django.utils.html import strip_tags
+import orjson
 
 from aiops.kernel.errors import UnparsableBody
+from notifications.responding import machines, markup, mime, quoting
+from notifications.responding.mime import Headers, Part
 from notifications.responding.tokens import in_addresses
 
-LONGEST = 20_000  # characters of an answer
-MOST_PARTS = 50
-TO_HEADERS = ("To", "Cc", "Delivered-To", "X-Original-To", "X-Envelope-To", "Envelope-To")
-
-# Where what is quoted, or the signature, begins: the marks of the common mail programs.
-_CUT = re.compile(
-    r"^(?:"
-    r"-- ?$"
-    r"|_{5,}\s*$"
-    r"|-{2,}\s*\S[^\n]*\S\s*-{2,}\s*$"  # -----Original Message-----, in any language
-    r"|(?:From|Von|De|Da|Van|Fra|Från)\s?:\s.{0,200}@"  # Outlook's header block
-    r"|(?:On|Am|Le|El|Il|Op|Em|Den|W dniu)\s.{0,200}(?:\d{4}|\d:\d\d|@).{0,200}:\s*$"  # On …, Ana wrote:
-    r"|Sent from my |Get Outlook for |Von meinem iPhone "
-    r")",
-    re.IGNORECASE,
+ENVELOPE = 2000  # characters of the recipients that a gateway names
+RAW = (
+    "email",
+    "body-mime",
+    "rfc822",
+    "message",
+    "raw",
+    "RawEmail",
+)  # SendGrid, Mailgun, …, Postmark: the whole message
+PLAIN = ("body-plain", "text", "TextBody", "stripped-text", "StrippedTextReply")
+PAGES = ("body-html", "html", "HtmlBody", "stripped-html")
+SENDERS = ("from", "From", "sender")
+SUBJECTS = ("subject", "Subject")
+ENVELOPES = ("recipient", "to", "To", "OriginalRecipient", "envelope")
+CHECKED = ("authentication-results", "received-spf", "x-mailgun-spf", "x-mailgun-dkim-check-result")
+WANTED = ("from", "subject", "message-id", *CHECKED, *machines.HEADERS)
+SEALED = frozenset(
+    ("application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted", "multipart/encrypted")
 )
-_BREAKS = re.compile(r"<\s*(?:br|/p|/div|/li|/h\d|/tr)\b[^>]{0,200}>", re.IGNORECASE)
-_QUOTED_HTML = re.compile(r"<\s*(?:blockquote|style|script|head)\b.*", re.IGNORECASE | re.DOTALL)
+
+_FAILED = frozenset(("fail", "softfail", "hardfail", "permerror"))
 
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """An answer. *token* is "" when it went to no address of ours; *automatic* says that no person wrote it."""
+    """An answer. *token* is "" when it went to no address of ours; *automatic* says that no person wrote it, *forged* that the
+    gateway's own check says that its sender did not send it, *sealed* that its text is encrypted or wrapped in a signature."""
 
     sender: str
     token: str
     text: str
-    automatic: bool
+    automatic: bool = False
+    forged: bool = False
+    sealed: bool = False
+    message_id: str = ""
 
 
 def read(raw: bytes, envelope: str = "") -> Mail:
     """The mail in *raw* (RFC 5322). *envelope*: recipients that the gateway names beside it. Raises ``UnparsableBody``."""
-    try:
-        message = BytesParser(policy=policy.default).parsebytes(raw)
-        senders = [address for _, address in getaddresses([str(message.get("From", ""))])]
-        recipients = " ".join([envelope, *(str(value) for name in TO_HEADERS for value in message.get_all(name, []))])
-        text = _text(message)
-        automatic = _is_automatic(message)
-    except Exception as error:  # the standard library fails in many ways on what strangers send
-        raise UnparsableBody(f"The mail can't be read ({type(error).__name__})") from error
+    head, body = mime.split(raw)
+    headers = mime.headers(head, WANTED)
+    return _mail(headers, mime.parts(headers, body), envelope)
+
+
+def of_fields(fields: Mapping[str, object]) -> Mail:
+    """The mail in what a gateway posted: a field with the whole message, or the fields of Mailgun, SendGrid and Postmark.
+
+    Raises ``UnparsableBody``.
+    """
+    texts = {name: value for name, value in fields.items() if isinstance(value, str) and value}
+    envelope = " ".join(texts[name][:ENVELOPE] for name in ENVELOPES if name in texts)
+    if raw := next((texts[name] for name in RAW if name in texts), ""):
+        return read(raw[: mime.READ].encode("utf-8", "replace"), envelope)
+    headers = _headers(fields, texts)
+    parts = [Part("text/plain", False, "", texts[name][: mime.TEXT]) for name in PLAIN if name in texts]
+    parts += [Part("text/html", False, "", texts[name][: mime.TEXT]) for name in PAGES if name in texts]
+    if not parts and not headers.get("from"):
+        raise UnparsableBody("Expected a mail as the body, or in a field such as “email”, “body-mime” or “body-plain”")
+    return _mail(headers, parts, envelope)
+
+
+def _mail(headers: Headers, parts: Sequence[Part], envelope: str) -> Mail:
+    senders = [address for _, address in getaddresses(headers.values.get("from", []))]
     if len(senders) != 1 or "@" not in senders[0]:
         raise UnparsableBody("The mail must come from exactly one address")
-    return Mail(senders[0].lower(), in_addresses(recipients), answer(text), automatic)
-
-
-def answer(text: str) -> str:
-    """What was written: *text* up to the first quoted line or the signature, without blanks around it."""
-    kept: list[str] = []
-    for line in text.replace("\r\n", "\n").replace("\0", "").split("\n"):
-        stripped = line.strip().replace("\N{NO-BREAK SPACE}", " ")
-        if stripped.startswith((">", "|>")) or _CUT.match(stripped[:600] or " "):
-            break
-        kept.append(line.rstrip())
-    clean = "\n".join(kept).strip().encode("utf-8", "replace").decode()
-    # "On Thu, 19 Mar 2026 at 14:30, NOC <noc@…>" may be wrapped before "wrote:".
-    return re.sub(r"\n(?:On|Am|Le)\s[^\n]{10,200}\n[^\n]{0,100}(?:wrote|schrieb|écrit)\s?:\s*$", "", clean).strip()[
-        :LONGEST
-    ]
-
-
-def _text(message: EmailMessage) -> str:
-    """The plain text, else the HTML's."""
-    found: dict[str, EmailMessage] = {}
-    for place, part in enumerate(message.walk()):
-        if place > MOST_PARTS:
-            break
-        if part.get_content_disposition() != "attachment":
-            found.setdefault(part.get_content_type(), part)
-    if (plain := found.get("text/plain")) is not None:
-        return _content(plain)
-    if (page := found.get("text/html")) is not None:
-        markup = _QUOTED_HTML.sub("", _BREAKS.sub("\n", _content(page)[: LONGEST * 5]))
-        return html.unescape(strip_tags(markup))
-    return ""
-
-
-def _content(part: EmailMessage) -> str:
-    """The text of a part, whatever its character set claims to be."""
-    try:
-        return str(part.get_content())
-    except LookupError:
-        payload = part.get_payload(decode=True)
-        return payload.decode("utf-8", "replace") if isinstance(payload, bytes) else ""
-
-
-def _is_automatic(message: EmailMessage) -> bool:
-    """Out-of-office notes, bounces and lists answer too."""
-    submitted = str(message.get("Auto-Submitted", "no")).lower()
-    precedence = str(message.get("Precedence", "")).lower()
-    return (
-        not submitted.startswith("no")
-        or precedence in ("bulk", "junk", "list", "auto_reply")
-        or "X-Autoreply" in message
-        or "X-Autorespond" in message
+    sender = senders[0].lower()
+    return Mail(
+        sender=sender,
+        token=in_addresses(f"{envelope[:ENVELOPE]} {headers.recipients}"),
+        text=_text(parts),
+        automatic=machines.wrote(headers, parts, sender),
+        forged=_is_forged(headers),
+        sealed=any(part.type in SEALED for part in parts),
+        message_id=headers.get("message-id"),
     )
+
+
+def _text(parts: Sequence[Part]) -> str:
+    """What was written: of the plain texts the first that says something, else of the pages."""
+    shown = [part for part in parts if not part.attached]
+    plain = (part.text for part in shown if part.type == "text/plain")
+    pages = (markup.text_of(part.text) for part in shown if part.type == "text/html")
+    return next((said for text in (*plain, *pages) if (said := quoting.answer(text))), "")
+
+
+def _headers(fields: Mapping[str, object], texts: Mapping[str, str]) -> Headers:
+    """The headers that a gateway gives: as they were, as a list, and as fields."""
+    headers = mime.headers(texts.get("headers", "")[: mime.HEAD].encode("utf-8", "replace"), WANTED)
+    for name, value in _listed(fields.get("Headers")) + _listed(_json(texts.get("message-headers", ""))):
+        if name.lower() in WANTED or name.lower() in mime.TO:
+            headers.add(name, value)
+    for name, given in (("from", SENDERS), ("subject", SUBJECTS)):
+        if not headers.get(name) and (value := next((texts[each] for each in given if each in texts), "")):
+            headers.add(name, value)
+    if "SPF" in texts:  # SendGrid's own check
+        headers.add("received-spf", texts["SPF"])
+        headers.add("x-mailgun-dkim-check-result", "pass" if ": pass" in texts.get("dkim", "") else "none")
+    envelope = _json(texts.get("envelope", ""))
+    if isinstance(envelope, dict) and envelope.get("from") == "":
+        headers.add("return-path", "<>")
+    return headers
+
+
+def _json(text: str) -> object:
+    try:
+        return orjson.loads(text[: mime.HEAD]) if text else None
+    except orjson.JSONDecodeError:
+        return None
+
+
+def _listed(value: object) -> list[tuple[str, str]]:
+    """Name and value of headers in a list of pairs (Mailgun) or of objects (Postmark)."""
+    found = []
+    for each in value[:200] if isinstance(value, list) else []:
+        pair = (each.get("Name"), each.get("Value")) if isinstance(each, dict) else each
+        match pair:
+            case (str(name), str(said)) | [str(name), str(said)]:
+                found.append((name[:100], said[: mime.VALUE]))
+    return found
+
+
+def _is_forged(headers: Headers) -> bool:
+    """Whether the gateway's check of the sender failed. Only the topmost results are its own; without any, nothing is known."""
+    results = headers.get("authentication-results").lower()
+    dmarc, spf, dkim = (_result(results, method) for method in ("dmarc", "spf", "dkim"))
+    spf = spf or headers.get("received-spf").lower().partition(" ")[0] or headers.get("x-mailgun-spf").lower()
+    dkim = dkim or headers.get("x-mailgun-dkim-check-result").lower()
+    if dmarc in ("pass", "bestguesspass"):
+        return False
+    if dmarc in _FAILED:
+        return True
+    return "pass" not in (spf, dkim) and bool(_FAILED & {spf, dkim})
+
+
+def _result(results: str, method: str) -> str:
+    """What ``Authentication-Results`` say of a method; of several signatures a good one counts."""
+    found = re.findall(rf"\b{method}\s?=\s?([a-z]{{1,20}})", results)
+    return "pass" if "pass" in found else next(iter(found), "")

@@ -1,9 +1,16 @@
-"""Commands that people type, from a phone, a chat or a mail: which incidents they mean, and what came of it, as lines of text."""
+"""What people type, from a phone, a chat or a mail: which incidents they mean, and what came of it, as lines of text.
+
+All that an answer means is looked up before anything is done, and it is done as a whole or not at all: nobody shall believe that
+they have six incidents when they have one.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
+
+from django.db import transaction
 
 from aiops.access.actors import Actor
 from aiops.access.models import User
@@ -11,40 +18,64 @@ from aiops.kernel.errors import DomainError, InvalidInput, NotFound
 from incidents.choices import LIVE, Severity, Status
 from incidents.models import Incident
 from incidents.querysets import IncidentQuerySet
-from notifications.choices import TOLD, Purpose
+from notifications.choices import ASKING, TOLD
 from notifications.models import Delivery
 from notifications.responding import words
 from notifications.responding.commands import Command
 from notifications.responding.verbs import Verb
 from notifications.selectors.current import current
-from notifications.services.responding import Answered, acting, respond
+from notifications.services import reply_codes
+from notifications.services.responding import NOTHING, acting, asked_in, respond_all, summary
 
 NAMED = 10  # incidents in a list; the rest is counted
 MOST = 200  # incidents that one "all" reaches
-ASKED = (Purpose.PAGE, Purpose.FALLBACK, Purpose.ANNOUNCE)
 HELP = (
-    "ack, resolve, escalate, snooze 2h, note … with the number or name of an incident: “12 ack”, “resolve INC-20260319-001”.",
+    "ack, resolve, escalate, snooze 2h, note … with the number or name of an incident: “ack 12”, “ack 4, 5”, "
+    "“snooze 12 2h”, “resolve INC-20260319-001”.",
     "“ack all” takes all that you were told of. “list”, “oncall”, “help”.",
 )
 
 
-def obey(*, user: User, workspace_id: int, command: Command, now: datetime, via: str) -> list[str]:
-    """Do what *user* typed, in one workspace. Always answers in sentences: a refusal is one of them.
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What whoever answered reads. *done*: everything that they wanted was done; *changed*: something was."""
+
+    lines: Sequence[str]
+    done: bool = False
+    changed: bool = False
+
+    @property
+    def text(self) -> str:
+        """All of it as one text."""
+        return " ".join(self.lines)
+
+
+def obey(
+    *, user: User, workspace_id: int, said: Sequence[Command], now: datetime, via: str, to: Delivery | None = None
+) -> Reply:
+    """Do what *user* typed, in one workspace. *to* is the message that was answered, where the channel says so: a command that
+    names nothing means all that the message told of. Always answers in sentences: a refusal is one of them.
 
     Raises nothing that a caller should tell in another way.
     """
     try:
         actor = acting(user, workspace_id)
-        if command.verb is None:
-            return OTHERS.get(command.other, _help)(actor, now)
-        found = meant(actor, user, workspace_id, command)
-        answers = [
-            respond(user=user, incident_id=incident.pk, verb=command.verb, now=now, argument=command.text, via=via)
-            for incident in found
-        ]
+        if not said[0].understood:
+            return Reply(_no_command(actor, user, workspace_id, said[0], now))
+        if said[0].verb is None:
+            return Reply(OTHERS[said[0].other](actor, now), done=True, changed=True)
+        with transaction.atomic():
+            meaning = [(each, meant(actor, user, workspace_id, each, to)) for each in said if each.verb is not None]
+            answers = [
+                (each.verb, respond_all(user, found, each.verb, now, argument=each.text, via=via))
+                for each, found in meaning
+                if each.verb is not None
+            ]
     except DomainError as refused:
-        return [sentence(refused)]
-    return _summary(answers)
+        return Reply([f"{NOTHING} {sentence(refused)}"])
+    lines = [line for verb, each in answers for line in summary(verb, each, now)]
+    done = [answer.done for _, each in answers for answer in each]
+    return Reply(lines, all(done), any(done))
 
 
 def sentence(refused: DomainError) -> str:
@@ -52,16 +83,20 @@ def sentence(refused: DomainError) -> str:
     return f"{refused.message.rstrip('.')}.{f' {refused.details}' if refused.details else ''}"
 
 
-def meant(actor: Actor, user: User, workspace_id: int, command: Command) -> Sequence[Incident]:
+def meant(
+    actor: Actor, user: User, workspace_id: int, command: Command, to: Delivery | None = None
+) -> Sequence[Incident]:
     """The incidents that a command is about. Raises ``NotFound`` and, where it might be several, ``InvalidInput``."""
-    incidents = Incident.objects.visible_to(actor).filter(workspace_id=workspace_id).select_related("service")
-    if command.reference:
-        incident = incidents.by_reference(command.reference).first()
-        if incident is None:
-            raise NotFound(f"There is no {command.reference}")
-        return [incident]
-    if command.code is not None:
-        return [_by_code(user, workspace_id, command.code)]
+    if command.unclear:
+        raise InvalidInput(_which_number(command), field="number")
+    if command.references:
+        return _by_names(actor, workspace_id, command.references)
+    if command.codes:
+        return _by_codes(user, workspace_id, command)
+    if to is not None:
+        listed = asked_in(to)
+        if not command.everything or len(listed) > 1:
+            return listed
     open_ones = _told(user, workspace_id).filter(status__in=_statuses(command.verb))
     found = list(open_ones[:MOST])
     if not found:
@@ -70,13 +105,52 @@ def meant(actor: Actor, user: User, workspace_id: int, command: Command) -> Sequ
         )
     if len(found) > 1 and not command.everything:
         which = ", ".join(_named(incident, _codes(user, found)) for incident in found[:NAMED])
-        raise InvalidInput(f"You have {len(found)}: {which}", details="Say which one, or “all”.")
+        more = f" and {len(found) - NAMED} more" if len(found) > NAMED else ""
+        raise InvalidInput(f"You have {len(found)}: {which}{more}", details="Say which, or “all”.")
     return found
 
 
-def told_of(user: User, workspace_id: int) -> Sequence[Incident]:
-    """The live incidents that *user* was told of and nobody has, newest first."""
-    return list(_told(user, workspace_id).filter(status=Status.OPEN)[:NAMED])
+def _which_number(command: Command) -> str:
+    """What to write instead of a number that may mean two things."""
+    number = command.unclear.strip("#?")
+    if command.verb == Verb.SNOOZE:
+        return f"Is {number} how long, or an incident? Write “snooze 1 {number}m” or “snooze 1, {number} 30m”"
+    if command.codes and command.unclear.strip("#?") != str(command.codes[0]):
+        first = command.codes[0]
+        return f"Is {number} an incident? Write “{command.verb} {first}, {number}”, or “{command.verb} {first}: {number} …”"
+    return f"“{command.unclear}” is no number of an incident"
+
+
+def _no_command(actor: Actor, user: User, workspace_id: int, said: Command, now: datetime) -> list[str]:
+    """What to say to what is no command: what a number alone stands for, or what may be said."""
+    if not said.named:
+        return [f"{NOTHING} “{said.text[:100]}” is no command." if said.text else NOTHING, *HELP]
+    found = meant(actor, user, workspace_id, replace(said, verb=Verb.NOTE))
+    asked = said.text[:100]
+    about = [f"{incident.name} is “{incident.title[:100]}”. {words.state(incident, now)}" for incident in found[:NAMED]]
+    return [NOTHING, *about, f"Say what to do: “ack {asked}” or “resolve {asked}”."]
+
+
+def _by_names(actor: Actor, workspace_id: int, names: Sequence[str]) -> list[Incident]:
+    visible = Incident.objects.visible_to(actor).filter(workspace_id=workspace_id).select_related("service")
+    found: dict[int, Incident] = {}
+    for name in names:
+        incident = visible.by_reference(name).first()
+        if incident is None:
+            raise NotFound(f"There is no {name}")
+        found[incident.pk] = incident
+    return list(found.values())
+
+
+def _by_codes(user: User, workspace_id: int, command: Command) -> list[Incident]:
+    found: dict[int, Incident] = {}
+    for code in command.codes:
+        incidents = reply_codes.incidents_of(code, user=user, workspace_id=workspace_id)
+        if not incidents:
+            minutes = f"For {code} minutes write “snooze {code}m”." if command.verb == Verb.SNOOZE else ""
+            raise NotFound(f"No message to you had the number {code}", details=minutes)
+        found |= {incident.pk: incident for incident in incidents}
+    return list(found.values())
 
 
 def _statuses(verb: Verb | None) -> Sequence[Status]:
@@ -85,21 +159,10 @@ def _statuses(verb: Verb | None) -> Sequence[Status]:
 
 def _told(user: User, workspace_id: int) -> IncidentQuerySet:
     told = Delivery.objects.filter(
-        workspace_id=workspace_id, recipient=user, state__in=TOLD, purpose__in=ASKED, incident__isnull=False
+        workspace_id=workspace_id, recipient=user, state__in=TOLD, purpose__in=ASKING, incident__isnull=False
     )
     incidents = Incident.objects.filter(workspace_id=workspace_id, status__in=LIVE)
     return incidents.filter(pk__in=told.values("incident_id")).select_related("service").order_by("-pk")
-
-
-def _by_code(user: User, workspace_id: int, code: int) -> Incident:
-    """Of the incidents told to the person's own phones, the one that had this number last."""
-    sent = Delivery.objects.filter(
-        workspace_id=workspace_id, recipient=user, destination__owner=user, reply_code=code, incident__isnull=False
-    )
-    last = sent.select_related("incident__service").order_by("-pk").first()
-    if last is None or last.incident is None:
-        raise NotFound(f"No message to you had the number {code}")
-    return last.incident
 
 
 def _codes(user: User, incidents: Sequence[Incident]) -> dict[int, int]:
@@ -110,16 +173,6 @@ def _codes(user: User, incidents: Sequence[Incident]) -> dict[int, int]:
 def _named(incident: Incident, codes: dict[int, int]) -> str:
     code = codes.get(incident.pk)
     return f"{code} ({incident.name})" if code else incident.name
-
-
-def _summary(answers: Sequence[Answered]) -> list[str]:
-    if len(answers) <= 3:
-        return [answer.said for answer in answers]
-    done = [answer for answer in answers if answer.done]
-    names = ", ".join(answer.incident.name for answer in done[:NAMED])
-    more = f" and {len(done) - NAMED} more" if len(done) > NAMED else ""
-    late = len(answers) - len(done)
-    return [f"{len(done)} done: {names}{more}.", *([f"{late} were somebody's already."] if late else [])]
 
 
 def _help(actor: Actor, now: datetime) -> list[str]:

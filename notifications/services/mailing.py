@@ -1,33 +1,42 @@
-"""Answers by mail: a reply to a page does what its first line says, or is a note."""
+"""Answers by mail: a reply to a page does what it begins with, to all that the page told of, or is a note.
+
+Whoever answered is told by mail what came of it: nobody shall believe that an incident is theirs when it is not.
+"""
 
 from __future__ import annotations
 
+import hashlib
 from datetime import datetime, timedelta
 
 from django.db import transaction
 
 from aiops.access.models import User
-from aiops.kernel.errors import DomainError, NotFound, NotPermitted
-from incidents.models import Incident
+from aiops.kernel.errors import NotPermitted
 from notifications.choices import ChannelKind, Purpose, Rank, Urgency
 from notifications.intents import Intent
 from notifications.models import Delivery
-from notifications.responding import tokens
-from notifications.responding.commands import duration_and_rest, parse
-from notifications.responding.links import ExpiredLink
+from notifications.responding import quoting, tokens
+from notifications.responding.commands import Command, read
 from notifications.responding.mail import Mail
 from notifications.responding.verbs import Verb
-from notifications.services import deliveries, people
-from notifications.services.answering import sentence
-from notifications.services.responding import Answered, StaleLink, respond
+from notifications.services import answering, deliveries, people
+from notifications.services.answering import Reply, sentence
+from notifications.services.responding import NOTHING, first_time
 
 LIFE = timedelta(days=7)  # how long a message may be answered
+NOTICES, WITHIN = 5, timedelta(hours=1)  # so many words about answers to one message: machines may answer each other
+FORGED = (
+    "A mail that says that it is from you did not pass its domain's own check (SPF, DKIM, DMARC). If it was yours, answer by a "
+    "link or in the console, and tell whoever runs your mail."
+)
+SEALED = "The mail is encrypted, or wrapped in its signature, so that it can't be read. Answer in plain text."
+EMPTY = "There is nothing in the mail that can be read. Answer with a word such as “ack”."
 
 
 def answer(*, mail: Mail, workspace_id: int, now: datetime) -> tuple[bool, str]:
-    """Do what *mail* says as the person who sent it. Returns whether it was done, and the sentence that says so or why not.
+    """Do what *mail* says as the person who sent it. Returns whether it was done, and the sentences that say so or why not.
 
-    Whoever meant to answer and was not heard is told by mail: they believe that it is theirs now.
+    Who sent it is told the same by mail, unless a machine or a stranger did.
     """
     delivery = _delivery(mail.token, workspace_id)
     if delivery is None or mail.automatic:
@@ -37,39 +46,34 @@ def answer(*, mail: Mail, workspace_id: int, now: datetime) -> tuple[bool, str]:
     except NotPermitted as refused:
         return False, sentence(refused)  # not told by mail: whoever it is would hear what is none of theirs
     with transaction.atomic():
-        try:
-            answered = _do(delivery, user, mail.text, now)
-        except DomainError as refused:
-            done, said = False, sentence(refused)
-        else:
-            done, said = answered.done, answered.said
-        if not done:
-            _tell(delivery, said, now)
-    return done, said
+        if mail.message_id and not first_time(_digest(delivery, mail), "mail", now):
+            return True, "This mail was seen before."
+        reply = _reply(delivery, user, mail, now)
+        _tell(delivery, reply, now)
+    return reply.done, reply.text
 
 
-def _do(delivery: Delivery, user: User, text: str, now: datetime) -> Answered:
-    incident = _incident(delivery, now)
-    first, _, rest = text.partition("\n")
-    command = parse(first)
-    verb = command.verb or Verb.NOTE
-    argument = f"{command.text}\n{rest}".strip() if command.verb else text
-    if verb == Verb.SNOOZE and not duration_and_rest(command.text)[0]:
-        argument = command.text  # what stands below is no duration either
-    return respond(user=user, incident_id=incident.pk, verb=verb, now=now, argument=argument, via="mail")
-
-
-def _incident(delivery: Delivery, now: datetime) -> Incident:
-    incident = delivery.incident
-    if incident is None:
-        raise NotFound("The message was about no incident")
+def _reply(delivery: Delivery, user: User, mail: Mail, now: datetime) -> Reply:
+    if mail.forged:
+        return Reply([NOTHING, FORGED])
+    if delivery.incident is None:
+        return Reply([NOTHING, "The message was about no incident."])
     if now - delivery.created_at > LIFE:
-        raise ExpiredLink("The message is older than a week", details="Answer in the console instead.")
-    if incident.episode != delivery.episode:
-        raise StaleLink(
-            f"{incident.name} was reopened after this message", details="Answer the message that you got since."
-        )
-    return incident
+        return Reply([NOTHING, "The message is older than a week. Answer in the console instead."])
+    if not mail.text:
+        return Reply([NOTHING, SEALED if mail.sealed else EMPTY])
+    return answering.obey(
+        user=user, workspace_id=delivery.workspace_id, said=_said(mail.text), now=now, via="mail", to=delivery
+    )
+
+
+def _said(text: str) -> tuple[Command, ...]:
+    """The commands of a mail; a text that is none is a note."""
+    said = read(quoting.beginning(text))
+    first = said[0]
+    if first.verb is not None or first.named or (first.other and not first.text and "\n" not in text.strip()):
+        return said
+    return (Command(Verb.NOTE, text=quoting.without_banner(text)),)
 
 
 def _delivery(token: str, workspace_id: int) -> Delivery | None:
@@ -91,23 +95,35 @@ def _sender(delivery: Delivery, address: str) -> User:
     return user
 
 
-def _tell(delivery: Delivery, said: str, now: datetime) -> None:
-    """Tell the sender that the answer did nothing."""
-    if delivery.destination is None or delivery.recipient is None:
+def _digest(delivery: Delivery, mail: Mail) -> str:
+    return hashlib.sha256(f"mail:{delivery.pk}:{mail.message_id}".encode("utf-8", "replace")).hexdigest()
+
+
+def _tell(delivery: Delivery, reply: Reply, now: datetime) -> None:
+    """Tell whoever answered what came of it, where the message went."""
+    destination = delivery.destination
+    if destination is None:
         return
-    name = delivery.incident.name if delivery.incident else "the incident"
+    said = {"answers": delivery.public_id}
+    before = Delivery.objects.filter(
+        destination=destination, purpose=Purpose.OWNER_NOTICE, data__contains=said, created_at__gt=now - WITHIN
+    )
+    if before.count() >= NOTICES:
+        return
+    about = delivery.incident.name if delivery.incident else "the incident"
+    subject = f"Your answer about {about}{'' if reply.changed else ' did nothing'}"
     deliveries.intend(
         [
             Intent(
                 workspace_id=delivery.workspace_id,
                 purpose=Purpose.OWNER_NOTICE,
-                destination_id=delivery.destination.pk,
-                recipient_id=delivery.recipient.pk,
+                destination_id=destination.pk,
+                recipient_id=delivery.recipient_id,
                 kind=ChannelKind.EMAIL,
                 urgency=Urgency.HIGH,
                 rank=Rank.TOLD,
                 due_at=now,
-                data={"subject": f"Your answer about {name} did nothing", "text": said, "url": ""},
+                data={"subject": subject, "text": "\n".join(reply.lines), "url": "", **said},
             )
         ],
         now,

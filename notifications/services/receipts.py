@@ -21,14 +21,17 @@ ORDER = {
 }
 
 
-def note(*, kind: ChannelKind, ref: str, state: DeliveryState, detail: str, now: datetime) -> Delivery | None:
-    """Record what the provider says of its message *ref*; None when we know no such message.
+def note(
+    *, workspace_id: int, kind: ChannelKind, ref: str, state: DeliveryState, detail: str, now: datetime
+) -> Delivery | None:
+    """Record what the provider says of its message *ref*; None when the account's workspace sent no such message.
 
     Receipts may come late, twice, or out of order: each is kept, and the state never goes back. A message that failed after it
     was taken counts as one that reached nobody.
     """
     with transaction.atomic():
-        known = Delivery.objects.filter(kind=kind, provider_ref=ref).exclude(provider_ref="").order_by("-pk")
+        sent = Delivery.objects.filter(workspace_id=workspace_id, kind=kind, provider_ref=ref)
+        known = sent.exclude(provider_ref="").order_by("-pk")
         delivery = known.select_for_update(no_key=True, of=("self",)).first()
         if delivery is None:
             return None

@@ -1,4 +1,5 @@
-"""Answers to pages, from wherever they come. One answer is one verb of incidents, done as the person who gave it.
+"""Answers to pages, from wherever they come. An answer is one verb of incidents, done as the person who gave it, to all that the
+message told of.
 
 Refusals keep their kernel types; what is no error but overtaken (somebody was first) comes back as an :class:`Answered` that was
 not done, with the sentence that says who.
@@ -7,7 +8,8 @@ not done, with the sentence that says who.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,20 +21,30 @@ from aiops.access.models import User
 from aiops.access.people import actor_for_user
 from aiops.access.services.workspaces import narrowed
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from incidents.choices import ENDED, Status
 from incidents.models import Incident
 from incidents.services import incidents
 from notifications.choices import ChannelKind
 from notifications.models import Delivery, UsedLink
 from notifications.responding import commands, words
-from notifications.responding.links import BadLink, Link
+from notifications.responding.links import BadLink
 from notifications.responding.verbs import Verb
+from notifications.services import reply_codes
 
+NOTHING = "Nothing was done."
+NAMED = 10  # incidents that a sentence names; the rest is counted
 DONE = {
     Verb.ACKNOWLEDGE: "acknowledged",
     Verb.RESOLVE: "resolved",
     Verb.ESCALATE: "escalated",
     Verb.SNOOZE: "snoozed",
     Verb.NOTE: "noted",
+}
+NEXT = {
+    Verb.ACKNOWLEDGE: "You have it: nobody else is called.",
+    Verb.RESOLVE: "Whoever was told can stand down.",
+    Verb.ESCALATE: "The next people are called.",
+    Verb.SNOOZE: "Then the escalation goes on.",
 }
 PUBLIC_ID = re.compile(r"dlv-([0-9a-f]{8,15})")
 DEFAULT_SNOOZE = timedelta(hours=1)
@@ -47,31 +59,10 @@ class Answered:
     said: str
 
 
-class UsedUp(BadLink):
-    """The link was acted on before."""
-
-    code = "used_link"
-
-
 class StaleLink(BadLink):
     """What the link was about is over, or is not what it was."""
 
     code = "stale_link"
-
-
-class SharedLink(BadLink):
-    """The link went to a shared place: nobody knows who reads it there."""
-
-    code = "shared_link"
-
-
-@dataclass(frozen=True, slots=True)
-class Opened:
-    """A link that is good, the incident it is about and the person whose it is (None: it went to a shared place)."""
-
-    link: Link
-    incident: Incident
-    user: User | None
 
 
 def respond(*, user: User, incident_id: int, verb: Verb, now: datetime, argument: str = "", via: str = "") -> Answered:
@@ -95,6 +86,55 @@ def respond(*, user: User, incident_id: int, verb: Verb, now: datetime, argument
     return Answered(incident, True, f"{incident.name} {_done(verb, incident, now)}.")
 
 
+def respond_all(
+    user: User, found: Sequence[Incident], verb: Verb, now: datetime, *, argument: str = "", via: str = ""
+) -> list[Answered]:
+    """Do *verb* to all of *found*, or to none: the first refusal undoes the others. Raises what :func:`respond` raises."""
+    answers: dict[int, Answered] = {}
+    with transaction.atomic():
+        for pk in sorted(incident.pk for incident in found):  # incidents are locked in one order everywhere
+            answers[pk] = respond(user=user, incident_id=pk, verb=verb, now=now, argument=argument, via=via)
+    return [answers[incident.pk] for incident in found]
+
+
+def summary(verb: Verb, answers: Sequence[Answered], now: datetime) -> list[str]:
+    """What was done, to what, and what happens next, as sentences; and plainly when nothing was done."""
+    done = [answer.incident for answer in answers if answer.done]
+    if len(answers) == 1:
+        said = answers[0].said
+        return [said, *_next(verb, done)] if done else [f"{NOTHING} {said}"]
+    late = Counter(_already(answer.incident) for answer in answers if not answer.done)
+    others = ", ".join(f"{count} {'was' if count == 1 else 'were'} already {state}" for state, count in late.items())
+    if not done:
+        return [f"{NOTHING} Of {len(answers)}, {others}."]
+    names = ", ".join(incident.name for incident in done[:NAMED])
+    more = f" and {len(done) - NAMED} more" if len(done) > NAMED else ""
+    until = done[0].snoozed_until
+    span = f" for {words.span(until - now, 2)}" if verb == Verb.SNOOZE and until else ""
+    return [
+        f"{DONE[verb].capitalize()} {len(done)}{span}: {names}{more}{f'; {others}' if others else ''}.",
+        *_next(verb, done),
+    ]
+
+
+def _next(verb: Verb, done: Sequence[Incident]) -> list[str]:
+    """What happens next."""
+    if verb != Verb.NOTE:
+        said = NEXT[verb]
+        return [said if len(done) == 1 else said.replace("You have it", "You have them")]
+    unowned = sum(incident.status == Status.OPEN for incident in done)
+    if not unowned:
+        return []
+    what = "it" if len(done) == 1 else f"{unowned} of them"
+    return [f"Nobody has acknowledged {what}: answer “ack” to take {'it' if unowned == 1 else 'them'}."]
+
+
+def _already(incident: Incident) -> str:
+    if incident.status in ENDED:
+        return "resolved"
+    return f"{Status(incident.status).label.lower()} by {incident.acknowledged_by or 'somebody'}"
+
+
 def acting(user: User, workspace_id: int) -> Actor:
     """*user* as the actor that may answer in the workspace, and nowhere else; raises ``NotPermitted``."""
     actor = narrowed(actor_for_user(user), workspace_id)
@@ -106,62 +146,40 @@ def acting(user: User, workspace_id: int) -> Actor:
     return actor
 
 
-def open_link(link: Link, now: datetime) -> Opened:
-    """What *link* is about, if it still is; changes nothing. Raises :class:`BadLink` and ``NotPermitted``."""
-    link.check_age(now)
-    opened = _opened(link)
-    if opened.user is not None:
-        acting(opened.user, opened.incident.workspace_id)
-        if used := UsedLink.objects.filter(digest=link.digest).first():
-            raise _used(used, opened, now)
-    return opened
+def incidents_of_message(public_id: str, workspace_id: int) -> Sequence[Incident]:
+    """All that a message (``dlv-…``) of the workspace told of. Raises ``NotFound`` and what :func:`asked_in` raises."""
+    return asked_in(_delivery(public_id, workspace_id))
 
 
-def use_link(link: Link, argument: str, now: datetime) -> Answered:
-    """Do what *link* says, once, as the person whose it is; it stays good when somebody else was first.
+def asked_in(delivery: Delivery) -> Sequence[Incident]:
+    """The incidents that an answer to a message takes: all that it told of and that were not reopened since.
 
-    Raises :class:`BadLink`, ``NotPermitted``, ``InvalidInput``.
+    Raises :class:`StaleLink` when all of them were, and ``InvalidInput`` when it told of more than one answer takes.
     """
-    link.check_age(now)
-    with transaction.atomic():
-        opened = _opened(link)
-        if opened.user is None:
-            raise SharedLink(
-                "This link went to a shared place", details="Sign in to answer, so that it is known who did."
-            )
-        acting(opened.user, opened.incident.workspace_id)
-        used, fresh = UsedLink.objects.get_or_create(
-            digest=link.digest, defaults={"used_at": now, "used_by": opened.user.display_name[:254]}
+    carried = reply_codes.carried(delivery)
+    if not carried and (delivery.digest_id is not None or delivery.told_along.exists()):
+        raise InvalidInput(
+            "That message told of too many incidents to answer at once", details="Answer in the console."
         )
-        if not fresh:
-            raise _used(used, opened, now)
-        answered = respond(
-            user=opened.user,
-            incident_id=opened.incident.pk,
-            verb=link.verb,
-            now=now,
-            argument=argument,
-            via="a link",
+    rows = carried or [delivery]
+    found = [row.incident for row in rows if row.incident is not None and row.incident.episode == row.episode]
+    if not found:
+        name = rows[0].incident.name if len(rows) == 1 and rows[0].incident is not None else "What it told of"
+        raise StaleLink(
+            f"{name} was reopened after this message",
+            details="Answer the message that you got since, or use the console.",
         )
-        if not answered.done:
-            used.delete()
-    return answered
+    return found
 
 
-def incident_of(public_id: str, workspace_id: int) -> Incident:
-    """The incident that a delivery (``dlv-…``) of the workspace is about. Raises ``NotFound``, and :class:`StaleLink` when it was
-    reopened since."""
-    return _told(_delivery(public_id, workspace_id))
-
-
-def by_delivery(public_id: str, workspace_id: int, verb: Verb, now: datetime, via: str) -> Answered:
-    """Do *verb* to a delivery's incident as the person whose delivery it is. Raises ``NotPermitted`` for a shared destination,
-    and what :func:`incident_of` and :func:`respond` raise."""
+def by_delivery(public_id: str, workspace_id: int, verb: Verb, now: datetime, via: str) -> list[str]:
+    """Do *verb* to all that a message told of, as the person whose message it is, and say what came of it. Raises
+    ``NotPermitted`` for a shared destination, and what :func:`incidents_of_message` and :func:`respond` raise."""
     delivery = _delivery(public_id, workspace_id)
-    incident = _told(delivery)
+    found = asked_in(delivery)
     if delivery.recipient is None:
         raise NotPermitted("This is a shared destination, and nobody knows who answers there")
-    return respond(user=delivery.recipient, incident_id=incident.pk, verb=verb, now=now, via=via)
+    return summary(verb, respond_all(delivery.recipient, found, verb, now, via=via), now)
 
 
 def learn_reference(public_id: str, workspace_id: int, kind: ChannelKind, ref: str) -> None:
@@ -190,7 +208,7 @@ def _delivery(public_id: str, workspace_id: int) -> Delivery:
     return delivery
 
 
-def _told(delivery: Delivery) -> Incident:
+def check_episode(delivery: Delivery) -> Incident:
     """The incident of a delivery, which must still be in the episode that the delivery was about."""
     incident = delivery.incident
     if incident is None or incident.episode != delivery.episode:
@@ -200,26 +218,6 @@ def _told(delivery: Delivery) -> Incident:
             details="Use the links in the message that you got since, or the console.",
         )
     return incident
-
-
-def _opened(link: Link) -> Opened:
-    """The link's incident and person; the delivery row must say the same as the link does."""
-    delivery = (
-        Delivery.objects.filter(pk=link.delivery_id, incident_id=link.incident_id, episode=link.episode)
-        .select_related("incident__service", "incident__workspace", "recipient")
-        .first()
-    )
-    if delivery is None or delivery.incident is None or delivery.recipient_id != link.user_id:
-        raise StaleLink("What this link was about is gone", details="Look for the incident in the console.")
-    return Opened(link, _told(delivery), delivery.recipient)
-
-
-def _used(used: UsedLink, opened: Opened, now: datetime) -> UsedUp:
-    return UsedUp(
-        f"This link was used {words.ago(used.used_at, now)}",
-        details=f"By {used.used_by}. A link is good once; the console shows where things stand.",
-        data={"incident": opened.incident},
-    )
 
 
 def _done(verb: Verb, incident: Incident, now: datetime) -> str:

@@ -316,10 +316,22 @@ def test_receipts_only_move_forward(incident: Incident, hook: Destination, page:
     delivery = page(incident, hook)
     Delivery.objects.update(state=S.SENT, provider_ref="SM1", kind=ChannelKind.SMS, sent_at=NOW)
     kind = ChannelKind.SMS
-    assert receipts.note(kind=kind, ref="nobody's", state=S.DELIVERED, detail="", now=NOW) is None
-    receipts.note(kind=kind, ref="SM1", state=S.READ, detail="", now=NOW)
-    receipts.note(kind=kind, ref="SM1", state=S.SENT, detail="late", now=NOW)
-    receipts.note(kind=kind, ref="SM1", state=S.FAILED_PERMANENT, detail="later still", now=NOW)
+    assert (
+        receipts.note(
+            workspace_id=incident.workspace_id, kind=kind, ref="nobody's", state=S.DELIVERED, detail="", now=NOW
+        )
+        is None
+    )
+    receipts.note(workspace_id=incident.workspace_id, kind=kind, ref="SM1", state=S.READ, detail="", now=NOW)
+    receipts.note(workspace_id=incident.workspace_id, kind=kind, ref="SM1", state=S.SENT, detail="late", now=NOW)
+    receipts.note(
+        workspace_id=incident.workspace_id,
+        kind=kind,
+        ref="SM1",
+        state=S.FAILED_PERMANENT,
+        detail="later still",
+        now=NOW,
+    )
     delivery.refresh_from_db()
     assert (delivery.state, delivery.read_at, delivery.receipts.count()) == (S.READ, NOW, 3)
 

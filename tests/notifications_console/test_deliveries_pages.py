@@ -123,6 +123,7 @@ class TestTrace:
         incident = world.fire("db")
         page = Delivery.objects.get(purpose=Purpose.PAGE)
         receipts.note(
+            workspace_id=world.workspace.pk,
             kind=ChannelKind.SMS,
             ref=page.provider_ref,
             state=DeliveryState.DELIVERED,

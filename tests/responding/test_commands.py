@@ -8,42 +8,234 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.responding.commands import Command, duration_and_rest, parse
+from notifications.responding.commands import Command, duration_and_rest, parse, read
 from notifications.responding.verbs import Verb
 
 ACK, RESOLVE, SNOOZE, NOTE, ESCALATE = Verb.ACKNOWLEDGE, Verb.RESOLVE, Verb.SNOOZE, Verb.NOTE, Verb.ESCALATE
 
 
+ONE, TWO = "INC-20260319-001", "INC-20260319-002"
+
+
 @pytest.mark.parametrize(
     ("line", "command"),
     [
-        ("ack", Command(ACK)),
-        ("ACK.", Command(ACK)),
-        ("12 ack", Command(ACK, code=12)),
-        ("ack 12", Command(ACK, code=12)),
-        ("ack #12 on it", Command(ACK, code=12, text="on it")),
+        ("12 ack", Command(ACK, codes=(12,))),
+        ("ack 12", Command(ACK, codes=(12,))),
+        ("ack #12 on it", Command(ACK, codes=(12,), text="on it")),
         ("ack all", Command(ACK, everything=True)),
-        ("12 snooze 2h", Command(SNOOZE, code=12, text="2h")),
-        ("snooze 12 2h", Command(SNOOZE, code=12, text="2h")),
-        ("snooze 30", Command(SNOOZE, text="30")),
-        ("snooze 30 90", Command(SNOOZE, code=30, text="90")),
-        ("resolve INC-20260319-001 rolled back", Command(RESOLVE, reference="INC-20260319-001", text="rolled back")),
-        ("ack inc-20260319-001", Command(ACK, reference="INC-20260319-001")),
-        ("INC-0000002A escalate", Command(ESCALATE, reference="inc-0000002a")),
-        ("note 3 looking at the logs", Command(NOTE, code=3, text="looking at the logs")),
+        ("12 snooze 2h", Command(SNOOZE, codes=(12,), text="2h")),
+        ("snooze 12 2h", Command(SNOOZE, codes=(12,), text="2h")),
+        ("resolve INC-20260319-001 rolled back", Command(RESOLVE, references=(ONE,), text="rolled back")),
+        ("ack inc-20260319-001", Command(ACK, references=(ONE,))),
+        ("INC-0000002A escalate", Command(ESCALATE, references=("inc-0000002a",))),
+        ("note 3 looking at the logs", Command(NOTE, codes=(3,), text="looking at the logs")),
         ("note ack is not what I mean", Command(NOTE, text="ack is not what I mean")),
         ("help", Command(other="help")),
         ("?", Command(other="help")),
         ("on-call", Command(other="oncall")),
         ("list", Command(other="list")),
-        ("resolved for me, not for others", Command(text="resolved for me, not for others")),
-        ("I am on it", Command(text="I am on it")),
-        ("12", Command(text="12")),
         ("", Command()),
     ],
 )
 def test_commands(line: str, command: Command) -> None:
     assert parse(line) == command
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ack",
+        "ACK.",
+        "*ack*",
+        "_Ack_",
+        "ack!",
+        "\ufeffack",
+        "\u200back\u200b",
+        "ack\u00a0",
+        "\tack",
+        "/ack",
+        "/ack@our_bot",
+        "`ack`",
+        "Acked",
+        "ack'd",
+        "Acknowledged.",
+        "Got it",
+        "got it!",
+        "On it",
+        "on it now",
+        "I'm on it",
+        "I’m on it.",
+        "I am on it",
+        "I've got it",
+        "Looking into it",
+        "working on this",
+        "Ok",
+        "OK.",
+        "okay",
+        "👍",
+        "👍🏽",
+        "✅",
+        "Mine",
+        "Please ack",
+        "Hi, ack",
+        "“ack”",
+        "Taking it",
+        "roger",
+    ],
+)
+def test_what_people_write_who_take_it(line: str) -> None:
+    assert parse(line) == Command(ACK)
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [("Got it, looking", "looking"), ("On it - two minutes", "two minutes"), ("Acked: disk again", "disk again")],
+)
+def test_what_follows_behind_a_comma_is_the_message(line: str, text: str) -> None:
+    assert parse(line) == Command(ACK, text=text)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "resolved for me, not for others",
+        "Got it working again",
+        "Got it?",
+        "Got it, but I can't come",
+        "ok I will look tomorrow",
+        "On it's way down",
+        "I am late",
+        "not on it",
+        "Looking forward to it",
+        "Who has this?",
+        "Mine is broken",
+        "Okay, who takes it",
+        "On it, or is somebody else?",
+        "acknowledging mails is hard",
+        "make it stop",
+        "Acked by Bo",
+    ],
+)
+def test_what_only_begins_like_it_is_no_command(line: str) -> None:
+    assert parse(line) == Command(text=line)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        '"ack 1"',
+        "“ack 1”",
+        "„ack 1“",
+        "«ack 1»",
+        "'ack 1'",
+        "ack1",
+        "ack #1",
+        "ack#1",
+        "1 ack",
+        "1ack",
+        "ACK 1.",
+        "ack\u00a01",
+        "ack\t1",
+        "ack: 1",
+        "ack (1)",
+        "[ack 1]",
+        'ack "1"',
+        "ok 1",
+        "1 ok",
+        "👍 1",
+        "acked 1",
+        "Ack  1 !",
+        "ａｃｋ １",
+        "1: ack",
+    ],
+)
+def test_a_number_is_read_as_it_is_printed_and_typed(line: str) -> None:
+    assert parse(line) == Command(ACK, codes=(1,))
+
+
+@pytest.mark.parametrize(
+    ("line", "codes", "text"),
+    [
+        ("ack 4 5", (4, 5), ""),
+        ("ack 4,5", (4, 5), ""),
+        ("ack 4, 5", (4, 5), ""),
+        ("ack 4 and 5", (4, 5), ""),
+        ("ack 4 & 5", (4, 5), ""),
+        ("ack 4, 5 and 6 on it", (4, 5, 6), "on it"),
+        ("ack #4 #5.", (4, 5), ""),
+        ("ack 4-6", (4, 5, 6), ""),
+        ("4 5 ack", (4, 5), ""),
+        ("4,5 ack on it", (4, 5), "on it"),
+        ("ack 4: 2 disks", (4,), "2 disks"),
+        ("4 ack 2 of 3 nodes are back", (4,), "2 of 3 nodes are back"),
+    ],
+)
+def test_several_numbers(line: str, codes: tuple[int, ...], text: str) -> None:
+    assert parse(line) == Command(ACK, codes=codes, text=text)
+
+
+def test_several_names() -> None:
+    assert parse(f"ack {ONE}, {TWO} on it") == Command(ACK, references=(ONE, TWO), text="on it")
+    assert parse(f"{ONE} and {TWO} resolve") == Command(RESOLVE, references=(ONE, TWO))
+
+
+@pytest.mark.parametrize(
+    ("line", "codes", "text"),
+    [
+        ("snooze 1", (1,), ""),
+        ("snooze 1 30m", (1,), "30m"),
+        ("SNOOZE 1 2H", (1,), "2H"),
+        ("snooze 30m", (), "30m"),
+        ("snooze 30 min", (), "30 min"),
+        ("snooze for 2 hours", (), "for 2 hours"),
+        ("snooze 1 for 30m vendor", (1,), "for 30m vendor"),
+        ("snooze 1, 2 30m", (1, 2), "30m"),
+        ("12 snooze 45", (12,), "45"),
+        ("snooze", (), ""),
+    ],
+)
+def test_snooze_keeps_numbers_of_incidents_and_minutes_apart(line: str, codes: tuple[int, ...], text: str) -> None:
+    assert parse(line) == Command(SNOOZE, codes=codes, text=text)
+
+
+@pytest.mark.parametrize(
+    ("line", "unclear"),
+    [
+        ("snooze 1 30", "30"),
+        ("resolve 4 2 disks replaced", "2"),
+        ("ack 001", "001"),
+        ("ack 1?", "1?"),
+        ("ack 20260319", "20260319"),
+    ],
+)
+def test_a_number_that_may_mean_two_things_is_asked_about(line: str, unclear: str) -> None:
+    assert parse(line).unclear == unclear
+
+
+@pytest.mark.parametrize(
+    ("line", "about"), [("12", Command(codes=(12,), text="12")), (ONE, Command(references=(ONE,), text=ONE))]
+)
+def test_a_number_alone_is_no_command_but_says_what_it_names(line: str, about: Command) -> None:
+    assert parse(line) == about and not parse(line).understood
+
+
+@pytest.mark.parametrize(
+    ("text", "commands"),
+    [
+        ("ack 1\nresolve 2", [Command(ACK, codes=(1,)), Command(RESOLVE, codes=(2,))]),
+        ("ack 1, resolve 2 new disk", [Command(ACK, codes=(1,)), Command(RESOLVE, codes=(2,), text="new disk")]),
+        ("ack 1 and resolve 2", [Command(ACK, codes=(1,)), Command(RESOLVE, codes=(2,))]),
+        ("ack\nAna\nSRE", [Command(ACK, text="Ana\nSRE")]),
+        ("resolve\nRolled back\nto v41", [Command(RESOLVE, text="Rolled back\nto v41")]),
+        ("snooze\nAna", [Command(SNOOZE)]),
+        ("snooze 2h\nvendor", [Command(SNOOZE, text="2h\nvendor")]),
+        ("note 3 seen, ack 2 is for Bo", [Command(NOTE, codes=(3,), text="seen, ack 2 is for Bo")]),
+        ("the disk\nack 2", [Command(text="the disk\nack 2")]),
+    ],
+)
+def test_a_whole_answer_may_hold_several_commands(text: str, commands: list[Command]) -> None:
+    assert list(read(text)) == commands
 
 
 @pytest.mark.parametrize(
@@ -73,3 +265,4 @@ def test_whatever_is_typed_is_read(line: str) -> None:
     command = parse(line)
     assert command.understood or command.text == line.strip()
     duration_and_rest(line)
+    assert read(line)

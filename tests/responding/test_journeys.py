@@ -66,7 +66,7 @@ def test_a_text_message_is_answered(reached: World) -> None:
     assert Delivery.objects.get().state == DeliveryState.DELIVERED
 
     said = twilio.reply(hook(world, ChannelKind.SMS), world.phone("ana").number, "1 ack").text
-    assert f"<Message>{world.incident('cpu').name} acknowledged.</Message>" in said
+    assert f"<Message>{world.incident('cpu').name} acknowledged.\nYou have it: nobody else is called.</Message>" in said
     is_anas(world, "cpu")
 
     # The link in the same message still shows who was first, and a second problem has a number of its own.
@@ -102,7 +102,8 @@ def test_a_reply_by_mail(reached: World, receivers: Receivers) -> None:
         f"From: ana@example.com\r\nTo: {said}\r\nSubject: Re: page\r\n\r\nack on it\r\n\r\n> {page.part('plain')[:40]}"
     )
     done = httpx.post(hook(world, ChannelKind.EMAIL), content=answer, headers={"Content-Type": "message/rfc822"})
-    assert done.json() == {"ok": True, "said": f"{world.incident('cpu').name} acknowledged."}
+    said = f"{world.incident('cpu').name} acknowledged. You have it: nobody else is called."
+    assert done.json() == {"ok": True, "said": said}
     assert world.incident("cpu").acknowledge_message == "on it"
     is_anas(world, "cpu")
 
@@ -117,7 +118,7 @@ def test_a_click_in_slack(reached: World, receivers: Receivers) -> None:
     assert slack.click(path, "acknowledge", slack.requests[0], user="U0BO", at=at).status_code == 200
     assert world.incident("cpu").status == "open" and "I do not know you" in slack.requests[-1].json["text"]
     assert slack.click(path, "acknowledge", slack.requests[0], at=at).status_code == 200
-    assert slack.requests[-1].json["text"] == f"{world.incident('cpu').name} acknowledged."
+    assert slack.requests[-1].json["text"].startswith(f"{world.incident('cpu').name} acknowledged. You have it")
     is_anas(world, "cpu")
 
 

@@ -10,6 +10,7 @@ from django.test import Client
 
 from aiops.access.actors import Role
 from aiops.access.models import Membership, User, Workspace
+from aiops.access.people import actor_for_user
 from aiops.kernel import logs
 from incidents.models import Incident, TimelineEntry
 from incidents.services import incidents
@@ -111,6 +112,44 @@ def test_it_is_good_once(client: Client, delivery: Delivery, clock: Clock) -> No
         assert again.status_code == 409
         assert "used 2 minutes ago" in again.content.decode() and "Nobody has it yet" in again.content.decode()
     assert status(delivery.incident) == "open"
+
+
+@pytest.mark.parametrize(
+    ("verb", "said"),
+    [
+        (Verb.ACKNOWLEDGE, "ana acknowledged this at 08:35 CST (you)"),
+        (Verb.RESOLVE, "ana resolved this at 08:35 CST (you)"),
+        (Verb.ESCALATE, "ana escalated this at 08:35 CST (you)"),
+        (Verb.SNOOZE, "ana snoozed this at 08:35 CST (you)"),
+    ],
+)
+def test_a_second_tap_reads_that_it_is_done(
+    client: Client, delivery: Delivery, clock: Clock, verb: Verb, said: str
+) -> None:
+    User.objects.filter(pk=delivery.recipient_id).update(time_zone="America/Costa_Rica")
+    assert client.post(path(delivery, verb)).status_code == 200
+    clock(LATER + timedelta(minutes=2))
+    for ask in (client.get, client.post):
+        again = ask(path(delivery, verb))
+        assert again.status_code == 200 and said in again.content.decode() and "<form" not in again.content.decode()
+
+
+def test_who_acknowledged_in_another_way_reads_that_it_is_done(client: Client, delivery: Delivery) -> None:
+    incidents.acknowledge(actor=actor_for_user(delivery.recipient), incident_id=delivery.incident_id, now=LATER)
+    again = client.post(path(delivery))
+    assert again.status_code == 200 and "ana acknowledged this at 14:35 UTC (you)" in again.content.decode()
+    assert not UsedLink.objects.exists()
+
+
+def test_a_second_note_is_not_lost(client: Client, delivery: Delivery) -> None:
+    first = client.post(path(delivery, Verb.NOTE), {"argument": "on it"})
+    assert first.status_code == 200 and "Nobody has acknowledged it" in first.content.decode()
+    assert client.post(path(delivery, Verb.NOTE), {"argument": "on it"}).status_code == 200  # a second tap
+    other = client.post(path(delivery, Verb.NOTE), {"argument": "it is <the> disk"})
+    assert other.status_code == 409 and "was not added" in other.content.decode()
+    assert "it is &lt;the&gt; disk" in other.content.decode()
+    assert TimelineEntry.objects.filter(kind="note_added").count() == 1
+    assert "ana added a note to this" in client.get(path(delivery, Verb.NOTE)).content.decode()
 
 
 def test_who_was_first_is_said_and_the_link_stays_good(client: Client, delivery: Delivery, clock: Clock) -> None:

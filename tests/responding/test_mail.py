@@ -11,30 +11,6 @@ from notifications.responding import mail, tokens
 from notifications.responding.mail import Mail
 
 
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ("ack\n\n> High CPU\n> more", "ack"),
-        ("ack\r\n\r\nOn Thu, 19 Mar 2026 at 14:30, NOC <noc@example.com> wrote:\r\n> x", "ack"),
-        ("ack\n\nOn Thu, 19 Mar 2026 at 14:30, NOC Operations Centre\n<noc@example.com> wrote:\n> x", "ack"),
-        ("ack\n\nAm 19.03.2026 um 14:30 schrieb NOC <noc@example.com>:\n> x", "ack"),
-        ("ack\n\n-----Original Message-----\nFrom: noc", "ack"),
-        ("ack\n\n________________________________\nFrom: NOC", "ack"),
-        ("ack\n\nFrom: NOC <noc@example.com>\nSent: today", "ack"),
-        ("ack\n-- \nAna, SRE", "ack"),
-        ("ack\n\nSent from my iPhone", "ack"),
-        (
-            "On my way to the data centre. First finding:\ndisk is full",
-            "On my way to the data centre. First finding:\ndisk is full",
-        ),
-        ("", ""),
-        ("> only quoted", ""),
-    ],
-)
-def test_what_was_quoted_is_cut(text: str, kept: str) -> None:
-    assert mail.answer(text) == kept
-
-
 def raw(
     *,
     body: str = "ack\n",
@@ -49,7 +25,7 @@ def raw(
 
 
 def test_a_mail() -> None:
-    assert mail.read(raw()) == Mail("ana@example.com", tokens.make(7), "ack", False)
+    assert mail.read(raw()) == Mail("ana@example.com", tokens.make(7), "ack")
 
 
 def test_only_html_and_a_stated_character_set() -> None:
@@ -62,9 +38,115 @@ def test_only_html_and_a_stated_character_set() -> None:
     assert mail.read(unknown).text == "ack"
 
 
-@pytest.mark.parametrize("header", ["Auto-Submitted: auto-replied\n", "Precedence: bulk\n", "X-Autoreply: yes\n"])
-def test_machines_are_known(header: str) -> None:
-    assert mail.read(raw(headers=header)).automatic
+OUTLOOK = (
+    b'<html xmlns:o="urn:schemas-microsoft-com:office:office"><head><meta charset="utf-8"><style><!--\n'
+    b"@font-face {font-family:Calibri;} p.MsoNormal {margin:0cm;}\n--></style>"
+    b"<!--[if gte mso 9]><xml>x</xml><![endif]--></head>"
+    b'<body lang="DE"><div class="WordSection1"><p class="MsoNormal"><span>ack<o:p></o:p></span></p>'
+    b'<p class="MsoNormal"><o:p>&nbsp;</o:p></p><div style="border:none;border-top:solid #E1E1E1 1.0pt">'
+    b'<p class="MsoNormal"><b>From:'
+    b"</b> NOC &lt;noc@example.com&gt;<br><b>Sent:</b> Thursday<br><b>To:</b> Ana</p></div><p>High CPU</p></div></body></html>"
+)
+
+
+@pytest.mark.parametrize(
+    ("page", "said"),
+    [
+        (OUTLOOK, "ack"),
+        (b"<style>p {color: red}</style><p>ack</p>", "ack"),
+        (b"<head><title>Re: x</title></head><p>ack", "ack"),
+        (b"<style>never closed <p>ack</p>", "never closed\nack"),
+        (b"<div dir=ltr>ack</div><br><div class=gmail_quote>On Thu, 19 Mar 2026 at 14:30, NOC &lt;n@x.example&gt; wrote:"
+         b"<br><blockquote>High CPU</blockquote></div>", "ack"),
+        (b"<blockquote>High CPU<blockquote>older</blockquote>more</blockquote><div>ack</div>", "ack"),
+        (b"<div>Got it<br></div><div id=appendonsend></div><hr><div id=divRplyFwdMsg>From: NOC</div>", "Got it"),
+        (b"<p>a&nbsp;&lt;b&gt; &amp; c</p><script>alert(1)</script>", "a <b> & c"),
+        (b"<p>\nack\n</p><!-- not closed <p>more", "ack"),
+        (b"ack <", "ack <"),
+    ],
+)  # fmt: skip
+def test_html_alone(page: bytes, said: str) -> None:
+    assert mail.read(b"Content-Type: text/html; charset=utf-8\r\nFrom: a@b.example\r\n\r\n" + page).text == said
+
+
+def alternative(plain: str, page: str, more: str = "") -> str:
+    return f"--b\nContent-Type: text/plain; charset=utf-8\n\n{plain}\n--b\nContent-Type: text/html\n\n{page}\n{more}--b--\n"
+
+
+ALTERNATIVE = 'MIME-Version: 1.0\nContent-Type: multipart/alternative; boundary="b"\n'
+
+
+@pytest.mark.parametrize(
+    ("plain", "page", "said"),
+    [
+        ("ack", "<p>other</p>", "ack"),
+        ("", "<p>ack</p>", "ack"),
+        (" \u00a0\n\u200b\n", "<p>ack</p>", "ack"),
+        ("> only quoted", "<p>ack</p><blockquote>only quoted</blockquote>", "ack"),
+    ],
+)
+def test_the_page_is_read_where_the_plain_text_says_nothing(plain: str, page: str, said: str) -> None:
+    assert mail.read(raw(headers=ALTERNATIVE, body=alternative(plain, page))).text == said
+
+
+def nested(inner: str) -> str:
+    return f"--out\nContent-Type: multipart/alternative; boundary=b\n\n{inner}\n--out\n{ATTACHED}\n--out--\n"
+
+
+ATTACHED = 'Content-Type: text/plain; name="log.txt"\nContent-Disposition: attachment; filename="log.txt"\n\nresolve'
+
+
+@pytest.mark.parametrize("kind", ["mixed", 'signed; protocol="application/pkcs7-signature"', "related"])
+def test_parts_in_parts_and_attachments(kind: str) -> None:
+    headers = f"MIME-Version: 1.0\nContent-Type: multipart/{kind}; boundary=out\n"
+    assert mail.read(raw(headers=headers, body=nested(alternative("ack", "<p>x</p>")))).text == "ack"
+    first = f"--out\n{ATTACHED}\n--out\n\nack\n--out--\n"
+    assert mail.read(raw(headers=headers, body=first)).text == "ack"
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        ("Content-Transfer-Encoding: base64\nContent-Type: text/plain; charset=utf-8\n", "77u/YWNrCg=="),
+        ("Content-Transfer-Encoding: quoted-printable\nContent-Type: text/plain; charset=utf-8\n", "=61ck=C2=A0=\n\n"),
+        ("Content-Type: text/plain; charset=utf-8; format=flowed; delsp=yes\n", "ack \n\n> High \n> CPU\n"),
+        ("Content-Type: text/plain; charset=utf-16\nContent-Transfer-Encoding: base64\n", "//5hAGMAawA="),
+        ("Content-Type: text/plain; charset=klingon\n", "ack"),
+        ("Content-Type: text/plain; charset=punycode\n", "ack"),
+        ("Content-Type: text/plain; charset*=us-ascii'en'utf-8\n", "ack"),
+        ("Content-Type: nonsense\n", "ack"),
+        ("content-type : text/plain\n", "ack"),
+    ],
+)
+def test_encodings(headers: str, body: str) -> None:
+    assert mail.read(raw(headers=headers, body=body)).text.strip("\ufeff") == "ack"
+
+
+def test_what_is_encrypted_or_wrapped_is_known() -> None:
+    wrapped = 'Content-Type: application/pkcs7-mime; smime-type=signed-data; name="smime.p7m"\n'
+    read = mail.read(raw(headers=wrapped, body="MIAGCSqGSIb3DQ=="))
+    assert read.sealed and read.text == ""
+
+
+def test_a_pipe_puts_a_line_before_the_mail() -> None:
+    assert mail.read(b"From ana@example.com  Thu Mar 19 14:30:00 2026\r\n" + raw()) == mail.read(raw())
+
+
+@pytest.mark.parametrize(
+    ("results", "forged"),
+    [
+        ("mx.example; dmarc=pass header.from=example.com; spf=fail", False),
+        ("mx.example; dmarc=fail (p=none) header.from=example.com; spf=pass", True),
+        ("mx.example; spf=fail smtp.mailfrom=x; dkim=none", True),
+        ("mx.example; spf=softfail; dkim=fail; dkim=pass header.d=example.com", False),
+        ("mx.example; spf=none; dkim=none; dmarc=none", False),
+        ("mx.example; none", False),
+    ],
+)
+def test_the_gateways_own_check_of_the_sender_counts(results: str, forged: bool) -> None:
+    assert mail.read(raw(headers=f"Authentication-Results: {results}\n")).forged is forged
+    below = f"Authentication-Results: mx.example; spf=none\nAuthentication-Results: {results}\n"
+    assert not mail.read(raw(headers=below)).forged  # written by whoever sent it
 
 
 def test_a_mail_must_have_one_sender() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 from datetime import timedelta
 from typing import Any
 
@@ -17,7 +19,7 @@ from notifications.models import Delivery, Provider
 from notifications.responding import tokens
 from tests.factories import actor, make_incident, make_user
 from tests.responding.conftest import LATER, Clock
-from tests.responding.making import make_delivery, make_destination
+from tests.responding.making import make_delivery, make_destination, make_provider
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -51,7 +53,8 @@ def status(incident: Incident) -> str:
 
 
 def test_the_first_line_is_the_command(client: Client, path: str, mailed: Delivery) -> None:
-    assert reply(client, path, mailed, "ack") == {"ok": True, "said": f"{mailed.incident.name} acknowledged."}
+    said = f"{mailed.incident.name} acknowledged. You have it: nobody else is called."
+    assert reply(client, path, mailed, "ack") == {"ok": True, "said": said}
     assert status(mailed.incident) == "acknowledged" and mailed.incident.acknowledged_by == "ana"
     assert reply(client, path, mailed, "resolve\r\nRolled back\r\nto v41")["ok"]
     mailed.incident.refresh_from_db()
@@ -131,7 +134,8 @@ def test_whose_answer_did_nothing_hears_of_it(client: Client, path: str, mailed:
     assert not reply(client, path, mailed, "ack")["ok"]
     notice = Delivery.objects.get(purpose=Purpose.OWNER_NOTICE)
     assert (notice.destination, notice.recipient) == (mailed.destination, mailed.recipient)
-    assert notice.data["text"] == f"{mailed.incident.name}: bo acknowledged it just now."
+    assert notice.data["text"] == f"Nothing was done. {mailed.incident.name}: bo acknowledged it just now."
+    assert notice.data["subject"] == f"Your answer about {mailed.incident.name} did nothing"
     Membership.objects.all().delete()
     assert not reply(client, path, mailed, "resolve")["ok"]
 
@@ -153,3 +157,175 @@ def test_whose_answer_did_nothing_hears_of_it(client: Client, path: str, mailed:
 )
 def test_nothing_is_a_500(client: Client, path: str, body: bytes, kind: str) -> None:
     assert client.post(path, body, kind).status_code in (200, 400, 413)
+
+
+def notices() -> list[dict[str, Any]]:
+    return [each.data for each in Delivery.objects.filter(purpose=Purpose.OWNER_NOTICE).order_by("pk")]
+
+
+def test_whoever_acknowledged_reads_that_it_was_understood(client: Client, path: str, mailed: Delivery) -> None:
+    reply(client, path, mailed, "Hi,\r\n\r\nGot it, looking\r\n\r\nAna")
+    assert status(mailed.incident) == "acknowledged" and mailed.incident.acknowledge_message.startswith("looking")
+    [notice] = notices()
+    name = mailed.incident.name
+    assert notice["subject"] == f"Your answer about {name}"
+    assert notice["text"] == f"{name} acknowledged.\nYou have it: nobody else is called."
+
+
+def test_whoever_wrote_a_note_reads_that_nobody_has_it(client: Client, path: str, mailed: Delivery) -> None:
+    said = reply(client, path, mailed, "Seems to be the new disk.")
+    assert said["ok"] and status(mailed.incident) == "open"
+    assert "Nobody has acknowledged it: answer “ack” to take it." in notices()[0]["text"]
+    incidents.acknowledge(actor=actor(mailed.workspace), incident_id=mailed.incident_id, now=LATER)
+    assert "Nobody" not in reply(client, path, mailed, "It is the disk.")["said"]
+
+
+@pytest.mark.parametrize("body", ["", "> only quoted", "\u200b", "--\r\nAna"])
+def test_a_mail_that_says_nothing_does_nothing_and_is_told_so(
+    client: Client, path: str, mailed: Delivery, body: str
+) -> None:
+    said = reply(client, path, mailed, body)
+    assert not said["ok"] and "Nothing was done" in said["said"] and "nothing in the mail" in notices()[0]["text"]
+    assert status(mailed.incident) == "open"
+
+
+def digest(incident: Incident, more: int, mailed: Delivery) -> list[Incident]:
+    """*mailed* told of *more* incidents besides its own."""
+    others = [make_incident(incident.workspace) for _ in range(more)]
+    for other in others:
+        make_delivery(other, mailed.destination, recipient=mailed.recipient, digest=mailed)
+    return [incident, *others]
+
+
+def test_an_answer_to_a_digest_takes_all_that_it_listed_and_says_so(
+    client: Client, path: str, incident: Incident, mailed: Delivery
+) -> None:
+    listed = digest(incident, 6, mailed)
+    incidents.resolve(actor=actor(incident.workspace), incident_id=listed[3].pk, now=LATER)
+    said = reply(client, path, mailed, "ack")["said"]
+    assert said.startswith("Acknowledged 6: ") and "; 1 was already resolved." in said
+    assert all(each.name in said for each in listed if each.pk != listed[3].pk)
+    assert {status(each) for each in listed} == {"acknowledged", "resolved"}
+    assert notices()[0]["subject"] == f"Your answer about {incident.name}"
+
+
+def test_a_note_to_a_digest_is_kept_for_all_of_it(
+    client: Client, path: str, incident: Incident, mailed: Delivery
+) -> None:
+    listed = digest(incident, 2, mailed)
+    said = reply(client, path, mailed, "the rack has no power")["said"]
+    assert "Noted 3: " in said and "Nobody has acknowledged 3 of them" in said
+    assert TimelineEntry.objects.filter(kind="note_added", incident__in=listed).count() == 3
+
+
+def test_of_a_digest_one_may_be_named(client: Client, path: str, incident: Incident, mailed: Delivery) -> None:
+    listed = digest(incident, 2, mailed)
+    reply(client, path, mailed, f"ack {listed[1].name}")
+    assert [status(each) for each in listed] == ["open", "acknowledged", "open"]
+
+
+def test_what_was_reopened_since_is_not_taken(client: Client, path: str, incident: Incident, mailed: Delivery) -> None:
+    for verb in (incidents.resolve, incidents.reopen):
+        verb(actor=actor(incident.workspace), incident_id=incident.pk, now=LATER)
+    assert "was reopened after this message" in reply(client, path, mailed, "ack")["said"]
+    assert status(incident) == "open"
+
+
+def test_an_absence_note_renews_nothing_and_is_no_note(client: Client, path: str, mailed: Delivery) -> None:
+    for headers in ("Precedence: auto-reply\r\n", "X-Autoreply: yes\r\n", "Return-Path: <>\r\n"):
+        assert not reply(client, path, mailed, "I am away until Monday.", headers=headers)["ok"]
+    assert not TimelineEntry.objects.filter(incident=mailed.incident, kind="note_added").exists() and notices() == []
+
+
+def test_a_mail_that_comes_twice_counts_once(client: Client, path: str, mailed: Delivery) -> None:
+    for _ in range(2):
+        assert reply(client, path, mailed, "looking at the logs, first", headers="Message-ID: <1@x.example>\r\n")["ok"]
+    assert TimelineEntry.objects.filter(kind="note_added").count() == 1 and len(notices()) == 1
+
+
+def test_machines_that_answer_each_other_come_to_an_end(client: Client, path: str, mailed: Delivery) -> None:
+    for number in range(9):
+        reply(client, path, mailed, f"note {number}")
+    assert len(notices()) == 5
+
+
+def test_what_fails_the_gateways_check_does_nothing_and_its_supposed_sender_hears_of_it(
+    client: Client, path: str, mailed: Delivery
+) -> None:
+    headers = "Authentication-Results: mx.example; dmarc=fail header.from=example.com\r\n"
+    said = reply(client, path, mailed, "resolve", headers=headers)
+    assert not said["ok"] and status(mailed.incident) == "open"
+    assert "did not pass its domain's own check" in notices()[0]["text"]
+
+
+def mailgun(delivery: Delivery, key: str = "", at: int = 0) -> dict[str, str]:
+    """The fields of Mailgun's parsed form."""
+    to = f"reply+{tokens.make(delivery.pk)}@in.example.com"
+    stamp, token = str(at or int(LATER.timestamp())), "t" * 50
+    signature = hmac.new(key.encode(), f"{stamp}{token}".encode(), hashlib.sha256).hexdigest()
+    return {
+        "recipient": to,
+        "sender": "bounce+ana@example.com",
+        "from": "Ana <ana.pager@example.com>",
+        "subject": "Re: page",
+        "body-plain": "ack\r\n\r\n> High CPU",
+        "stripped-text": "ack",
+        "body-html": "<p>ack</p>",
+        "message-headers": orjson.dumps([["To", to], ["Message-Id", "<1@x.example>"]]).decode(),
+        "timestamp": stamp,
+        "token": token,
+        "signature": signature,
+    }
+
+
+def test_mailguns_route_works_with_both_addresses(client: Client, path: str, mailed: Delivery) -> None:
+    assert client.post(path, mailgun(mailed)).json()["ok"] and status(mailed.incident) == "acknowledged"
+    raw_form = {"body-mime": raw(mailed, "resolve"), "recipient": "x"}
+    assert client.post(f"{path}/mime", raw_form).json()["ok"] and status(mailed.incident) == "resolved"
+
+
+def test_mailguns_signature_is_asked_for_where_its_key_is_set(
+    client: Client, workspace: Workspace, mailed: Delivery
+) -> None:
+    account = make_provider(workspace, ChannelKind.EMAIL, webhook_secret="mailgun-key")
+    path = f"/hooks/email/{account.hook_key}"
+    yesterday = int(LATER.timestamp()) - 90_000
+    for form in (mailgun(mailed), mailgun(mailed, "other"), mailgun(mailed, "mailgun-key", yesterday)):
+        assert client.post(path, form).status_code == 403
+    assert client.post(path, raw(mailed, "ack"), "message/rfc822").status_code == 403
+    assert status(mailed.incident) == "open"
+    assert client.post(path, mailgun(mailed, "mailgun-key")).json()["ok"]
+
+
+def test_mailguns_absence_notes_are_known_by_the_listed_headers(client: Client, path: str, mailed: Delivery) -> None:
+    form = mailgun(mailed) | {"message-headers": orjson.dumps([["Auto-Submitted", "auto-replied"]]).decode()}
+    assert not client.post(path, form).json()["ok"] and status(mailed.incident) == "open"
+
+
+def test_sendgrids_and_postmarks_parsed_forms(client: Client, path: str, mailed: Delivery) -> None:
+    to = f"reply+{tokens.make(mailed.pk)}@in.example.com"
+    postmark = {
+        "From": "ana.pager@example.com",
+        "OriginalRecipient": to,
+        "Subject": "Re: page",
+        "TextBody": "",
+        "HtmlBody": "<p>ack</p>",
+        "Headers": [{"Name": "Message-ID", "Value": "<2@x.example>"}],
+        "ToFull": [{"Email": to}],
+    }
+    away = postmark | {"Headers": [{"Name": "X-Autoreply", "Value": "yes"}]}
+    assert not client.post(path, orjson.dumps(away), "application/json").json()["ok"]
+    assert client.post(path, orjson.dumps(postmark), "application/json").json()["ok"]
+    assert status(mailed.incident) == "acknowledged"
+    sendgrid = {
+        "from": "Ana <ana.pager@example.com>",
+        "to": to,
+        "subject": "Re: page",
+        "text": "resolve\n\nOn Thu, 19 Mar 2026 at 14:30, NOC <n@x.example> wrote:\n> x",
+        "headers": "Received: x\nSubject: Re: page\n",
+        "envelope": orjson.dumps({"to": [to], "from": "ana.pager@example.com"}).decode(),
+        "SPF": "fail",
+        "dkim": "{@example.com : fail}",
+    }
+    assert not client.post(path, sendgrid).json()["ok"] and status(mailed.incident) == "acknowledged"
+    assert client.post(path, sendgrid | {"SPF": "pass"}).json()["ok"] and status(mailed.incident) == "resolved"

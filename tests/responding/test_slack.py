@@ -97,14 +97,29 @@ def test_a_click_acts_as_whoever_clicked_and_tells_them(
     assert status(posted.incident) == "acknowledged"
     assert posted.incident.acknowledged_by == "ana"
     assert receiver.told == [
-        {"response_type": "ephemeral", "replace_original": False, "text": f"{posted.incident.name} acknowledged."}
+        {
+            "response_type": "ephemeral",
+            "replace_original": False,
+            "text": f"{posted.incident.name} acknowledged. You have it: nobody else is called.",
+        }
     ]
     bo = make_user("bo", posted.workspace)
     make_destination(ChannelKind.SLACK, "U2", owner=bo)
     slack(client, path, click("aiops:acknowledge", posted.public_id, "U2", response_url=receiver.url), LATER)
-    assert receiver.told[-1]["text"] == f"{posted.incident.name}: ana acknowledged it just now."
+    assert receiver.told[-1]["text"] == f"Nothing was done. {posted.incident.name}: ana acknowledged it just now."
     slack(client, path, click("aiops:resolve", posted.public_id, "U2", response_url=receiver.url), LATER)
     assert status(posted.incident) == "resolved"
+
+
+def test_a_button_of_a_digest_takes_all_that_it_told_of(
+    client: Client, path: str, posted: Delivery, slacker: User, receiver: Receiver
+) -> None:
+    others = [make_incident(posted.workspace) for _ in range(2)]
+    for other in others:
+        make_delivery(other, posted.destination, digest=posted)
+    slack(client, path, click("aiops:acknowledge", posted.public_id, response_url=receiver.url), LATER)
+    assert receiver.told[-1]["text"].startswith("Acknowledged 3: ")
+    assert [status(each) for each in (posted.incident, *others)] == ["acknowledged"] * 3
 
 
 def test_snooze_escalate_note_and_links(
@@ -178,7 +193,7 @@ def test_a_message_of_another_workspace_or_episode_is_not_reached(
     theirs = make_delivery(elsewhere, make_destination(ChannelKind.SLACK, "#x", workspace=elsewhere.workspace))
     for value in (theirs.public_id, "dlv-zz", "", "dlv-0fffffff", "1; DROP"):
         slack(client, path, click("aiops:acknowledge", value, response_url=receiver.url), LATER)
-        assert receiver.told[-1]["text"] == "There is no such message."
+        assert receiver.told[-1]["text"] == "Nothing was done. There is no such message."
     assert status(elsewhere) == "open"
     for verb in (incidents.resolve, incidents.reopen):
         verb(actor=actor(posted.workspace), incident_id=posted.incident_id, now=LATER)
@@ -197,15 +212,19 @@ def test_commands(client: Client, path: str, incident: Incident, slacker: User) 
     assert command(client, path, "list") == f"{incident.name} medium: {incident.title} (Default service, 5 minutes)"
     assert command(client, path, "oncall") == "Default service: nobody"
     assert "is no command" in command(client, path, "make it stop")
-    assert command(client, path, f"ack {incident.name.lower()} on it") == f"{incident.name} acknowledged."
+    assert command(client, path, f"ack {incident.name.lower()} on it").startswith(f"{incident.name} acknowledged.")
     incident.refresh_from_db()
     assert incident.acknowledge_message == "on it"
-    assert command(client, path, f"snooze {incident.name} 90m") == f"{incident.name} snoozed for 1 hour 30 minutes."
-    assert command(client, path, f"note {incident.public_id} it is <b>DNS</b>") == f"{incident.name} has your note."
+    assert command(client, path, f"snooze {incident.name} 90m").startswith(
+        f"{incident.name} snoozed for 1 hour 30 minutes."
+    )
+    assert command(client, path, f"note {incident.public_id} it is <b>DNS</b>").startswith(
+        f"{incident.name} has your note."
+    )
     assert "There is no INC-20200101-001" in command(client, path, "resolve INC-20200101-001")
     assert "Say for how long" in command(client, path, f"snooze {incident.name} until later")
     assert "I do not know you" in command(client, path, "list", member="U9")
-    assert command(client, path, f"resolve {incident.name} it was DNS") == f"{incident.name} resolved."
+    assert command(client, path, f"resolve {incident.name} it was DNS").startswith(f"{incident.name} resolved.")
     incident.refresh_from_db()
     assert incident.resolution == "it was DNS"
 

@@ -12,9 +12,9 @@ from aiops.access.models import User, Workspace
 from incidents.models import Incident
 from incidents.services import incidents
 from notifications.choices import ChannelKind
-from tests.factories import actor
+from tests.factories import actor, make_incident
 from tests.responding.conftest import LATER
-from tests.responding.making import make_destination, make_provider
+from tests.responding.making import make_delivery, make_destination, make_provider
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -36,7 +36,7 @@ def test_commands(client: Client, path: str, incident: Incident) -> None:
     assert write(client, path, f"/ack {incident.name}") == {
         "method": "sendMessage",
         "chat_id": 4711,
-        "text": f"{incident.name} acknowledged.",
+        "text": f"{incident.name} acknowledged.\nYou have it: nobody else is called.",
     }
     incidents.unacknowledge(actor=actor(incident.workspace), incident_id=incident.pk, now=LATER)
     assert write(client, path, f"/ack {incident.name}") is None  # the same update again
@@ -50,6 +50,43 @@ def test_strangers_and_groups(client: Client, path: str, incident: Incident) -> 
     assert write(client, path, f"ack {incident.name}", kind="group", number=3) is None
     incident.refresh_from_db()
     assert incident.status == "open"
+
+
+def test_an_answer_to_a_message_means_what_it_told_of(client: Client, path: str, incident: Incident, ana: User) -> None:
+    chat = ana.destinations.get()
+    others = [make_incident(incident.workspace) for _ in range(2)]
+    first = make_delivery(incident, chat, recipient=ana, provider_ref="77")
+    for other in others:
+        make_delivery(other, chat, recipient=ana, provider_ref="77", digest=first)
+    not_told = make_delivery(make_incident(incident.workspace), chat, recipient=ana, provider_ref="78")
+    update = {
+        "update_id": 5,
+        "message": {"chat": {"id": 4711, "type": "private"}, "text": "Got it", "reply_to_message": {"message_id": 77}},
+    }
+    said = orjson.loads(client.post(path, orjson.dumps(update), "application/json").content)["text"]
+    assert said.startswith("Acknowledged 3: ")
+    for each in (incident, *others, not_told.incident):
+        each.refresh_from_db()
+    assert [each.status for each in (incident, *others)] == ["acknowledged"] * 3
+    assert not_told.incident.status == "open"
+
+
+def test_an_account_with_a_secret_believes_only_posts_that_bring_it(
+    client: Client, workspace: Workspace, incident: Incident, ana: User
+) -> None:
+    make_destination(ChannelKind.TELEGRAM, "4711", owner=ana)
+    secret = "s3cret_token-of-ours"
+    account = make_provider(workspace, ChannelKind.TELEGRAM, token="1:x", webhook_secret=secret)
+    guarded = f"/hooks/telegram/{account.hook_key}"
+    update = orjson.dumps(
+        {"update_id": 9, "message": {"chat": {"id": 4711, "type": "private"}, "text": f"ack {incident.name}"}}
+    )
+    for headers in ({}, {"X-Telegram-Bot-Api-Secret-Token": "other"}, {"X-Telegram-Bot-Api-Secret-Token": "é"}):
+        assert client.post(guarded, update, "application/json", headers=headers).status_code == 403
+    incident.refresh_from_db()
+    assert incident.status == "open"
+    headers = {"X-Telegram-Bot-Api-Secret-Token": secret}
+    assert "acknowledged" in client.post(guarded, update, "application/json", headers=headers).content.decode()
 
 
 @pytest.mark.parametrize(

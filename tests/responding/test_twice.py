@@ -33,5 +33,5 @@ def test_a_link_that_is_pressed_many_times_at_once_acts_once(clock: Clock) -> No
 
     with ThreadPoolExecutor(6) as pool:
         answers = sorted(pool.map(press, range(6)))
-    assert answers == [200, 409, 409, 409, 409, 409]
+    assert answers == [200] * 6  # the others hear that it is there
     assert TimelineEntry.objects.filter(kind="note_added").count() == UsedLink.objects.count() == 1

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import html
+import re
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.test import Client
 
 from aiops.access.models import User, Workspace
+from aiops.kernel import site
 from incidents.choices import Severity
 from incidents.models import Incident
 from incidents.services import incidents
@@ -15,8 +19,8 @@ from notifications.choices import ChannelKind, DeliveryState
 from notifications.models import Delivery, Destination, Provider, Receipt
 from tests.factories import actor, make_incident, make_user
 from tests.responding.conftest import LATER
-from tests.responding.making import make_delivery, make_destination
-from tests.responding.signing import twilio
+from tests.responding.making import make_delivery, make_destination, make_provider
+from tests.responding.signing import TWILIO_TOKEN, twilio
 
 pytestmark = pytest.mark.usefixtures("clock")
 
@@ -42,6 +46,9 @@ def text(client: Client, path: str, body: str, sender: str = "+15550001111", sid
     return response.content.decode().partition("<Response>")[2].removesuffix("</Response>")
 
 
+TAKEN = "You have it: nobody else is called."
+
+
 def status(incident: Incident) -> str:
     incident.refresh_from_db()
     return incident.status
@@ -49,7 +56,7 @@ def status(incident: Incident) -> str:
 
 @pytest.mark.parametrize("body", ["12 ack", "Ack 12", "ack", "ack all", "  #12 ack "])
 def test_ack(client: Client, path: str, texted: Delivery, body: str) -> None:
-    assert text(client, path, body) == f"<Message>{texted.incident.name} acknowledged.</Message>"
+    assert text(client, path, body) == f"<Message>{texted.incident.name} acknowledged.\n{TAKEN}</Message>"
     assert status(texted.incident) == "acknowledged" and texted.incident.acknowledged_by == "ana"
 
 
@@ -76,9 +83,9 @@ def test_several_are_asked_about_and_all_takes_all(
     not_hers = make_incident(workspace)
     asked = text(client, path, "ack")
     assert "You have 5" in asked and f"12 ({texted.incident.name})" in asked and "“all”" in asked
-    assert "13 done" not in asked and status(more[0]) == "open"
+    assert "Acknowledged" not in asked and status(more[0]) == "open"
     assert "No message to you had the number 99" in text(client, path, "99 ack")
-    assert "5 done" in text(client, path, "ack all")
+    assert "Acknowledged 5: " in text(client, path, "ack all")
     assert {status(incident) for incident in (texted.incident, *more)} == {"acknowledged"}
     assert status(not_hers) == "open"
     assert "Nothing that you were told of is open" in text(client, path, "ack all")
@@ -143,7 +150,7 @@ def called(incident: Incident, ana: User) -> Delivery:
 
 @pytest.mark.parametrize(("digit", "field"), [("4", "acknowledged_at"), ("6", "resolved_at"), ("8", "escalated_at")])
 def test_keys_during_a_call(client: Client, voice_account: Provider, called: Delivery, digit: str, field: str) -> None:
-    assert "Goodbye" in call(client, voice_account, called, "1")
+    assert "Press 4" in call(client, voice_account, called, "1")
     assert f"<Say>{called.incident.name} " in call(client, voice_account, called, digit)
     called.incident.refresh_from_db()
     assert getattr(called.incident, field) == LATER
@@ -200,3 +207,170 @@ def test_a_receipt_that_overtakes_our_own_record_is_kept(client: Client, path: s
 def test_nothing_is_a_500(client: Client, path: str, form: dict[str, str]) -> None:
     form = {name: value.encode("utf-8", "replace").decode() for name, value in form.items()}
     assert twilio(client, path, form).status_code == 200
+
+
+def told(incidents_: list[Incident], phone: Destination, code: int) -> None:
+    """One digest to Ana's phone, with a number of its own."""
+    first, *more = (
+        make_delivery(each, phone, recipient=phone.owner, reply_code=code, provider_ref="SM9") for each in incidents_
+    )
+    for each in more:
+        each.digest = first
+        each.save()
+
+
+def test_the_number_of_a_digest_takes_all_that_it_listed(
+    client: Client, path: str, workspace: Workspace, texted: Delivery, phone: Destination
+) -> None:
+    listed = [make_incident(workspace) for _ in range(6)]
+    told(listed, phone, 4)
+    incidents.resolve(actor=actor(workspace), incident_id=listed[0].pk, now=LATER)
+    said = text(client, path, "“ack 4”")
+    assert "Acknowledged 5: " in said and "; 1 was already resolved." in said and "You have them" in said
+    assert [status(each) for each in listed] == ["resolved"] + ["acknowledged"] * 5
+    assert status(texted.incident) == "open"
+    again = text(client, path, "ack 4")
+    assert "Nothing was done. Of 6, 1 was already resolved, 5 were already acknowledged by ana." in again
+
+
+def test_several_numbers_are_taken_together_or_not_at_all(
+    client: Client, path: str, workspace: Workspace, texted: Delivery, phone: Destination
+) -> None:
+    second = make_incident(workspace)
+    make_delivery(second, phone, recipient=phone.owner, reply_code=13)
+    assert text(client, path, "ack 12, 13 and 99") == (
+        "<Message>Nothing was done. No message to you had the number 99.</Message>"
+    )
+    assert {status(texted.incident), status(second)} == {"open"}
+    said = text(client, path, "ack 12 13")
+    assert f"Acknowledged 2: {texted.incident.name}, {second.name}." in said
+    assert "resolved" in text(client, path, "ack 12, resolve 13")
+    assert (status(texted.incident), status(second)) == ("acknowledged", "resolved")
+
+
+def test_snooze_never_takes_a_number_for_minutes(client: Client, path: str, texted: Delivery) -> None:
+    assert "Nothing was done." in text(client, path, "snooze 12 30") and "snooze 1 30m" in text(
+        client, path, "snooze 12 30"
+    )
+    said = text(client, path, "snooze 30")
+    assert "Nothing was done. No message to you had the number 30. For 30 minutes write “snooze 30m”." in said
+    texted.incident.refresh_from_db()
+    assert texted.incident.snoozed_until is None
+    assert "snoozed for 30 minutes" in text(client, path, "snooze 12 30m")
+    assert "snoozed for 1 hour" in text(client, path, "snooze 12")
+
+
+def test_a_number_alone_does_nothing_and_is_told_what_it_is(client: Client, path: str, texted: Delivery) -> None:
+    said = text(client, path, "12")
+    assert f"Nothing was done.\n{texted.incident.name} is “{texted.incident.title}”. Nobody has it yet." in said
+    assert "“ack 12” or “resolve 12”" in said and status(texted.incident) == "open"
+    assert "No message to you had the number 99" in text(client, path, "99")
+
+
+@pytest.mark.parametrize("body", ["hello?", "yes", "make it stop", "acknowledgement"])
+def test_what_is_no_command_is_told_that_nothing_was_done(
+    client: Client, path: str, texted: Delivery, body: str
+) -> None:
+    assert f"Nothing was done. “{body}” is no command." in text(client, path, body)
+    assert status(texted.incident) == "open"
+
+
+def test_a_refusal_in_the_middle_undoes_what_was_done_before(
+    client: Client, path: str, workspace: Workspace, texted: Delivery, phone: Destination
+) -> None:
+    second = make_incident(workspace)
+    make_delivery(second, phone, recipient=phone.owner, reply_code=13)
+    assert "Nothing was done. Say for how long" in text(client, path, "ack 12, snooze 13 until later")
+    assert {status(texted.incident), status(second)} == {"open"}
+
+
+PUBLIC = "https://noc.example:8443"
+
+
+@pytest.mark.parametrize(
+    ("public", "signed"),
+    [
+        (PUBLIC, PUBLIC),
+        (PUBLIC, "https://noc.example"),
+        ("https://noc.example", "https://noc.example:443"),
+        ("https://noc.example", "http://noc.example"),
+        ("http://noc.example", "http://noc.example:80"),
+        ("http://noc.example:8888", "https://noc.example:443"),
+        ("https://[2001:db8::1]:8443", "https://[2001:db8::1]"),
+    ],
+)
+@pytest.mark.parametrize("slash", ["", "/"])
+def test_signatures_with_and_without_the_port(
+    client: Client, path: str, texted: Delivery, settings: Any, public: str, signed: str, slash: str
+) -> None:
+    settings.AIOPS_PUBLIC_URL = public
+    receipt = {"MessageSid": "SM1", "MessageStatus": "delivered"}
+    query = f"?delivery={texted.public_id}"
+    assert twilio(client, path + query, receipt, url=f"{signed}{path}{slash}{query}").status_code == 200
+    texted.refresh_from_db()
+    assert texted.state == DeliveryState.DELIVERED
+
+
+@pytest.mark.parametrize(
+    "signed", ["https://other.example:8443", "https://noc.example:9000", "https://noc.example.evil"]
+)
+def test_signatures_for_another_address_are_refused(
+    client: Client, path: str, texted: Delivery, settings: Any, signed: str
+) -> None:
+    settings.AIOPS_PUBLIC_URL = PUBLIC
+    assert twilio(client, path, {"Body": "12 ack", "From": "+15550001111"}, url=signed + path).status_code == 403
+    assert status(texted.incident) == "open"
+
+
+def gather(response: str) -> str:
+    """Where the next key goes."""
+    found = re.search(
+        r'<Gather numDigits="1" timeout="8" actionOnEmptyResult="true" action="([^"]+)" method="POST">', response
+    )
+    assert found is not None, response
+    return html.unescape(found[1])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"), [("5", "5 does nothing here."), ("*", "* does nothing here."), ("", "No key was pressed.")]
+)
+def test_a_wrong_key_asks_again_a_few_times_and_then_says_that_nothing_was_done(
+    client: Client, voice_account: Provider, called: Delivery, wrong: str, said: str
+) -> None:
+    url = site.url(f"/hooks/voice/{voice_account.hook_key}?delivery={called.public_id}")
+    for _ in range(2):
+        response = twilio(client, url.removeprefix(site.url("")), {"CallSid": "CA1", "Digits": wrong}).content.decode()
+        assert said in response and "Press 4 to acknowledge" in response
+        url = gather(response)
+    response = twilio(client, url.removeprefix(site.url("")), {"CallSid": "CA1", "Digits": wrong}).content.decode()
+    assert "<Gather" not in response
+    assert f"<Say>{said} Nothing was done, and the escalation goes on. Goodbye.</Say>" in response
+    assert status(called.incident) == "open"
+
+
+def test_after_a_wrong_key_the_right_one_acknowledges(
+    client: Client, voice_account: Provider, called: Delivery
+) -> None:
+    url = gather(call(client, voice_account, called, "5"))
+    response = twilio(client, url.removeprefix(site.url("")), {"CallSid": "CA1", "Digits": "4"}).content.decode()
+    assert f"<Say>{called.incident.name} acknowledged. You have it: nobody else is called. Goodbye.</Say>" in response
+    assert status(called.incident) == "acknowledged"
+
+
+def test_a_key_answers_for_all_that_a_call_told_of(
+    client: Client, voice_account: Provider, called: Delivery, workspace: Workspace
+) -> None:
+    other = make_incident(workspace)
+    make_delivery(other, called.destination, recipient=called.recipient, digest=called)
+    assert "Acknowledged 2: " in call(client, voice_account, called, "4")
+    assert {status(called.incident), status(other)} == {"acknowledged"}
+
+
+def test_receipts_of_another_workspaces_account_reach_nothing(client: Client, texted: Delivery) -> None:
+    elsewhere = make_incident().workspace
+    theirs = make_provider(elsewhere, ChannelKind.SMS, auth_token=TWILIO_TOKEN)
+    form = {"MessageSid": "SM1", "MessageStatus": "failed", "ErrorCode": "30003"}
+    for query in ("", f"?delivery={texted.public_id}"):
+        assert twilio(client, f"/hooks/sms/{theirs.hook_key}{query}", form).status_code == 200
+    texted.refresh_from_db()
+    assert texted.state == DeliveryState.SENT and not texted.receipts.exists()
