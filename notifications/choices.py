@@ -51,6 +51,7 @@ class Purpose(models.TextChoices):
 
     PAGE = "page", "Page"  # somebody has to act: a step of an escalation
     ANNOUNCE = "announce", "Announcement"  # a route told a shared destination
+    ASSIGNED = "assigned", "Assignment"  # it is theirs now
     STAND_DOWN = "stand_down", "Stand down"  # to everybody who was told: it is over
     FALLBACK = "fallback", "Fallback"  # a policy ran out of people
     OWNER_NOTICE = (
@@ -62,7 +63,12 @@ class Purpose(models.TextChoices):
     PROOF = "proof", "Proof of paging"
 
 
-ASKING = (Purpose.PAGE, Purpose.FALLBACK, Purpose.ANNOUNCE)  # these ask for an answer; others have none to give
+ASKING = (
+    Purpose.PAGE,
+    Purpose.FALLBACK,
+    Purpose.ANNOUNCE,
+    Purpose.ASSIGNED,
+)  # these ask for an answer; others have none to give
 
 
 class Urgency(models.TextChoices):

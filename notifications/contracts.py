@@ -33,6 +33,7 @@ class IncidentFacts:
     source: str = ""
     occurrences: int = 1
     runbook_url: str = ""
+    links: tuple[tuple[str, str], ...] = ()  # label and URL: dashboards, the source's own page
     labels: Mapping[str, str] = field(default_factory=dict)
     acknowledged_by: str = ""
     resolved_by: str = ""
@@ -53,7 +54,8 @@ class Message:
     """One message, rendered, before a channel puts it into its own form.
 
     *delivery_id* (``dlv-…``) is the idempotency key. *text* is plain and complete but for the *answers*, which each channel puts
-    into its own form (buttons, links); *html* is the same as a fragment, and *short* fits a text message (160 characters).
+    into its own form (buttons, links); *html* is the same as a fragment, *short* fits a text message (160 characters),
+    and *spoken* is what a call says ("": the short one). *created_at* is when it was meant, *sent_at* when it is handed over.
     *event* is trigger, acknowledge or resolve for outlets that keep state of their own; *dedup_key* names the problem to them.
     *covers* is how many incidents an answer takes, all that the message tells of and that can still be answered; 0: it can't be
     answered, and must not ask.
@@ -70,6 +72,8 @@ class Message:
     text: str
     short: str
     created_at: datetime
+    sent_at: datetime | None = None
+    spoken: str = ""
     html: str = ""
     incident: IncidentFacts | None = None
     others: tuple[IncidentFacts, ...] = ()
@@ -103,11 +107,15 @@ class Outlet:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """The provider took it. *ref* is how it calls the message; *state* is more than sent where it confirms delivery at once."""
+    """The provider took it. *ref* is how it calls the message; *state* is more than sent where it confirms delivery at once.
+
+    *moved_to*: the address that the destination has from now on, as the provider says.
+    """
 
     ref: str = ""
     state: DeliveryState = DeliveryState.SENT
     detail: str = ""
+    moved_to: str = ""
 
     def __post_init__(self) -> None:
         for name in ("ref", "detail"):
@@ -137,11 +145,15 @@ class TemporaryFailure(SendFailure):
 
 
 class PermanentFailure(SendFailure):
-    """Trying again is of no use: a wrong address, a revoked token. *address* False: the account is at fault, not the address."""
+    """Trying again is of no use: a wrong address, a revoked token. *address* False: the account is at fault, not the address.
 
-    def __init__(self, reason: str, *, address: bool = True) -> None:
+    *form*: the provider refuses how it was said; said more plainly, it may be taken.
+    """
+
+    def __init__(self, reason: str, *, address: bool = True, form: bool = False) -> None:
         super().__init__(reason)
         self.address = address
+        self.form = form
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from aiops.access.models import Workspace
 from aiops.kernel import events
 from aiops.kernel.events import Fact
 from notifications.choices import Wake
-from notifications.services import defaults, runs
+from notifications.services import assignments, defaults, runs
 
 
 def opened(facts: Sequence[Fact], now: datetime) -> None:
@@ -26,6 +26,12 @@ def acknowledged(facts: Sequence[Fact], now: datetime) -> None:
 def acted(facts: Sequence[Fact], now: datetime) -> None:
     """Somebody works on it."""
     runs.renew(facts, now)
+
+
+def assigned(facts: Sequence[Fact], now: datetime) -> None:
+    """``incident.assigned``: whose it is now hears of it."""
+    runs.renew(facts, now)
+    assignments.tell(facts, now)
 
 
 def snoozed(facts: Sequence[Fact], now: datetime) -> None:
@@ -80,7 +86,7 @@ SUBSCRIPTIONS = {
     "incident.acknowledged": acknowledged,
     "incident.investigating": acknowledged,
     "incident.noted": acted,
-    "incident.assigned": acted,
+    "incident.assigned": assigned,
     "incident.priority_set": acted,
     "incident.snoozed": snoozed,
     "incident.unsnoozed": unsnoozed,

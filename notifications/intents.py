@@ -11,6 +11,7 @@ from notifications.choices import ChannelKind, Purpose, Rank, Urgency
 
 NO_STEP = -1
 ACKNOWLEDGED = -2  # the step of the word that somebody has it, so that the word that it is over still goes
+CHANGED = -3  # … and of the silent change of a message that says that it is over, before somebody may be told
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

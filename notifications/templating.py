@@ -10,15 +10,17 @@ from notifications.choices import Purpose
 
 LONGEST_SUBJECT = 300  # characters
 LONGEST_SHORT = 160  # what fits a text message
+LONGEST_SPOKEN = 600  # half a minute of a voice
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """The templates of one purpose: a line, the whole, and what fits a text message."""
+    """The templates of one purpose: a line, the whole, what fits a text message, and what a call says: the title before names."""
 
     subject: str
     body: str
     short: str
+    spoken: str
 
 
 _FACTS = """\
@@ -28,61 +30,88 @@ _FACTS = """\
 Severity: {{ incident.severity }}, {{ incident.priority }}
 Since: {{ incident.created_at | at }} ({{ age }}){% if incident.occurrences > 1 %}, {{ incident.occurrences }} times{% endif %}
 {% if incident.description %}
-{{ incident.description | truncate(1500, true, "…") }}
+{{ incident.description | truncate(1500, true, "...") }}
 {% endif %}{% if incident.runbook_url %}Runbook: {{ incident.runbook_url }}
 {% endif %}"""
+_LINE = "[{{ incident.severity | upper }}] {{ incident.name }} {{ incident.title }}"
+_SHORT = "{{ incident.severity | upper }} {{ incident.name }} {{ incident.title }} ({{ incident.service }})"
+_SPOKEN = "{{ incident.severity }}. {{ incident.title }}. Service {{ incident.service }}. Incident {{ incident.name }}."
 
 BUILT_IN: dict[Purpose, Words] = {
     Purpose.PAGE: Words(
-        "[{{ incident.severity | upper }}] {{ incident.name }} {{ incident.title }}",
+        _LINE,
         _FACTS
-        + """{% if level %}{{ level }}. {% endif %}{% if next_step %}If nobody answers: {{ next_step }}.
+        + """{% if level %}Level: {{ level }}
+{% endif %}{% if next_step %}{{ next_step }}
 {% endif %}{{ incident.url }}""",
-        "{{ incident.severity | upper }} {{ incident.name }} {{ incident.title }} ({{ incident.service }})",
+        _SHORT,
+        _SPOKEN,
     ),
-    Purpose.ANNOUNCE: Words(
-        "[{{ incident.severity | upper }}] {{ incident.name }} {{ incident.title }}",
-        _FACTS + "{{ incident.url }}",
-        "{{ incident.severity | upper }} {{ incident.name }} {{ incident.title }} ({{ incident.service }})",
+    Purpose.ANNOUNCE: Words(_LINE, _FACTS + "{{ incident.url }}", _SHORT, _SPOKEN),
+    Purpose.ASSIGNED: Words(
+        "Assigned to you: " + _LINE,
+        """\
+{{ who or "Somebody" }} assigned this incident to you. {% if incident.acknowledged_by %}It is {{ incident.status }}, \
+acknowledged by {{ incident.acknowledged_by }}.{% else %}It is {{ incident.status }}.{% endif %}
+"""
+        + _FACTS
+        + "{{ incident.url }}",
+        "Assigned to you by {{ who or 'somebody' }}: " + _SHORT,
+        "{{ who or 'Somebody' }} assigned an incident to you. " + _SPOKEN,
     ),
     Purpose.STAND_DOWN: Words(
-        "{% if event == 'acknowledge' %}Acknowledged{% else %}Stand down{% endif %}: {{ incident.name }} {{ incident.title }}",
+        "{% if event == 'acknowledge' %}Acknowledged{% else %}Stand down{% endif %}: " + _LINE,
         """\
 {% if event == 'acknowledge' %}{{ incident.acknowledged_by or "Somebody" }} has it.
 {% else %}It is over: {{ incident.status }}{% if incident.resolved_by %} by {{ incident.resolved_by }}{% endif %}.
 {% if incident.resolution %}{{ incident.resolution }}
-{% endif %}{% endif %}{{ incident.url }}""",
+{% endif %}{% endif %}"""
+        + _FACTS
+        + "{{ incident.url }}",
         "{% if event == 'acknowledge' %}{{ incident.acknowledged_by or 'Somebody' }} has{% else %}Stand down:{% endif %} "
         "{{ incident.name }} {{ incident.title }}",
+        "{% if event == 'acknowledge' %}{{ incident.acknowledged_by or 'Somebody' }} has it{% else %}It is over{% endif %}. "
+        "{{ incident.title }}. Incident {{ incident.name }}.",
     ),
     Purpose.FALLBACK: Words(
-        "Nobody answered: [{{ incident.severity | upper }}] {{ incident.name }} {{ incident.title }}",
-        "The escalation policy has run out, and nobody has this incident.\n" + _FACTS + "{{ incident.url }}",
+        "Nobody answered: " + _LINE,
+        "Nobody has acknowledged this incident, and the escalation policy has nobody left to page.\n"
+        + _FACTS
+        + "{{ incident.url }}",
         "NOBODY ANSWERED {{ incident.severity | upper }} {{ incident.name }} {{ incident.title }}",
+        "Nobody answered. " + _SPOKEN,
     ),
     Purpose.PROOF: Words(
-        "Proof of paging {{ incident.name }}", "{{ incident.title }}", "Proof of paging {{ incident.name }}"
+        "Proof of paging {{ incident.name }}",
+        "{{ incident.title }}",
+        "Proof of paging {{ incident.name }}",
+        "Proof of paging.",
     ),
     Purpose.VERIFY: Words(
         "Your code is {{ code }}",
         "Your code is {{ code }}. Enter it in the console to have pages sent here. It is good for ten minutes.",
         "aiops: your code is {{ code }}",
+        "Your code is {{ code }}.",
     ),
     Purpose.TEST: Words(
         "Test: {{ text }}",
         "This is a test{% if who %} by {{ who }}{% endif %}: {{ text }}",
         "aiops test: {{ text }}",
+        "This is a test: {{ text }}.",
     ),
-    Purpose.OWNER_NOTICE: Words("{{ subject }}", "{{ text }}{% if url %}\n{{ url }}{% endif %}", "{{ subject }}"),
+    Purpose.OWNER_NOTICE: Words(
+        "{{ subject }}", "{{ text }}{% if url %}\n{{ url }}{% endif %}", "{{ subject }}", "{{ subject }}"
+    ),
 }
 DIGEST = Words(
-    "{{ count }} incidents: {{ incident.name }} {{ incident.title }} and {{ count - 1 }} more",
+    "{{ count }} incidents{% if over %} are over{% endif %}: {{ incident.name }} {{ incident.title }} and {{ count - 1 }} more",
     """\
 {% for each in incidents %}[{{ each.severity | upper }}] {{ each.name }} {{ each.title }} ({{ each.service }}, {{ each.status }})
 {{ each.url }}
-{% endfor %}{% if count > incidents | length %}… and {{ count - incidents | length }} more.
+{% endfor %}{% if count > incidents | length %}... and {{ count - incidents | length }} more.
 {% endif %}""",
-    "{{ count }} incidents: {{ incident.name }} {{ incident.title }} and {{ count - 1 }} more",
+    "{{ count }} incidents{% if over %} are over{% endif %}: {{ incident.name }} {{ incident.title }} and {{ count - 1 }} more",
+    "{{ count }} incidents. The worst: " + _SPOKEN,
 )
 
 

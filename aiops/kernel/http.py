@@ -29,6 +29,8 @@ TIMEOUT = 10.0  # seconds for each of connect, write and read
 LARGEST = 2 * 1024 * 1024  # bytes of an answer that are read
 HEADERS = 128 * 1024  # bytes that may come before them
 USER_AGENT = "aiops"
+# Public by address, but a cloud's own wire to its machines: who may call it may ask for their secrets.
+WIRES = frozenset(map(ipaddress.ip_address, ("168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254")))
 NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # the IPv4 address in the last four bytes is what is meant
 
 
@@ -138,7 +140,7 @@ def _is_fine(address: Address, networks: Iterable[Network]) -> bool:
     if any(meant in network for network in networks if network.version == meant.version):
         return True
     local = isinstance(meant, ipaddress.IPv6Address) and meant.is_site_local
-    return meant.is_global and not (meant.is_multicast or meant.is_reserved or local)
+    return meant.is_global and meant not in WIRES and not (meant.is_multicast or meant.is_reserved or local)
 
 
 def _meant(address: Address) -> Address:

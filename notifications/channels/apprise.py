@@ -19,7 +19,7 @@ from apprise.plugins import url_to_dict
 
 from aiops.kernel.errors import InvalidInput
 from notifications.channels.fence import fence
-from notifications.channels.text import block, footer, line
+from notifications.channels.text import block, footer, line, unsaid
 from notifications.channels.wire import ACCOUNT, GONE, scrub
 from notifications.choices import ChannelKind
 from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent, TemporaryFailure
@@ -32,11 +32,8 @@ LOCAL = frozenset(
 )
 # How it connects is ours to say: no redirects, our waits, no second tries of its own.
 OURS = ("redirect", "cto", "rto", "retry", "wait", "attach", "tag")
-TYPES = {
-    "critical": apprise.NotifyType.FAILURE,
-    "high": apprise.NotifyType.FAILURE,
-    "medium": apprise.NotifyType.WARNING,
-}
+# Services that keep alerts take what only informs for the end of one: whatever is no end is a warning at least.
+TYPES = {"critical": apprise.NotifyType.FAILURE, "high": apprise.NotifyType.FAILURE}
 
 _ASSET = apprise.AppriseAsset(
     storage_mode="memory",
@@ -84,8 +81,8 @@ def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
     except InvalidInput as error:
         raise PermanentFailure(error.message) from error
     severity = message.incident.severity.lower() if message.incident else ""
-    kind = apprise.NotifyType.SUCCESS if message.event == "resolve" else TYPES.get(severity, apprise.NotifyType.INFO)
-    links = "\n".join(f"{line(answer.label)}: {answer.url}" for answer in message.answers)
+    kind = apprise.NotifyType.SUCCESS if message.event == "resolve" else TYPES.get(severity, apprise.NotifyType.WARNING)
+    links = "\n".join(f"{line(answer.label)}: {answer.url}" for answer in [*message.answers, *unsaid(message)])
     _Ear.said.words = words = list[str]()
     with fence(str(getattr(service, "host", "") or "")) as refused:
         try:
@@ -100,8 +97,11 @@ def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
             words.append(f"raised {type(error).__name__}")
         finally:
             _Ear.said.words = None
+    name = str(service.service_name)
     if not taken:
-        raise _failure(str(service.service_name), words, refused)
+        raise _failure(name, words, refused)
+    if not refused.reached:  # it takes no messages of this kind, and calls that a success
+        raise PermanentFailure(f"{name} sends nothing for messages of this kind.", address=False)
     return Sent()
 
 

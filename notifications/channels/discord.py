@@ -6,10 +6,21 @@ from typing import Any
 
 import httpx
 
-from notifications.channels.text import block, clip, colour, fit, footer, line, markdown, markdown_links
-from notifications.channels.wire import call, check_url, json_object
+from notifications.channels.text import (
+    block,
+    clip,
+    colour,
+    fit,
+    footer,
+    is_public,
+    line,
+    markdown,
+    markdown_links,
+    references,
+)
+from notifications.channels.wire import call, check_url, json_object, rich_or_plain
 from notifications.choices import ChannelKind
-from notifications.contracts import Channel, Message, Outlet, Sent
+from notifications.contracts import Answer, Channel, Message, Outlet, PermanentFailure, Sent
 
 TIMEOUT = 10.0  # seconds
 CONTENT, TITLE, DESCRIPTION, FIELD = (
@@ -22,17 +33,36 @@ CONTENT, TITLE, DESCRIPTION, FIELD = (
 
 def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
     """Post it and wait until Discord has stored it: then it has an id."""
-    response = call(
-        http,
-        "POST",
-        str(httpx.URL(outlet.address).copy_merge_params({"wait": "true"})),
-        who="Discord",
-        secret_address=True,
-        explain=lambda answer: str(json_object(answer).get("message") or ""),
-        json=body(message),
-        timeout=TIMEOUT,
-    )
+
+    def post(value: dict[str, Any]) -> httpx.Response:
+        refusal: dict[str, Any] = {}
+
+        def explain(answer: httpx.Response) -> str:
+            refusal.update(json_object(answer))
+            return str(refusal.get("message") or "")
+
+        try:
+            return call(
+                http,
+                "POST",
+                str(httpx.URL(outlet.address).copy_merge_params({"wait": "true"})),
+                who="Discord",
+                secret_address=True,
+                explain=explain,
+                json=value,
+                timeout=TIMEOUT,
+            )
+        except PermanentFailure as error:
+            raise PermanentFailure(error.reason, address=error.address, form="embeds" in str(refusal)) from error
+
+    response = rich_or_plain(lambda: post(body(message)), lambda: post(plain_body(message)))
     return Sent(ref=str(json_object(response).get("id") or ""))
+
+
+def plain_body(message: Message) -> dict[str, Any]:
+    """The message as text alone, for when Discord refuses the embed."""
+    text = f"{line(message.subject)}\n{block(message.text)}"
+    return {"content": fit(text, CONTENT, markdown), "allowed_mentions": {"parse": []}}
 
 
 def body(message: Message) -> dict[str, Any]:
@@ -45,22 +75,28 @@ def body(message: Message) -> dict[str, Any]:
         "footer": {"text": footer(message)},
         "timestamp": message.created_at.isoformat(),
     }
-    if message.incident:
-        embed["url"] = message.incident.url
-    links = markdown_links(message)
-    if 0 < len(links) <= FIELD:
-        embed["fields"] = [{"name": "Answer", "value": links}]
-    elif links:
-        embed["fields"] = [
-            {"name": clip(line(answer.label), TITLE), "value": answer.url}
-            for answer in message.answers
-            if len(answer.url) <= FIELD
-        ]
+    if message.incident and is_public(message.incident.url):
+        embed["url"] = message.incident.url  # Discord refuses the whole message for a host that has no dot
+    if fields := _fields(message):
+        embed["fields"] = fields
     return {
         "content": fit(subject, CONTENT, markdown),
         "embeds": [embed],
         "allowed_mentions": {"parse": []},
     }
+
+
+def _fields(message: Message) -> list[dict[str, str]]:
+    """The links: in one field where Discord makes links of them, else each as the address that it is."""
+    links = markdown_links(message)
+    found = [*message.answers, *references(message)]
+    if 0 < len(links) <= FIELD and all(is_public(each.url) for each in message.answers):
+        return [{"name": "Answer" if message.answers else "Read", "value": links}]
+    if message.incident and not is_public(message.incident.url):
+        found.append(Answer("open", "Open", message.incident.url))
+    return [
+        {"name": clip(line(each.label), TITLE) or "Link", "value": each.url} for each in found if len(each.url) <= FIELD
+    ]
 
 
 CHANNEL = Channel(

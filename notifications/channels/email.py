@@ -16,7 +16,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP as POLICY
+from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
 from typing import Any
 
@@ -26,14 +26,16 @@ from django.core.validators import validate_email
 
 from aiops.kernel.errors import InvalidInput
 from aiops.kernel.http import BlockedAddress, resolve
-from notifications.channels.text import block, footer, line
+from notifications.channels.text import block, footer, line, references, unsaid
 from notifications.channels.wire import scrub
 from notifications.choices import ChannelKind
-from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting, TemporaryFailure
+from notifications.contracts import Answer, Channel, Message, Outlet, PermanentFailure, Sent, Setting, TemporaryFailure
 from notifications.smtp import FROM_OPERATOR
 
 TIMEOUT = 15.0  # seconds
 LONGEST = 30.0  # seconds for all of it: a server that says a byte at a time is hung up on
+# Seven bits in headers and body: a server that takes eight is nowhere promised, and one that does not breaks the mail.
+POLICY = SMTP.clone(cte_type="7bit")
 SUBJECT, BODY = 200, 100_000  # characters
 SECURITY = ("starttls", "tls", "none")
 PORTS = {"starttls": 587, "tls": 465, "none": 25}
@@ -85,7 +87,9 @@ def compose(message: Message, outlet: Outlet) -> EmailMessage:
     mail["Subject"] = line(message.subject, SUBJECT) or "Notification"
     mail["From"] = Address(line(sender_name), addr_spec=sender)
     mail["To"] = Address(addr_spec=outlet.address)
-    mail["Date"] = format_datetime(message.created_at)
+    mail["Date"] = format_datetime(
+        message.sent_at or message.created_at
+    )  # one held back until the morning is the morning's
     # The same in every attempt, so that a server or a reader may know a repeat.
     mail["Message-ID"] = f"<{message.delivery_id}.{int(message.created_at.timestamp())}@{domain}>"
     mail["Auto-Submitted"] = "auto-generated"
@@ -124,16 +128,17 @@ def _replies(message: Message) -> str:
 
 
 def _text(message: Message, replies: str) -> str:
-    links = "\n".join(f"{line(answer.label)}: {answer.url}" for answer in message.answers)
+    links = "\n".join(f"{line(each.label)}: {each.url}" for each in [*message.answers, *unsaid(message)])
     parts = [block(message.text, BODY), links, replies, f"-- \n{footer(message)}"]
     return "\n\n".join(filter(None, parts)) + "\n"
 
 
 def _html(message: Message, replies: str) -> str:
     body = message.html or f"<p>{html.escape(block(message.text, BODY)).replace(chr(10), '<br>')}</p>"
+    opened = [Answer("open", "Open", message.incident.url)] if message.incident else []
     buttons = "".join(
-        f'<a href="{html.escape(answer.url)}" style="{BUTTON}">{html.escape(line(answer.label))}</a>'
-        for answer in message.answers
+        f'<a href="{html.escape(each.url)}" style="{BUTTON}">{html.escape(line(each.label))}</a>'
+        for each in [*message.answers, *opened, *references(message)]
     )
     return (
         '<!doctype html><html><body style="font-family:sans-serif;font-size:15px;line-height:1.45">'

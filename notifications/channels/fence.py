@@ -35,13 +35,19 @@ READABLE = tuple(
 _local = threading.local()
 
 
+class Refused(list[str]):
+    """What was refused inside a fence, as sentences; *reached* says whether anybody was called at all."""
+
+    reached = False
+
+
 @contextlib.contextmanager
-def fence(host: str = "") -> Iterator[list[str]]:
+def fence(host: str = "") -> Iterator[Refused]:
     """Hold this thread to the rules; gives a list that what was refused is added to, as sentences.
 
     *host* is where it is going: the guard knows allowed names as well as addresses, and the hook sees only these.
     """
-    refused: list[str] = []
+    refused = Refused()
     _local.judged = _judged(host) if host else ""
     _local.refused = refused
     try:
@@ -63,6 +69,7 @@ def _hook(event: str, args: tuple[Any, ...]) -> None:
         return
     reason = ""
     if event in SOCKETS:
+        refused.reached = True
         reason = _about_address(args[1])
     elif event == "open":
         reason = _about_file(*args)

@@ -9,7 +9,7 @@ from urllib.parse import quote
 import httpx
 
 from aiops.kernel.errors import InvalidInput
-from notifications.channels.text import block, line
+from notifications.channels.text import block, line, references
 from notifications.channels.wire import call, check_url, json_object
 from notifications.choices import ChannelKind
 from notifications.contracts import Channel, Message, Outlet, Sent, Setting
@@ -57,7 +57,7 @@ def _request(message: Message, alias: str) -> tuple[str, dict[str, Any]]:
         path = f"/{quote(alias, safe='')}/{verb}?identifierType=alias"
         return path, {"user": line(who, 100) or "aiops", "source": "aiops", "note": block(message.text, DESCRIPTION)}
     body: dict[str, Any] = {
-        "message": line(incident.title if incident else message.subject, TITLE) or "—",
+        "message": line(incident.title if incident else message.subject, TITLE) or "(no title)",
         "alias": alias,
         "description": block(message.text, DESCRIPTION),
         "source": "aiops",
@@ -68,6 +68,7 @@ def _request(message: Message, alias: str) -> tuple[str, dict[str, Any]]:
         body["entity"] = line(incident.where or incident.service, ENTITY)
         body["tags"] = [line(incident.severity, 50), line(incident.service, 50)]
         body["details"] |= {"incident": incident.name, "url": incident.url, "priority": incident.priority}
+        body["details"] |= {line(each.label, 100): each.url for each in references(message)}
         body["details"] |= {line(name, 100): line(value, DETAIL) for name, value in list(incident.labels.items())[:15]}
     return "", body
 

@@ -8,15 +8,17 @@ from typing import Any
 import httpx
 
 from aiops.kernel.errors import InvalidInput
-from notifications.channels.text import block, clip, line
-from notifications.channels.wire import call, check_url, json_object
+from notifications.channels.text import block, clip, is_link, line, references
+from notifications.channels.wire import call, check_url, json_object, rich_or_plain
 from notifications.choices import ChannelKind
-from notifications.contracts import Channel, IncidentFacts, Message, Outlet, PermanentFailure, Sent, Setting
+from notifications.contracts import Answer, Channel, IncidentFacts, Message, Outlet, PermanentFailure, Sent, Setting
 
 API = "https://events.pagerduty.com"
 TIMEOUT = 15.0  # seconds
 SUMMARY, SOURCE, DETAIL, KEY = 1024, 500, 8000, 255  # characters; 512 KB in all
 SEVERITIES = {"critical": "critical", "high": "error", "medium": "warning", "low": "info", "info": "info"}
+
+FORM_WORDS = ("links", "client_url", "custom_details")  # what an event can do without
 
 _KEY = re.compile(r"[A-Za-z0-9]{32}")
 
@@ -31,21 +33,32 @@ def check_address(text: str) -> str:
 
 def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
     """Enqueue the event. The same key twice is one alert there, so that a repeat does no harm."""
+    whole = event(message, outlet.address)
+    # What may be refused for a link or a label still says what is wrong.
+    short = {name: value for name, value in whole.items() if name not in ("links", "client_url")}
+    if "payload" in short:
+        short["payload"] = {name: value for name, value in short["payload"].items() if name != "custom_details"}
+    response = rich_or_plain(lambda: _post(whole, outlet, http), lambda: _post(short, outlet, http))
+    return Sent(ref=clip(str(json_object(response).get("dedup_key") or message.dedup_key), KEY))
+
+
+def _post(body: dict[str, Any], outlet: Outlet, http: httpx.Client) -> httpx.Response:
     base = str(outlet.settings.get("base_url") or API).rstrip("/")
     try:
-        response = call(
+        return call(
             http,
             "POST",
             f"{base}/v2/enqueue",
             who="PagerDuty",
             explain=_words,
-            json=event(message, outlet.address),
+            json=body,
             timeout=TIMEOUT,
         )
     except PermanentFailure as error:
         wrong_key = "routing" in error.reason.lower()
-        raise PermanentFailure(error.reason, address=wrong_key) from error
-    return Sent(ref=clip(str(json_object(response).get("dedup_key") or message.dedup_key), KEY))
+        raise PermanentFailure(
+            error.reason, address=wrong_key, form=any(words in error.reason.lower() for words in FORM_WORDS)
+        ) from error
 
 
 def event(message: Message, routing_key: str) -> dict[str, Any]:
@@ -60,7 +73,7 @@ def event(message: Message, routing_key: str) -> dict[str, Any]:
         return value
     incident = message.incident
     value["payload"] = {
-        "summary": line(incident.title if incident else message.subject, SUMMARY) or "—",
+        "summary": line(incident.title if incident else message.subject, SUMMARY) or "(no title)",
         "source": line((incident.where or incident.service) if incident else "aiops", SOURCE) or "aiops",
         "severity": SEVERITIES.get(incident.severity.lower(), "error") if incident else "info",
         "timestamp": (incident.created_at if incident else message.created_at).isoformat(),
@@ -69,10 +82,10 @@ def event(message: Message, routing_key: str) -> dict[str, Any]:
     value["client"] = "aiops"
     if incident:
         value["payload"]["component"] = line(incident.service, SOURCE)
-        value["client_url"] = incident.url
-        value["links"] = [{"href": incident.url, "text": incident.name}]
-        if incident.runbook_url:
-            value["links"].append({"href": incident.runbook_url, "text": "Runbook"})
+        links = [Answer("open", incident.name, incident.url), *references(message)]
+        value["links"] = [{"href": each.url, "text": each.label} for each in links if is_link(each.url)]
+        if is_link(incident.url):
+            value["client_url"] = incident.url
     return value
 
 

@@ -3,7 +3,7 @@
 A button's ``action_id`` is ``aiops:<verb>`` and its ``value`` the delivery's id; Slack signs what a click sends, so that
 needs no token of ours. Buttons act if the app's signing secret is known and we have a public URL; else, and in webhooks,
 they are signed links. Later news of an incident changes the first message and, unless it is only an acknowledgement, is
-told in its thread.
+told in its thread. What strangers wrote stands in plain text, which Slack reads no markup in.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, ContextB
 from slack_sdk.models.blocks.basic_components import MarkdownTextObject, PlainTextObject
 
 from aiops.kernel.errors import InvalidInput
-from notifications.channels.text import block, fit, footer, line
-from notifications.channels.wire import call, check_url, json_object, retry_after
+from notifications.channels.text import block, fit, footer, incidents, line, references, without_emoji
+from notifications.channels.wire import call, check_url, json_object, retry_after, rich_or_plain
 from notifications.choices import ChannelKind
 from notifications.contracts import (
     Answer,
@@ -33,7 +33,8 @@ from notifications.contracts import (
 
 API = "https://slack.com/api/"
 TIMEOUT = 10.0  # seconds
-HEADER, SECTION, FALLBACK, BUTTONS = 150, 3000, 3000, 6  # Slack's limits, the last one ours
+HEADER, SECTION, FALLBACK, URL = 150, 3000, 3000, 3000  # Slack's limits
+BUTTONS, LISTED = 6, 20  # ours: buttons of a row, incidents of a digest that are links
 
 # Slack's words for what is the address's fault, and for what passes. Everything else is the account's.
 ADDRESS_ERRORS = frozenset(
@@ -45,6 +46,8 @@ PASSING_ERRORS = frozenset(
         "request_timeout", "team_added_to_org",
     )
 )  # fmt: skip
+# It takes no such blocks; the same as text it may take.
+FORM_ERRORS = ("invalid_blocks", "invalid_attachments", "msg_too_long", "msg_blocks_too_long")
 # A message that can't be changed any more is told anew.
 UPDATE_REFUSED = frozenset(("message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"))
 
@@ -69,19 +72,24 @@ def check_address(text: str) -> str:
 
 
 def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
-    """Post it; news of a message that is already there changes that one and goes into its thread."""
+    """Post it; news of a message that is already there changes that one and goes into its thread.
+
+    News that is *quiet* only changes what is there.
+    """
+    quiet = bool(message.data.get("quiet"))
     if outlet.address.startswith(("http:", "https:")):
-        _post_to_webhook(message, outlet, http)
-        return Sent()
+        if not quiet:
+            _post_to_webhook(message, outlet, http)
+        return Sent(detail="Messages of a webhook can't be changed." if quiet else "")
     if not outlet.settings.get("token"):
         raise PermanentFailure("Slack: no bot token is set for this workspace.", address=False)
     before = _REF.fullmatch(message.previous_ref)
     if before is None:
-        return _post(message, outlet, http)
+        return Sent(detail="There is no message to change.") if quiet else _post(message, outlet, http)
     channel, ts = before.groups()
     if message.event != "trigger":
         changed = _changed(message, outlet, http, channel, ts)
-        if changed and message.event == "acknowledge":
+        if quiet or (changed and message.event == "acknowledge"):
             return Sent(ref=message.previous_ref)
     # A page that comes again must be seen in the channel, not only in a thread.
     _post(message, outlet, http, channel=channel, thread_ts=ts, reply_broadcast=message.event == "trigger")
@@ -90,13 +98,20 @@ def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
 
 def blocks(message: Message, *, act: bool) -> list[dict[str, Any]]:
     """The message as blocks; *act*: buttons act, else they are links."""
-    parts: list[Block] = [HeaderBlock(text=PlainTextObject(text=line(message.subject, HEADER) or "—", emoji=False))]
-    if body := fit(block(message.text), SECTION, escape):
-        # Verbatim: Slack looks for no channels, people or @here in what strangers wrote.
-        parts.append(SectionBlock(text=MarkdownTextObject(text=body, verbatim=True)))
+    parts: list[Block] = [
+        HeaderBlock(text=PlainTextObject(text=line(message.subject, HEADER) or "(no title)", emoji=False))
+    ]
+    if body := block(message.text, SECTION):
+        parts.append(SectionBlock(text=PlainTextObject(text=body, emoji=False)))
+    if message.others:
+        # Plain text has no links; these are our own words, and verbatim: Slack looks for nothing more in them.
+        named = " · ".join(f"<{each.url}|{escape(each.name)}>" for each in incidents(message)[:LISTED])
+        parts.append(SectionBlock(text=MarkdownTextObject(text=named, verbatim=True)))
     answers = {answer.verb: answer for answer in message.answers}  # Slack takes each action once
     if buttons := [*_open(message), *(_button(message, answer, act) for answer in answers.values())]:
         parts.append(ActionsBlock(block_id="aiops", elements=buttons[:BUTTONS]))
+    if links := _links(message):
+        parts.append(ActionsBlock(block_id="aiops-links", elements=links))
     parts.append(ContextBlock(elements=[PlainTextObject(text=footer(message), emoji=False)]))
     return [part.to_dict() for part in parts]
 
@@ -112,6 +127,17 @@ def _open(message: Message) -> list[ButtonElement]:
     return [ButtonElement(text=PlainTextObject(text="Open"), url=message.incident.url, action_id="aiops:open")]
 
 
+def _links(message: Message) -> list[ButtonElement]:
+    """The runbook and dashboards, to tap on."""
+    return [
+        ButtonElement(
+            text=PlainTextObject(text=line(each.label, 75), emoji=False), url=each.url, action_id=f"aiops:link-{place}"
+        )
+        for place, each in enumerate(references(message))
+        if len(each.url) <= URL
+    ]
+
+
 def _button(message: Message, answer: Answer, act: bool) -> ButtonElement:
     text = PlainTextObject(text=line(answer.label, 75), emoji=False)
     style = "primary" if answer.verb == "acknowledge" else None
@@ -124,15 +150,32 @@ def _button(message: Message, answer: Answer, act: bool) -> ButtonElement:
 def _body(message: Message, outlet: Outlet) -> dict[str, Any]:
     act = bool(outlet.settings.get("signing_secret") and outlet.hook_url) and not message.others
     return {
-        "text": fit(line(message.subject), FALLBACK, escape),  # what the phone's notification shows
+        "text": _notification(message),
+        "mrkdwn": False,
         "blocks": blocks(message, act=act),
         "unfurl_links": False,
         "unfurl_media": False,
     }
 
 
+def _plain(body: Mapping[str, Any], message: Message) -> dict[str, Any]:
+    """*body* without blocks, for when Slack refuses them."""
+    whole = f"{line(message.subject)}\n{block(message.text)}"
+    text = fit(without_emoji(whole), FALLBACK, escape)
+    return {**{name: value for name, value in body.items() if name != "blocks"}, "text": text}
+
+
+def _notification(message: Message) -> str:
+    """What the phone's notification shows; where the blocks are shown, it is not."""
+    return fit(without_emoji(line(message.subject)), FALLBACK, escape)
+
+
 def _post(message: Message, outlet: Outlet, http: httpx.Client, *, channel: str = "", **thread: Any) -> Sent:
-    answer = _api(http, outlet, "chat.postMessage", {**_body(message, outlet), **thread}, channel or outlet.address)
+    body, to = {**_body(message, outlet), **thread}, channel or outlet.address
+    answer = rich_or_plain(
+        lambda: _api(http, outlet, "chat.postMessage", body, to),
+        lambda: _api(http, outlet, "chat.postMessage", _plain(body, message), to),
+    )
     return Sent(ref=f"{answer.get('channel', '')}:{answer.get('ts', '')}")
 
 
@@ -166,12 +209,16 @@ def _api(http: httpx.Client, outlet: Outlet, method: str, body: Mapping[str, Any
     reason = f"Slack refused it: {error}"
     if error in PASSING_ERRORS:
         raise TemporaryFailure(reason, retry_after=retry_after(response.headers))
-    raise PermanentFailure(reason, address=error in ADDRESS_ERRORS)
+    raise PermanentFailure(reason, address=error in ADDRESS_ERRORS, form=error.startswith(FORM_ERRORS))
 
 
 def _post_to_webhook(message: Message, outlet: Outlet, http: httpx.Client) -> None:
     body = _body(message, Outlet(kind=outlet.kind, address=outlet.address))  # a webhook's buttons can only be links
-    call(http, "POST", outlet.address, who="Slack", secret_address=True, json=body, timeout=TIMEOUT)
+
+    def post(body: Mapping[str, Any]) -> httpx.Response:
+        return call(http, "POST", outlet.address, who="Slack", secret_address=True, json=body, timeout=TIMEOUT)
+
+    rich_or_plain(lambda: post(body), lambda: post(_plain(body, message)))
 
 
 def check_base_url(text: str) -> str:

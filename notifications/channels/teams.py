@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 
-from notifications.channels.text import block, clip, footer, line
+from notifications.channels.text import block, clip, footer, is_link, line, references
 from notifications.channels.wire import call, check_url
 from notifications.choices import ChannelKind
-from notifications.contracts import Channel, Message, Outlet, Sent
+from notifications.contracts import Answer, Channel, Message, Outlet, Sent
 
 TIMEOUT = 20.0  # seconds; a cold workflow takes its time
 BODY, LINES, ACTIONS = 6000, 60, 6  # characters and lines of text; Teams takes 28 KB and six actions
@@ -40,7 +40,7 @@ def card(message: Message) -> dict[str, Any]:
             "type": "Container",
             "style": style,
             "bleed": True,
-            "items": [_run(line(message.subject, 500) or "—", weight="Bolder", size="Medium")],
+            "items": [_run(line(message.subject, 500) or "(no title)", weight="Bolder", size="Medium")],
         },
         *(_run(each) for each in text[:LINES] if each.strip()),
         _run(footer(message), size="Small", isSubtle=True),
@@ -61,12 +61,16 @@ def _run(text: str, **look: Any) -> dict[str, Any]:
 
 
 def _actions(message: Message) -> list[dict[str, str]]:
-    links = [(clip(line(answer.label), 40), answer.url) for answer in message.answers]
+    """The six that matter most: two answers, the incident, its runbook and a dashboard; the other answers have what is left."""
+    first, later = message.answers[:2], message.answers[2:]
+    links = [*first]
     if message.incident:
-        links.append(("Open", message.incident.url))
-        if message.incident.runbook_url.startswith(("https://", "http://")):
-            links.append(("Runbook", message.incident.runbook_url))
-    return [{"type": "Action.OpenUrl", "title": title, "url": url} for title, url in links[:ACTIONS]]
+        links += [Answer("open", "Open", message.incident.url), *references(message)[:2]]
+    return [
+        {"type": "Action.OpenUrl", "title": clip(line(each.label), 40), "url": each.url}
+        for each in [*links, *later]
+        if is_link(each.url)
+    ][:ACTIONS]
 
 
 CHANNEL = Channel(

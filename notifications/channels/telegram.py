@@ -8,14 +8,14 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 
 from aiops.kernel.errors import InvalidInput
-from notifications.channels.text import block, clip, fit, footer, line
-from notifications.channels.wire import call, check_url, json_object
+from notifications.channels.text import block, clip, fit, footer, is_public, line, unsaid
+from notifications.channels.wire import call, check_url, json_object, rich_or_plain
 from notifications.choices import ChannelKind
 from notifications.contracts import Answer, Channel, Message, Outlet, PermanentFailure, Sent, Setting, TemporaryFailure
 
@@ -30,6 +30,8 @@ ADDRESS_WORDS = (
     "not a member",
     "upgraded to a supergroup",
 )
+
+FORM_WORDS = ("parse entities", "button", "message is too long", "entity")  # it takes no such form
 
 _CHAT = re.compile(r"-?\d{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")
@@ -63,29 +65,69 @@ def check_webhook_secret(text: str) -> str:
 
 
 def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
-    """Send it, as an answer to the first message of the same incident if there is one."""
+    """Send it, as an answer to the first message of the same incident if there is one; to where a group has moved, if it has."""
     if not outlet.settings.get("token"):
         raise PermanentFailure("Telegram: no bot token is set for this workspace.", address=False)
-    base = str(outlet.settings.get("base_url") or API).rstrip("/")
     try:
-        response = call(
+        return _to(message, outlet, http, outlet.address)
+    except _Moved as moved:
+        found = _to(message, outlet, http, moved.chat)
+        return replace(found, moved_to=moved.chat)
+
+
+class _Moved(Exception):
+    """The group has become a supergroup, which has another number."""
+
+    def __init__(self, chat: str) -> None:
+        super().__init__(chat)
+        self.chat = chat
+
+
+def _to(message: Message, outlet: Outlet, http: httpx.Client, chat: str) -> Sent:
+    def post(value: dict[str, Any]) -> httpx.Response:
+        return _post(value, outlet, http)
+
+    response = rich_or_plain(lambda: post(body(message, chat)), lambda: post(plain_body(message, chat)))
+    result = json_object(response).get("result")
+    number = result.get("message_id") if isinstance(result, dict) else None
+    return Sent(ref=str(number or ""))
+
+
+def _post(value: dict[str, Any], outlet: Outlet, http: httpx.Client) -> httpx.Response:
+    base = str(outlet.settings.get("base_url") or API).rstrip("/")
+    refusal: dict[str, Any] = {}
+
+    def explain(answer: httpx.Response) -> str:
+        refusal.update(json_object(answer))
+        return str(refusal.get("description") or "")
+
+    try:
+        return call(
             http,
             "POST",
             f"{base}/bot{outlet.settings['token']}/sendMessage",
             who="Telegram",
-            explain=lambda answer: str(json_object(answer).get("description") or ""),
-            json=body(message, outlet.address),
+            explain=explain,
+            json=value,
             timeout=TIMEOUT,
         )
     except PermanentFailure as error:
+        parameters = refusal.get("parameters")
+        chat = str(parameters.get("migrate_to_chat_id", "")) if isinstance(parameters, dict) else ""
+        if _CHAT.fullmatch(chat) and chat != value["chat_id"]:
+            raise _Moved(chat) from error
         # An unknown bot is a 404, an unknown chat a 400.
         known = any(words in error.reason.lower() for words in ADDRESS_WORDS)
-        raise PermanentFailure(error.reason, address=known) from error
+        raise PermanentFailure(
+            error.reason, address=known, form=any(words in error.reason.lower() for words in FORM_WORDS)
+        ) from error
     except TemporaryFailure as error:
         raise _patient(error) from error
-    result = json_object(response).get("result")
-    number = result.get("message_id") if isinstance(result, dict) else None
-    return Sent(ref=str(number or ""))
+
+
+def plain_body(message: Message, chat: str) -> dict[str, Any]:
+    """The message as text alone, for when Telegram refuses its form."""
+    return {"chat_id": chat, "text": clip(f"{line(message.subject, TITLE)}\n{block(message.text)}", BODY)}
 
 
 def body(message: Message, chat: str) -> dict[str, Any]:
@@ -107,7 +149,7 @@ def body(message: Message, chat: str) -> dict[str, Any]:
         "text": text,
         "parse_mode": "HTML",
         "link_preview_options": {"is_disabled": True},
-        "disable_notification": message.urgency == "low",
+        "disable_notification": message.urgency == "low" or message.event == "resolve",  # good news wakes nobody
     }
     if message.previous_ref.isdecimal():
         value["reply_parameters"] = {"message_id": int(message.previous_ref), "allow_sending_without_reply": True}
@@ -127,11 +169,11 @@ def _escape(text: str) -> str:
 
 def _answers(message: Message) -> tuple[Sequence[Answer], Sequence[Answer]]:
     """What becomes a button and what a link: Telegram refuses a whole message for a button to a host of the inside."""
-    answers = list(message.answers)
+    own = list(message.answers)
     if message.incident:
-        answers.append(Answer("open", "Open", message.incident.url))
-    host = urlsplit(answers[0].url).hostname or "" if answers else ""
-    return (answers, ()) if "." in host and not host.replace(".", "").isdecimal() else ((), answers)
+        own.append(Answer("open", "Open", message.incident.url))
+    more = unsaid(message)
+    return (own, more) if all(is_public(each.url) for each in own) else ((), [*own, *more])
 
 
 def _patient(error: TemporaryFailure) -> TemporaryFailure:

@@ -2,45 +2,54 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from bisect import bisect_right
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
-from notifications.contracts import IncidentFacts, Message
+from aiops.kernel.text import seen
+from notifications.contracts import Answer, IncidentFacts, Message
 
 # What a colour can say beside the word; the same hues as in the console.
 COLOURS = {"critical": "#d92d20", "high": "#e8590c", "medium": "#b7791f", "low": "#2f6fd6", "info": "#667085"}
 OVER = "#2f9e44"
+REFERENCES = 4  # links beside the incident's own page
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\u0085\u2028\u2029]+")
-_CONTROL_BUT_BREAKS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+_CONTROL_BUT_BREAKS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]+")
+_BREAKS = re.compile(r"\r\n|[\r\u0085\u2028\u2029]")
 _URL = re.compile(r"https?://[^\s<>()\[\]`|\\*]+")
-_MARKDOWN = re.compile(r"([\\`*_\[\]<>~|#])")
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>~|#$])")
+_EMOJI = re.compile(r":(?=(?:[0-9_+\-]*[A-Za-z][A-Za-z0-9_+\-]*|100|1234|[+\-]1):)")  # not the time in 10:30:45
+_BEGINS = re.compile(r"^([ \t]*)([-+=]|\d+(?=[.)]))", re.MULTILINE)  # a list, or what makes a heading of the line above
+_INDENT = re.compile(r"^[ \t]+", re.MULTILINE)
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 
 
 def line(text: str, limit: int = 0) -> str:
-    """*text* as one line without control characters (so that no header can be injected), clipped to *limit* if that is given."""
-    single = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", _CONTROL.sub(" ", text)).strip()
+    """*text* as one line, clipped to *limit* if that is given. It has no control characters (so that no header can be injected)
+    and nothing that turns other text round or cannot be seen."""
+    single = seen(_SURROGATES.sub("\N{REPLACEMENT CHARACTER}", _CONTROL.sub(" ", text))).strip()
     return clip(single, limit) if limit else single
 
 
 def block(text: str, limit: int = 0) -> str:
-    """*text* with its line breaks, without other control characters, clipped to *limit* characters if that is given."""
-    unified = text.replace("\r\n", "\n").replace("\r", "\n")
-    clean = _SURROGATES.sub("\N{REPLACEMENT CHARACTER}", _CONTROL_BUT_BREAKS.sub("", unified)).strip()
+    """The same with its line breaks."""
+    unified = _CONTROL_BUT_BREAKS.sub("", _BREAKS.sub("\n", text))
+    clean = seen(_SURROGATES.sub("\N{REPLACEMENT CHARACTER}", unified)).strip()
     return clip(clean, limit) if limit else clean
 
 
 def clip(text: str, limit: int) -> str:
-    """At most *limit* characters, the last one an ellipsis if something was cut."""
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+    """At most *limit* characters, the last three dots if something was cut: an ellipsis would make a text message dearer."""
+    return text if len(text) <= limit else text[: max(0, limit - 3)].rstrip() + "..."[:limit]
 
 
 def clip_bytes(text: str, limit: int) -> str:
     """At most *limit* bytes of UTF-8, never half a character."""
     raw = text.encode("utf-8", "replace")
-    return text if len(raw) <= limit else raw[: limit - 3].decode("utf-8", "ignore").rstrip() + "…"
+    return text if len(raw) <= limit else raw[: limit - 3].decode("utf-8", "ignore").rstrip() + "..."
 
 
 def fit(text: str, limit: int, escape: Callable[[str], str]) -> str:
@@ -74,13 +83,68 @@ def markdown(text: str) -> str:
     for found in _URL.finditer(text):
         pieces += [_markdown(text[end : found.start()]), found.group()]
         end = found.end()
-    return "".join([*pieces, _markdown(text[end:])])
+    escaped = "".join([*pieces, _markdown(text[end:])])
+    escaped = _BEGINS.sub(_as_text, escaped)
+    return _INDENT.sub(lambda found: "\u00a0" * len(found[0]), escaped)  # four blanks would make code of a line
 
 
 def markdown_links(message: Message) -> str:
-    """The answers as links in Markdown; "" when there are none."""
-    return " · ".join(f"[{_markdown(line(answer.label))}]({answer.url})" for answer in message.answers)
+    """The answers, the runbook and the like as links in Markdown; "" when there are none."""
+    found = [*message.answers, *references(message)]
+    return " · ".join(f"[{_markdown(line(each.label))}]({_bracketed(each.url)})" for each in found)
+
+
+def references(message: Message) -> list[Answer]:
+    """What there is to read about the incident: its runbook and dashboards, each once, without what is no link."""
+    if message.incident is None:
+        return []
+    found = [Answer("runbook", "Runbook", message.incident.runbook_url)]
+    found += [Answer("link", line(label, 40) or "Link", url) for label, url in message.incident.links]
+    by_url = {each.url: each for each in reversed(found) if is_link(each.url)}
+    return list(reversed(by_url.values()))[:REFERENCES]
+
+
+def unsaid(message: Message) -> list[Answer]:
+    """The same without those whose address stands in the text, where a reader can follow it."""
+    return [each for each in references(message) if each.url not in message.text]
+
+
+def is_link(url: str) -> bool:
+    """Whether *url* is an http(s) address that can be followed."""
+    try:
+        parts = urlsplit(url)
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and not re.search(r"[\s\x00-\x1f\x7f]", url)
+    except ValueError:
+        return False
+
+
+def is_public(url: str) -> bool:
+    """Whether *url* is at a name of the world. Some providers refuse a whole message for a button or a title that leads to
+    ``localhost``, to a name without a dot or to an address."""
+    if not is_link(url):
+        return False
+    host = (urlsplit(url).hostname or "").rstrip(".")
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return "." in host and not host.endswith((".localhost", ".local", ".internal"))
+    return False
+
+
+def _bracketed(url: str) -> str:
+    """*url* so that no bracket in it ends a Markdown link."""
+    return url.replace("(", "%28").replace(")", "%29")
 
 
 def _markdown(text: str) -> str:
-    return _MARKDOWN.sub(r"\\\1", text).replace("@", "@\u200b")
+    return without_emoji(_MARKDOWN.sub(r"\\\1", text)).replace("@", "@\u200b")
+
+
+def without_emoji(text: str) -> str:
+    """*text* in which no word between colons becomes a picture."""
+    return _EMOJI.sub(":\u200b", text)
+
+
+def _as_text(found: re.Match[str]) -> str:
+    blanks, mark = found.groups()
+    return f"{blanks}{mark}\\" if mark.isdecimal() else f"{blanks}\\{mark}"  # "1." begins a list, "1\." does not

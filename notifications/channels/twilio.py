@@ -14,7 +14,8 @@ from xml.sax.saxutils import escape, quoteattr
 import httpx
 
 from aiops.kernel.errors import InvalidInput
-from notifications.channels.text import block, clip, fit, line
+from notifications.channels import phone
+from notifications.channels.text import clip, fit, line
 from notifications.channels.wire import call, check_url, json_object
 from notifications.choices import ChannelKind
 from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting
@@ -22,34 +23,15 @@ from notifications.contracts import Channel, Message, Outlet, PermanentFailure, 
 API = "https://api.twilio.com"
 VERSION = "2010-04-01"
 TIMEOUT = 15.0  # seconds
-SMS, SHORT, SPOKEN = 1600, 160, 1200  # characters: what Twilio takes, one text message, what is read out; TwiML: 4000
+SMS, SHORT, SPOKEN = 1600, 160, 1200  # what Twilio takes; places of what happened; what is read out (of 4000 in TwiML)
 RING = 40  # seconds that a phone rings
 # Twilio's numbers for what is the number's fault: not valid, not reachable, not mobile, opted out, not allowed to be called.
 ADDRESS_CODES = frozenset((13223, 13224, 21211, 21214, 21217, 21401, 21408, 21610, 21612, 21614, 21635))
 KEYS = "Press 4 to acknowledge, 6 to resolve, 8 to escalate."  # hooks/twilio.py reads them
 
-_PHONE = re.compile(r"\+[1-9]\d{6,14}")
-_SENDER = re.compile(r"\+[1-9]\d{6,14}|MG[0-9a-f]{32}|\d{3,8}|[A-Za-z0-9 ]{1,11}")
 _ILLEGAL_IN_XML = re.compile("[\ufffe\uffff]")
-
-
-def check_address(text: str) -> str:
-    """A phone number in E.164: a plus, the country's code, at most 15 digits. Blanks, dots, dashes and brackets are dropped."""
-    phone = re.sub(r"[\s().\-/\u00a0]", "", text)
-    phone = f"+{phone[2:]}" if phone.startswith("00") else phone
-    if not _PHONE.fullmatch(phone) or not phone.isascii():
-        raise InvalidInput("address: expected a phone number with its country, such as +4930123456.", field="address")
-    return phone
-
-
-def check_sender(text: str) -> str:
-    """What a message comes from: a number in E.164, a messaging service (MG…), a short code or a name."""
-    sender = text.strip()
-    if not _SENDER.fullmatch(sender):
-        raise InvalidInput(
-            "sender: expected a number such as +15551234567, or a messaging service MG….", field="sender"
-        )
-    return sender
+_NAME = re.compile(r"\b([A-Z]{2,5})-(\d+)-(\d+)\b")  # of an incident
+_NUMBER = re.compile(r"\d{5,}")  # a code, an account: nobody knows it as "two hundred ninety-eight thousand …"
 
 
 def send_sms(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
@@ -64,17 +46,28 @@ def send_sms(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
 
 def sms_text(message: Message, outlet: Outlet) -> str:
     """The text: what happened, what to answer (if answers reach us), and a link to acknowledge with."""
-    parts = [block(message.short, SHORT)]
-    if message.reply_code is not None and outlet.hook_url:
+    lines = [phone.fit_places(phone.plain(line(message.short)), SHORT)]
+    if message.reply_code is not None and _takes_answers(outlet):
         everything = f" for all {message.covers}" if message.covers > 1 else ""
-        parts.append(f'Reply "ack {message.reply_code}" or "resolve {message.reply_code}"{everything}.')
-    parts += [answer.url for answer in message.answers if answer.verb == "acknowledge"][:1]
-    return clip("\n".join(parts), SMS)
+        taken = message.covers == 1 and message.incident is not None and message.incident.status != "open"
+        acknowledge = "" if taken else f'"ack {message.reply_code}" or '
+        lines.append(f'Reply {acknowledge}"resolve {message.reply_code}"{everything}.')
+    lines += [answer.url for answer in message.answers if answer.verb == "acknowledge"][:1]
+    return clip("\n".join(lines), SMS)
+
+
+def _takes_answers(outlet: Outlet) -> bool:
+    return bool(outlet.hook_url) and phone.takes_answers(str(outlet.settings.get("sender", "")), outlet.address)
 
 
 def send_voice(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
     """Call and read it out; a key acknowledges or resolves."""
-    form = {"To": outlet.address, "From": str(outlet.settings.get("sender", "")), "Twiml": twiml(message, outlet)}
+    sender = str(outlet.settings.get("sender", ""))
+    try:
+        phone.check_caller(sender or "+")
+    except InvalidInput as error:
+        raise PermanentFailure(f"Twilio: {error.message}", address=False) from error
+    form = {"To": outlet.address, "From": sender, "Twiml": twiml(message, outlet)}
     form["Timeout"] = str(RING)
     if outlet.hook_url:
         form["StatusCallback"] = _hook(message, outlet)
@@ -84,7 +77,8 @@ def send_voice(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
 
 def twiml(message: Message, outlet: Outlet) -> str:
     """What the call says, twice, and which keys it waits for. Nothing in the text can become markup."""
-    spoken = f"<Say>{fit(_ILLEGAL_IN_XML.sub('', line(message.short)), SPOKEN, escape)}</Say>"
+    words = say(_ILLEGAL_IN_XML.sub("", line(message.spoken or message.short)))
+    spoken = f"<Say>{fit(words, SPOKEN, escape)}</Say>"
     if message.incident and message.answers and outlet.hook_url:
         keys = f"<Say>{KEYS}</Say>"
         hook = quoteattr(_hook(message, outlet))
@@ -94,6 +88,12 @@ def twiml(message: Message, outlet: Outlet) -> str:
     else:
         inner = f'{spoken}<Pause length="1"/>{spoken}'
     return f'<?xml version="1.0" encoding="UTF-8"?><Response>{inner}</Response>'
+
+
+def say(text: str) -> str:
+    """*text* as a voice should read it: codes and the names of incidents digit by digit."""
+    text = _NAME.sub(lambda found: ", ".join(" ".join(part) for part in found.groups()), text)
+    return _NUMBER.sub(lambda found: ", ".join(found[0]), text)
 
 
 def _hook(message: Message, outlet: Outlet) -> str:
@@ -123,7 +123,11 @@ def _create(what: str, form: dict[str, str], outlet: Outlet, http: httpx.Client)
         code = int(found.group(1)) if found else 0
         raise PermanentFailure(error.reason, address=code in ADDRESS_CODES) from error
     answer = json_object(response)
-    return Sent(ref=str(answer.get("sid") or "")[:100], detail=f"Twilio: {line(str(answer.get('status', '')), 40)}")
+    said = f"Twilio: {line(str(answer.get('status', '')), 40)}"
+    if what == "Messages":
+        count = phone.parts(form["Body"])
+        said += f", {count} part{'' if count == 1 else 's'}"
+    return Sent(ref=str(answer.get("sid") or "")[:100], detail=said)
 
 
 def _words(response: httpx.Response) -> str:
@@ -131,23 +135,30 @@ def _words(response: httpx.Response) -> str:
     return f"{answer.get('message', '')} [{answer.get('code', '')}]"
 
 
-SETTINGS = (
+ACCOUNT = (
     Setting("account_sid", "Account SID", "Starts with AC."),
     Setting("auth_token", "Auth token", "Also proves that what comes back is from Twilio.", secret=True),
-    Setting(
-        "sender",
-        "From",
-        "A number of the account such as +15551234567; for SMS also a messaging service MG….",
-        check=check_sender,
-    ),
-    Setting(
-        "base_url",
-        "API address",
-        "Only for another service with Twilio's API.",
-        required=False,
-        default=API,
-        check=lambda text: check_url(text, field="base_url"),
-    ),
+)
+BASE_URL = Setting(
+    "base_url",
+    "API address",
+    "Only for another service with Twilio's API.",
+    required=False,
+    default=API,
+    check=lambda text: check_url(text, field="base_url"),
+)
+SMS_SENDER = Setting(
+    "sender",
+    "From",
+    "A number of the account such as +15551234567, a messaging service MG…, a short code or a name. "
+    "Nobody can answer to a name or a short code.",
+    check=phone.check_sender,
+)
+CALLER = Setting(
+    "sender",
+    "From",
+    "A number of the account that can call, such as +15551234567.",
+    check=phone.check_caller,
 )
 HELP = "With the country, such as +4930123456."
 
@@ -158,8 +169,8 @@ SMS_CHANNEL = Channel(
     address_label="Phone number",
     address_help=HELP,
     send=send_sms,
-    check_address=check_address,
-    settings=SETTINGS,
+    check_address=phone.check_number,
+    settings=(*ACCOUNT, SMS_SENDER, BASE_URL),
     needs_provider=True,
     verifies=True,
     confirms=True,
@@ -171,8 +182,8 @@ VOICE_CHANNEL = Channel(
     address_label="Phone number",
     address_help=HELP,
     send=send_voice,
-    check_address=check_address,
-    settings=SETTINGS,
+    check_address=phone.check_number,
+    settings=(*ACCOUNT, CALLER, BASE_URL),
     needs_provider=True,
     verifies=True,
     confirms=True,

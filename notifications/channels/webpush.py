@@ -73,7 +73,7 @@ def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
         "Content-Type": "application/octet-stream",
         "Content-Encoding": "aes128gcm",
         "TTL": str(LIFE),
-        "Urgency": "high" if message.urgency == "high" else "normal",
+        "Urgency": "high" if message.urgency == "high" and message.event == "trigger" else "normal",
         "Topic": message.delivery_id[-32:],
     }
     # 401 and 403: signed with other keys than it was subscribed with, which only a new subscription mends.

@@ -6,7 +6,8 @@ import re
 from collections.abc import Callable, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
-from typing import Any
+from html.parser import HTMLParser
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -19,6 +20,7 @@ from notifications.contracts import PermanentFailure, TemporaryFailure
 
 LONGEST_WAIT = 3600.0  # seconds that a provider may make us wait
 LARGEST = 64 * 1024  # bytes of an answer that are read; nobody needs more to know how it went
+PAGE, PARSED = 120, 8192  # characters of a web page that are quoted, and that are read for it
 SECRET = 10  # characters from which on a part of a URL may be one
 LATER = frozenset((408, 425, 429))
 GONE = frozenset((404, 410))
@@ -26,6 +28,7 @@ ACCOUNT = frozenset((401, 402, 403, 407))
 _PRIVATE = re.compile(r"[A-Za-z]+://\S+|\S+@\S+|\+\d{6,}|(?=[A-Za-z_\-]*\d)[A-Za-z0-9_\-]{16,}")
 
 Explain = Callable[[httpx.Response], str]
+Answered = TypeVar("Answered")
 
 
 def call(
@@ -58,9 +61,19 @@ def call(
     except httpx.InvalidURL as error:
         raise PermanentFailure(f"{who}: the address is no valid URL.") from error
     if not 200 <= answer.status_code < 300:
-        words = (explain or (lambda response: response.text))(answer)
+        words = (explain or _first_words)(answer) or _first_words(answer)
         raise _failure(answer, who, scrub(_redact(words, url, request)), secret_address)
     return answer
+
+
+def rich_or_plain(rich: Callable[[], Answered], plain: Callable[[], Answered]) -> Answered:
+    """What *rich* gives; where the provider refuses its form, what *plain* gives. A page in plain words is better than none."""
+    try:
+        return rich()
+    except PermanentFailure as error:
+        if not error.form:
+            raise
+    return plain()
 
 
 def _read(response: httpx.Response) -> httpx.Response:
@@ -74,6 +87,40 @@ def _read(response: httpx.Response) -> httpx.Response:
         (name, value) for name, value in response.headers.items() if name not in ("content-encoding", "content-length")
     ]
     return httpx.Response(response.status_code, headers=headers, content=body[:LARGEST])
+
+
+class _Shown(HTMLParser):
+    """What a reader of a page sees first: its title, else the first text of its body."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.title = self.text = ""
+        self._inside: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: object) -> None:
+        if tag in ("title", "script", "style"):
+            self._inside = [tag]
+
+    def handle_endtag(self, tag: str) -> None:
+        self._inside = [] if self._inside == [tag] else self._inside
+
+    def handle_data(self, data: str) -> None:
+        if self._inside == ["title"]:
+            self.title += data
+        elif not self._inside and len(self.text) < PAGE:
+            self.text += f" {data}"
+
+
+def _first_words(answer: httpx.Response) -> str:
+    """What an answer says: of a page, that it is one, and its first text instead of its markup."""
+    kind = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+    text = answer.text
+    if "html" not in kind and text.lstrip()[:1] != "<":
+        return text
+    page = _Shown()
+    page.feed(text[:PARSED])
+    shown = " ".join((page.title or page.text).split())[:PAGE]
+    return f"{kind or 'text/html'}{f', “{shown}”' if shown else ''}"
 
 
 def _failure(answer: httpx.Response, who: str, words: str, secret_address: bool) -> TemporaryFailure | PermanentFailure:

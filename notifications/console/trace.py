@@ -19,7 +19,15 @@ from notifications.services import rendering
 DELIVERY_ID = re.compile(r"^dlv-([0-9a-f]{8,15})$")
 RECEIPTS = 200
 # What anybody of the workspace may read. A code proves an address; a notice is somebody's own affair.
-OPEN_PURPOSES = (Purpose.PAGE, Purpose.ANNOUNCE, Purpose.STAND_DOWN, Purpose.FALLBACK, Purpose.TEST, Purpose.PROOF)
+OPEN_PURPOSES = (
+    Purpose.PAGE,
+    Purpose.ANNOUNCE,
+    Purpose.ASSIGNED,
+    Purpose.STAND_DOWN,
+    Purpose.FALLBACK,
+    Purpose.TEST,
+    Purpose.PROOF,
+)
 
 
 @dataclass(frozen=True, slots=True)

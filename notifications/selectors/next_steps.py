@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db.models import F
@@ -20,6 +20,7 @@ from notifications.models import EscalationRun
 from notifications.services.targets import Book
 
 NAMED = 2  # people that a line names; the rest is counted
+FAR = timedelta(hours=20)  # beyond which a time of day needs its day
 NOBODY_IS_PAGED = NextStep("nobody is paged", tone="late")  # no policy is for it
 
 
@@ -71,18 +72,57 @@ def next_steps(incident_ids: Sequence[int], now: datetime, **given: Any) -> dict
 
 
 def spoken(incident_ids: Sequence[int], now: datetime) -> dict[int, str]:
-    """What is still to come, for a message, which does not tick: ``pages Bo in 15 min``."""
+    """What is still to come, as a sentence for somebody who was just woken: by when, and what then."""
     going = [run for run in _runs(incidents=list(incident_ids)) if run.version is not None and run.state in GOING]
-    return {pk: f"{step.text}{_in(step.at, now)}" for pk, step in _foreseen(going, now).items()}
+    moves, book = _moves_of(going, now)
+    return {it.run.incident_id: said for it in moves if (said := _sentence(it, book, now))}
 
 
 def _foreseen(runs: Sequence[EscalationRun], now: datetime) -> dict[int, NextStep]:
+    moves, book = _moves_of(runs, now)
+    said = ((it.run.incident_id, _said(it, book, now)) for it in moves)
+    return {pk: step for pk, step in said if step is not None}
+
+
+def _moves_of(runs: Sequence[EscalationRun], now: datetime) -> tuple[list[_Next], Book | None]:
     moves = [_foresee(run) for run in runs]
     wanted = {target for it in moves for target in it.targets}
     until = max((it.run.next_step_at for it in moves if it.run.next_step_at), default=now)
-    book = Book(wanted, now, max(now, until)) if wanted else None
-    said = ((it.run.incident_id, _said(it, book, now)) for it in moves)
-    return {pk: step for pk, step in said if step is not None}
+    return moves, Book(wanted, now, max(now, until)) if wanted else None
+
+
+def _sentence(it: _Next, book: Book | None, now: datetime) -> str:
+    """``If nobody acknowledges by 03:25 UTC: Bo is paged.`` "" when nothing more comes by itself."""
+    run, move, at = it.run, it.move, it.run.next_step_at
+    if move is None or at is None or not is_waited_for(run.incident, now):
+        return ""
+    then = "paging stops, as the policy says" if move.stopped else ""
+    if move.tell is not None and book is not None:
+        step = it.definition.steps[move.tell]
+        reach = book.reach(step.targets, run.workspace_id, move.urgency, step.responders_hours, max(at, now))
+        again = " again" if run.level == move.tell else ""
+        if reach.people:
+            then = f"{_are(reach.people)} paged{again}"
+        elif reach.rooms:
+            then = f"{_are(reach.rooms)} told{again}"
+        else:
+            then = f"the next level ({step.name or move.tell + 1}) reaches nobody"
+    elif move.exhausted:
+        last = _last_resort(it, book, max(at, now)) if book is not None else []
+        told = f"{_are(last)} told that nobody answered" if last else "nobody can be told that nobody answered"
+        then = f"{told} (nobody else is on the ladder)"
+    if not then:
+        return ""
+    far = "%-d %b %H:%M" if at - now > FAR else "%H:%M"
+    return f"If nobody acknowledges by {at:{far}} UTC: {then}." if at > now else f"If nobody acknowledges: {then} now."
+
+
+def _are(names: Sequence[str]) -> str:
+    """``Bo is``, ``Ana and Bo are``, ``Ana, Bo and 3 more are``."""
+    if len(names) == 1:
+        return f"{names[0]} is"
+    more = len(names) - NAMED
+    return f"{', '.join(names[:NAMED])} and {more} more are" if more > 0 else f"{' and '.join(names)} are"
 
 
 def ran_out(reason: str) -> str:
@@ -151,10 +191,3 @@ def _last_resort(it: _Next, book: Book, at: datetime) -> list[str]:
 def _named(names: Sequence[str]) -> str:
     more = f" +{len(names) - NAMED}" if len(names) > NAMED else ""
     return ", ".join(names[:NAMED]) + more
-
-
-def _in(at: datetime | None, now: datetime) -> str:
-    if at is None:
-        return ""
-    minutes = max(1, round((at - now).total_seconds() / 60))
-    return f" in {minutes} min" if minutes < 120 else f" in {minutes // 60} h"

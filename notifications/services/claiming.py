@@ -20,7 +20,7 @@ from aiops.kernel.sql import CompiledQuery, Given
 from notifications.channels import CHANNELS
 from notifications.choices import ON_ITS_WAY, WAITING, ChannelKind, DeliveryState, Purpose, Rank
 from notifications.models import Delivery, Destination
-from notifications.services.throttle import BUNDLED, digest_at, let_through, refund
+from notifications.services.throttle import digest_at, is_bundled, let_through, refund
 
 LEASE = timedelta(seconds=60)  # a claim that is older belonged to a worker that died
 BEHIND = timedelta(milliseconds=500)  # what waits for a message in somebody else's hands looks again after this
@@ -139,8 +139,8 @@ def _parcels_for(destination: Destination | None, deliveries: list[Delivery], no
         deliveries = _in_order(destination, deliveries, now)
     if not channel.bundles:
         return [Parcel(delivery) for delivery in deliveries]
-    bundled = [d for d in deliveries if d.purpose in BUNDLED]
-    parcels = [Parcel(d) for d in deliveries if d.purpose not in BUNDLED]
+    bundled = [d for d in deliveries if is_bundled(d)]
+    parcels = [Parcel(d) for d in deliveries if not is_bundled(d)]
     if not bundled:
         return parcels
     digest = [d for d in bundled if d.rank == Rank.DIGEST]

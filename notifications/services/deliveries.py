@@ -1,4 +1,4 @@
-"""Deliveries as rows: written with their cause, called off with it, and followed up. What sends them is ``sending``."""
+"""Deliveries as rows: written with their cause, and called off with it. What sends them is ``sending``."""
 
 from __future__ import annotations
 
@@ -6,16 +6,12 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 
 from django.db import transaction
-from django.db.models import F, Q
 
 from aiops.kernel.sql import insert
-from notifications.channels import CHANNELS
-from notifications.choices import ASKING, TOLD, WAITING, ChannelKind, DeliveryState, Purpose, Rank, Urgency
-from notifications.intents import ACKNOWLEDGED, NO_STEP, Intent
+from notifications.choices import WAITING, DeliveryState, Purpose
+from notifications.intents import Intent
 from notifications.models import Delivery
 from notifications.services import doorbell
-
-UPDATING = [kind for kind, channel in CHANNELS.items() if channel.updates]
 
 
 def intend(intents: Sequence[Intent], now: datetime) -> int:
@@ -54,43 +50,3 @@ def cancel_waiting(incident_ids: Collection[int], reason: str, purposes: Collect
     """Call off what has not been handed over yet. What a worker has in hand is looked at once more before it goes."""
     waiting = Delivery.objects.filter(incident_id__in=incident_ids, state__in=WAITING, purpose__in=purposes)
     return waiting.update(state=DeliveryState.SUPPRESSED, reason=reason[:500])
-
-
-def tell_update(incident_ids: Collection[int], event: str, now: datetime) -> int:
-    """Tell everybody who was told of these episodes how it went on; *event* is acknowledge or resolve.
-
-    That it is over, everybody hears. That somebody has it, only outlets that keep a state of their own.
-    """
-    told = Delivery.objects.filter(
-        Q(state__in=TOLD) | Q(state=DeliveryState.SENDING),
-        incident_id__in=incident_ids,
-        episode=F("incident__episode"),
-        purpose__in=ASKING,
-        destination__isnull=False,
-    )
-    if event == "acknowledge":
-        told = told.filter(kind__in=UPDATING)
-    rows = told.order_by("incident_id", "pk").values_list(
-        "workspace_id", "incident_id", "episode", "recipient_id", "destination_id", "kind", "urgency"
-    )
-    step = ACKNOWLEDGED if event == "acknowledge" else NO_STEP
-    return intend(
-        [
-            Intent(
-                workspace_id=workspace_id,
-                incident_id=incident_id,
-                episode=episode,
-                step=step,
-                purpose=Purpose.STAND_DOWN,
-                recipient_id=recipient_id,
-                destination_id=destination_id,
-                kind=ChannelKind(kind),
-                urgency=Urgency(urgency),
-                rank=Rank.TOLD,
-                data={"event": event},
-                due_at=now,
-            )
-            for workspace_id, incident_id, episode, recipient_id, destination_id, kind, urgency in dict.fromkeys(rows)
-        ],
-        now,
-    )

@@ -19,7 +19,7 @@ from notifications.channels import CHANNELS
 from notifications.choices import ASKING, ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose, Rank
 from notifications.contracts import PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.models import Delivery, Destination, Receipt
-from notifications.services import notices, runs
+from notifications.services import moving, notices, runs
 from notifications.services.claiming import bring_forward
 from notifications.services.targets import admins_of
 from notifications.services.throttle import refund
@@ -62,9 +62,11 @@ def sent(deliveries: Sequence[Delivery], result: Sent, now: datetime) -> None:
         _receipts(mine, result.state, result.detail, now)
         _entries([d for d in mine if d.purpose in ASKING], EntryKind.NOTIFICATION_SENT, "", now)
         if carrier.destination_id is not None:
-            Destination.objects.filter(pk=carrier.destination_id).exclude(failures=0, open_until=None).update(
-                failures=0, open_until=None
-            )
+            # It works, whatever was said of it before.
+            healthy = {"failures": 0, "open_until": None, "broken_at": None, "broken_reason": ""}
+            Destination.objects.filter(pk=carrier.destination_id).exclude(**healthy).update(**healthy)
+            if result.moved_to:
+                moving.moved(carrier.destination_id, result.moved_to)
         transaction.on_commit(partial(_show, mine), robust=True)
     metrics.NOTIFICATIONS.labels(carrier.kind, carrier.purpose, "sent").inc()
     for delivery in mine:
@@ -175,9 +177,9 @@ def _judge_destination(delivery: Delivery, failure: SendFailure, final: bool, no
     breaks = (gone or dropped) and destination.broken_at is None and delivery.purpose != Purpose.VERIFY
     if breaks:
         destination.broken_at = now
-        destination.broken_reason = (
-            failure.reason if gone else f"messages were given up again and again: {failure.reason}"
-        )
+    if destination.broken_at is not None:  # why it fails now, which may not be why it did first
+        again = "messages were given up again and again: " if dropped and breaks else ""
+        destination.broken_reason = f"{again}{failure.reason}"
     destination.save(update_fields=["failures", "open_until", "broken_at", "broken_reason"])
     if breaks:
         _warn_owner(destination, delivery.workspace_id, now)

@@ -12,14 +12,16 @@ from django.conf import settings
 
 from aiops.kernel import site
 from aiops.kernel.errors import InvalidInput
-from incidents.choices import Priority, Severity, Status
+from incidents.choices import LIVE, Priority, Severity, Status
 from incidents.models import Incident
 from notifications import sandbox, templating
 from notifications.channels import CHANNELS
+from notifications.channels.text import block, line
 from notifications.choices import ASKING, ChannelKind, Purpose, Urgency
 from notifications.contracts import IncidentFacts, Message, Outlet, PermanentFailure
 from notifications.models import Delivery, Destination, MessageTemplate, Provider
 from notifications.responding import links, tokens
+from notifications.responding.verbs import Verb
 from notifications.smtp import settings_of_url
 from notifications.templating import BUILT_IN, DIGEST, Words
 
@@ -47,6 +49,7 @@ def facts_of(incident: Incident) -> IncidentFacts:
         source=incident.source_name,
         occurrences=incident.occurrences,
         runbook_url=runbook or str(incident.labels.get("runbook_url", "")),
+        links=tuple((str(link.get("text", "")), str(link.get("href", ""))) for link in incident.links),
         labels=incident.labels,
         acknowledged_by=incident.acknowledged_by,
         resolved_by=incident.resolved_by,
@@ -61,13 +64,14 @@ def message_of(
     others: Sequence[Incident] = (),
     count: int = 1,
     covers: int | None = None,
+    over: bool = False,
     next_step: str = "",
     template: MessageTemplate | None = None,
     previous_ref: str = "",
     strict: bool = False,
 ) -> Message:
     """The message of *delivery*, which has its incident loaded. A digest tells of *others* too; *count* is how many it is about,
-    and *covers* how many of them an answer takes (None: as the purpose says).
+    *covers* how many of them an answer takes (None: as the purpose says), and *over* whether it only tells of ends.
 
     A workspace's template that can't be filled gives way to ours: a page with plain words is better than none. When it is only
     being tried (*strict*), it raises ``InvalidInput``.
@@ -82,13 +86,14 @@ def message_of(
         "incident": incident,
         "incidents": [incident, *named] if incident else list(named),
         "count": count,
+        "over": over,
         "event": event,
         "next_step": next_step,
         "age": templating.age_in_words(incident.created_at, now) if incident else "",
         **{name: delivery.data.get(name, "") for name in ("level", "who", "text", "subject", "url", "code")},
     }
     words = DIGEST if count > 1 else BUILT_IN[Purpose(delivery.purpose)]
-    subject, text, short = _filled(words, values)
+    subject, text, short, spoken = _filled(words, values)
     if template is not None and count == 1:
         subject, text = _own_words(template, values, (subject, text), strict)
     return Message(
@@ -98,11 +103,13 @@ def message_of(
         subject=subject,
         text=text,
         short=short,
-        html=_html(subject, text),
+        spoken=spoken,
+        sent_at=now,
+        html=_html(line(subject), block(text)),
         created_at=delivery.created_at,
         incident=incident,
         others=named,
-        answers=_answers(delivery, now) if covers and count == 1 else (),
+        answers=_answers(delivery, now) if count == 1 and (covers or event == "acknowledge") else (),
         covers=covers,
         event=event,
         dedup_key=f"aiops-{incident.id}-{delivery.episode}" if incident else "",
@@ -147,10 +154,11 @@ def provider_for(destination: Destination, workspace_id: int) -> Provider | None
     return Provider.objects.filter(workspace_id=workspace_id, kind=destination.kind, is_default=True).first()
 
 
-def _filled(words: Words, values: dict[str, Any]) -> tuple[str, str, str]:
+def _filled(words: Words, values: dict[str, Any]) -> tuple[str, str, str, str]:
     subject = templating.one_line(sandbox.fill(words.subject, values, templating.LONGEST_SUBJECT))
     short = templating.one_line(sandbox.fill(words.short, values, templating.LONGEST_SHORT))
-    return subject, sandbox.fill(words.body, values), short
+    spoken = templating.one_line(sandbox.fill(words.spoken, values, templating.LONGEST_SPOKEN))
+    return subject, sandbox.fill(words.body, values), short, spoken
 
 
 def _own_words(
@@ -170,18 +178,22 @@ def _own_words(
 
 
 def _answers(delivery: Delivery, now: datetime) -> tuple[Any, ...]:
-    if delivery.incident_id is None:
+    """What may be answered: all that there is, but no acknowledgement of what somebody has."""
+    incident = delivery.incident
+    if incident is None or incident.status not in LIVE:
         return ()
+    verbs = [verb for verb in links.OFFERED if verb != Verb.ACKNOWLEDGE or incident.status == Status.OPEN]
     return links.links_for(
         delivery_id=delivery.pk,
-        incident_id=delivery.incident_id,
+        incident_id=incident.pk,
         episode=delivery.episode,
         user_id=delivery.recipient_id,
         now=now,
+        verbs=verbs,
     )
 
 
 def _html(subject: str, text: str) -> str:
     """The plain text as a simple page; channels that want more build it themselves."""
-    body = "<br>\n".join(escape(line) for line in text.splitlines())
+    body = "<br>\n".join(escape(each) for each in text.splitlines())
     return f"<p><strong>{escape(subject)}</strong></p>\n<p>{body}</p>"

@@ -19,7 +19,7 @@ from incidents.models import Incident, TimelineEntry
 from incidents.services.timers import system_entry
 from notifications.choices import GOING, Purpose, RunState, Wake
 from notifications.models import EscalationRun
-from notifications.services import deliveries, doorbell
+from notifications.services import deliveries, doorbell, standing_down
 
 # One run per new incident, over the policy that is in force now: its service's own, else an enabled one of the workspace that
 # names the severity, else the default. Without policy and routes nobody is ever told, and there is no run.
@@ -67,7 +67,7 @@ def acknowledge(facts: Sequence[dict[str, Any]], now: datetime) -> None:
     for label, incident_ids in by_whom.items():
         said = f"acknowledged by {label}" if label else "acknowledged"
         deliveries.cancel_waiting(incident_ids, f"{said} before it was sent", [Purpose.PAGE, Purpose.FALLBACK], now)
-    deliveries.tell_update(_ids(facts), "acknowledge", now)
+    standing_down.acknowledged(facts, now)
 
 
 def renew(facts: Sequence[dict[str, Any]], now: datetime) -> None:
@@ -128,7 +128,7 @@ def end(facts: Sequence[dict[str, Any]], now: datetime, reason: str) -> None:
         state=RunState.ENDED, next_step_at=None, ended_at=now, reason=reason
     )
     deliveries.cancel_waiting(_ids(facts), f"{reason} before it was sent", [Purpose.PAGE, Purpose.FALLBACK], now)
-    deliveries.tell_update(_ids(facts), "resolve", now)
+    standing_down.over(facts, now)
 
 
 def begin_episode(facts: Sequence[dict[str, Any]], now: datetime) -> None:

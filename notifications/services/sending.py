@@ -23,7 +23,7 @@ from aiops.kernel.errors import DomainError
 from aiops.kernel.sql import CompiledQuery, Given
 from incidents.choices import LIVE, Status
 from notifications.channels import CHANNELS
-from notifications.choices import ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose
+from notifications.choices import ASKING, ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose
 from notifications.contracts import Channel, Outlet, PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.models import Delivery, MessageTemplate
 from notifications.selectors.next_steps import spoken
@@ -64,7 +64,7 @@ def send_now(delivery_id: int, *, channels: Channels = CHANNELS, clock: Clock = 
 
 
 # What of the incident is looked at once more before a message goes.
-LOOKED_AT = ("status", "episode", "snoozed_until", "suppressed_by", "acknowledged_by")
+LOOKED_AT = ("status", "episode", "snoozed_until", "suppressed_by", "acknowledged_by", "assignee_id")
 
 _mine = CompiledQuery(
     lambda: Delivery.objects.filter(
@@ -170,12 +170,15 @@ class Lane:
         earlier = _earlier(delivery)
         if delivery.purpose == Purpose.ANNOUNCE and any(said.purpose == Purpose.PAGE for said in earlier):
             return "a page of the same incident goes there"
+        if _nobody_read(delivery, earlier):
+            return "what it is about did not arrive here"
         reply_codes.assign(delivery, along)
         message = rendering.message_of(
             delivery,
             now,
             others=[other.incident for other in along if other.incident is not None],
             count=1 + len(along),
+            over=all(each.purpose == Purpose.STAND_DOWN for each in (delivery, *along)),
             covers=len(reply_codes.asked_by([delivery, *along])),
             next_step=self._next_steps.get(delivery.incident_id or 0, ""),
             template=self._template(delivery),
@@ -228,14 +231,20 @@ def _still_going(parcel: Parcel, now: datetime) -> list[Delivery]:
 
 def _why_not(delivery: Delivery, incident: Mapping[str, object], now: datetime) -> str:
     """Why a message is not sent after all, as the incident is now; "" when it is."""
-    if delivery.incident_id is None or delivery.purpose in (Purpose.STAND_DOWN, Purpose.TEST):
+    if delivery.incident_id is None or delivery.purpose == Purpose.TEST:
         return ""
+    if delivery.purpose == Purpose.STAND_DOWN:
+        # Outlets that keep a state of their own hear of each episode what became of it.
+        reopened = incident["episode"] != delivery.episode and not CHANNELS[ChannelKind(delivery.kind)].updates
+        return "the incident was reopened since" if reopened else ""
     if incident["status"] is None:
         return "the incident is gone"
     if incident["episode"] != delivery.episode:
         return "the incident was reopened since"
     if incident["status"] not in LIVE:
         return "it ended before it was sent"
+    if delivery.purpose == Purpose.ASSIGNED:
+        return "" if incident["assignee_id"] == delivery.recipient_id else "it was assigned to somebody else since"
     if delivery.purpose == Purpose.ANNOUNCE:
         return ""
     if incident["status"] != Status.OPEN:
@@ -258,6 +267,13 @@ def _what_is_wrong(delivery: Delivery) -> str:
     if not destination.enabled:
         return "The destination is switched off."
     return f"The destination is broken: {destination.broken_reason}" if destination.broken_at is not None else ""
+
+
+def _nobody_read(delivery: Delivery, earlier: Sequence[Delivery]) -> bool:
+    """Whether it says that something is over that a person was never told of: the page failed in the last moment."""
+    if delivery.purpose != Purpose.STAND_DOWN or delivery.recipient_id is None:
+        return False
+    return not any(said.purpose in ASKING and said.state in (*TOLD, DeliveryState.SENDING) for said in earlier)
 
 
 def _says_the_same(delivery: Delivery, other: Delivery, now: datetime) -> bool:

@@ -17,7 +17,8 @@ from notifications.models import Delivery, MessageTemplate
 from notifications.services import rendering
 
 # Purposes whose words a workspace may change. A code, a test and a notice are ours.
-WORDED = (Purpose.PAGE, Purpose.ANNOUNCE, Purpose.STAND_DOWN, Purpose.FALLBACK)
+WORDED = (Purpose.PAGE, Purpose.ANNOUNCE, Purpose.ASSIGNED, Purpose.STAND_DOWN, Purpose.FALLBACK)
+PREVIEWED = "If nobody acknowledges by 03:25 UTC: Bo is paged."
 
 
 def save_template(
@@ -65,7 +66,7 @@ def preview(
     template = MessageTemplate(
         workspace_id=incident.workspace_id, kind=kind, purpose=purpose, subject=subject, body=body
     )
-    return rendering.message_of(sample, now, template=template, next_step="pages the next level in 15 min", strict=True)
+    return rendering.message_of(sample, now, template=template, next_step=PREVIEWED, strict=True)
 
 
 def _require_admin(actor: Actor, workspace_id: int) -> None:

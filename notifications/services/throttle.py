@@ -24,10 +24,15 @@ LONGEST_CRITICAL = timedelta(seconds=15)  # that a critical page waits for a dig
 BUNDLED = (Purpose.PAGE, Purpose.ANNOUNCE, Purpose.STAND_DOWN)
 
 
+def is_bundled(delivery: Delivery) -> bool:
+    """Whether a digest may tell *delivery*. A silent change of a message rings nobody, and would not change it."""
+    return delivery.purpose in BUNDLED and not delivery.data.get("quiet")
+
+
 def allowance_of(delivery: Delivery) -> str | None:
     """The field of its destination that counts *delivery*; None when it is not throttled, or told in a digest."""
     channel = CHANNELS[ChannelKind(delivery.kind)]
-    if not channel.bundles or delivery.purpose not in BUNDLED or delivery.rank == Rank.DIGEST:
+    if not channel.bundles or not is_bundled(delivery) or delivery.rank == Rank.DIGEST:
         return None
     return "critical_burst" if _is_critical(delivery) else "burst"
 

@@ -38,10 +38,11 @@ def test_every_provider_takes_whatever_a_title_says(
 
 
 def test_slack_sees_no_mention_and_no_link(receivers: Receivers, http: httpx.Client) -> None:
-    blocks = send(ChannelKind.SLACK, HOSTILE, receivers, http).json["blocks"]
-    assert "&lt;!channel&gt;" in blocks[1]["text"]["text"] and "<" not in blocks[1]["text"]["text"]
-    assert blocks[1]["text"]["verbatim"] is True  # so that "@here" is nobody either
-    assert blocks[0]["text"]["type"] == "plain_text"
+    request = send(ChannelKind.SLACK, HOSTILE, receivers, http).json
+    blocks = request["blocks"]
+    assert {part["text"]["type"] for part in blocks[:2]} == {"plain_text"}
+    assert {part["text"]["emoji"] for part in blocks[:2]} == {False}
+    assert "&lt;!channel&gt;" in request["text"] and "<" not in request["text"] and request["mrkdwn"] is False
 
 
 def test_telegram_sees_no_tag(receivers: Receivers, http: httpx.Client) -> None:
@@ -78,8 +79,8 @@ def test_a_log_line_is_one_line(http: httpx.Client, caplog: pytest.LogCaptureFix
 def test_text_helpers() -> None:
     assert line("a\r\nb\x00c\u2028d ") == "a b c d"
     assert block("a\r\nb\rc\x00\x1b[31m\td") == "a\nb\nc[31m\td"
-    assert clip("abcdef", 4) == "abc…" and clip("abcd", 4) == "abcd"
+    assert clip("abcdef", 4) == "a..." and clip("abcd", 4) == "abcd"
     assert len(clip_bytes("é" * 100, 50).encode()) <= 50 and clip_bytes("é", 2) == "é"
-    assert fit("<<<<", 9, lambda text: text.replace("<", "&lt;")) == "&lt;&lt;…"
+    assert fit("<" * 6, 9, lambda text: text.replace("<", "&lt;")) == "&lt;..."
     assert markdown("see https://x.example/a_b_c and a_b") == r"see https://x.example/a_b_c and a\_b"
     assert line("\ud800") == "�"

@@ -105,12 +105,16 @@ def test_a_number_that_was_a_digests_means_the_newer_message_once_all_of_that_is
 def test_a_digest_of_what_is_over_or_of_too_much_asks_for_nothing(
     workspace: Workspace, phone: Destination, receivers: Receivers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tell(phone, make_incident(workspace), make_incident(workspace), purpose=Purpose.STAND_DOWN)
+    over = [make_incident(workspace), make_incident(workspace)]
+    tell(phone, *over)
+    Incident.objects.filter(pk__in=[i.pk for i in over]).update(status="resolved")
+    tell(phone, *over, purpose=Purpose.STAND_DOWN)
     monkeypatch.setattr(reply_codes, "MOST", 2)
     tell(phone, *[make_incident(workspace) for _ in range(3)])
-    for text in receivers.twilio.texts(PHONE):
+    pages, ended, many = receivers.twilio.texts(PHONE)
+    assert "Reply" in pages and ended.startswith("2 incidents are over: ")
+    for text in (ended, many):
         assert "ack" not in text and "Reply" not in text and "/respond/" not in text
-    assert len(receivers.twilio.texts(PHONE)) == 2
 
 
 def test_rows_say_what_they_went_with_and_the_one_that_went_which_it_carried(

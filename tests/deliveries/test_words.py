@@ -107,13 +107,15 @@ class TestOurs:
         self, rich: Incident, hook: Destination, page: Page, purpose: Purpose
     ) -> None:
         delivery = page(rich, hook, purpose=purpose, step=-1, data={"event": "resolve", "level": "L1"})
-        message = rendering.message_of(delivery, NOW + minutes(7), next_step="pages Bo in 15 min")
+        message = rendering.message_of(
+            delivery, NOW + minutes(7), next_step="If nobody acknowledges by 14:45 UTC: Bo is paged."
+        )
         assert rich.name in message.subject and "\n" not in message.subject
         assert len(message.short) <= 160 and rich.name in message.short
         if purpose == Purpose.PAGE:
             for said in (
                 "Disk", "production · db-0", "critical, P", "7 min ago", "97 % of /var", "https://wiki.example.com/disk",
-                "If nobody answers: pages Bo in 15 min.", f"https://aiops.example.com/console/incidents/{rich.public_id}",
+                "If nobody acknowledges by 14:45 UTC: Bo is paged.", f"https://aiops.example.com/console/incidents/{rich.public_id}",
             ):  # fmt: skip
                 assert said in message.text
 
@@ -144,7 +146,7 @@ class TestOurs:
     def test_a_preview_is_with_a_real_incident_and_saves_nothing(self, rich: Incident) -> None:
         about = {"incident": rich, "kind": ChannelKind.SLACK, "purpose": Purpose.PAGE, "now": NOW}
         message = templates.preview(subject="{{ incident.name }}!", body="{{ next_step }}", **about)
-        assert (message.subject, message.text) == (f"{rich.name}!", "pages the next level in 15 min")
+        assert (message.subject, message.text) == (f"{rich.name}!", templates.PREVIEWED)
         for subject, body, field in (("{{ nope }}", "x", "subject"), ("x", "1\n{{ nope }}", "body")):
             with pytest.raises(InvalidInput, match=r"Line \d: 'nope'") as refused:
                 templates.preview(subject=subject, body=body, **about)

@@ -242,7 +242,9 @@ class TestNextStep:
         [row] = rows_of([world.incident("cpu")], world.now)
 
         assert (row.next.text, row.next.at, row.next.style) == ("pages Bo", NOW + minutes(15), "until")
-        assert next_steps.spoken([world.incident("cpu").pk], world.now) == {row.incident.pk: "pages Bo in 15 min"}
+        assert next_steps.spoken([world.incident("cpu").pk], world.now) == {
+            row.incident.pk: "If nobody acknowledges by 14:45 UTC: Bo is paged."
+        }
 
     def test_every_situation(self, world: World) -> None:
         world.person("root", role=Role.ADMIN)

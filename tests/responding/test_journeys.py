@@ -97,7 +97,7 @@ def test_a_reply_by_mail(reached: World, receivers: Receivers) -> None:
     world.phone("ana").read_all()
     page = smtp.wait()[0]
     said = page.message["Reply-To"]
-    assert "If nobody answers: pages Bo in 15 min" in page.part("plain")
+    assert "If nobody acknowledges by 14:45 UTC: Bo is paged." in page.part("plain")
     answer = (
         f"From: ana@example.com\r\nTo: {said}\r\nSubject: Re: page\r\n\r\nack on it\r\n\r\n> {page.part('plain')[:40]}"
     )
