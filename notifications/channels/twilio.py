@@ -79,8 +79,9 @@ def twiml(message: Message, outlet: Outlet) -> str:
     """What the call says, twice, and which keys it waits for. Nothing in the text can become markup."""
     words = say(_ILLEGAL_IN_XML.sub("", line(message.spoken or message.short)))
     spoken = f"<Say>{fit(words, SPOKEN, escape)}</Say>"
-    if message.incident and message.answers and outlet.hook_url:
-        keys = f"<Say>{KEYS}</Say>"
+    if message.covers and outlet.hook_url:
+        everything = f" They count for all {message.covers} incidents." if message.covers > 1 else ""
+        keys = f"<Say>{KEYS}{everything}</Say>"
         hook = quoteattr(_hook(message, outlet))
         # Without a key, too, we are asked how to go on: hooks/twilio.py asks again.
         gather = f'<Gather numDigits="1" timeout="8" actionOnEmptyResult="true" action={hook} method="POST">'
