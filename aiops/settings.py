@@ -107,6 +107,7 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "aiops.access.middleware.RequestActorMiddleware",
+    "aiops.console.middleware.our_look",
 ]
 
 TEMPLATES = [

@@ -19,6 +19,7 @@ from aiops.access.people import ANONYMOUS
 from aiops.console.theme import theme_of
 from aiops.kernel.clock import utcnow
 from incidents import counting
+from incidents.console import kept
 from notifications.services import proof
 
 LATE = 3  # intervals without a proof
@@ -30,6 +31,7 @@ SCRIPTS = tuple(
     for name in (
         "patch",
         "rows",
+        "still",
         "pill",
         "refetch",
         "live",
@@ -38,6 +40,7 @@ SCRIPTS = tuple(
         "proof",
         "messages",
         "selection",
+        "drafts",
         "forms",
         "menus",
         "keys",
@@ -103,6 +106,11 @@ class Shell:
         rows = Workspace.objects.order_by("id")
         ids = self.actor.workspace_ids
         return list((rows if ids is None else rows.filter(pk__in=ids)).values_list("name", flat=True)[:3])
+
+    @cached_property
+    def kept(self) -> dict[str, str]:
+        """What was typed before the session ended, by field; asked for once, then it is gone."""
+        return kept.take(self._request.session)
 
     @cached_property
     def figures(self) -> counting.Figures:

@@ -8,9 +8,12 @@ from asgiref.sync import iscoroutinefunction, markcoroutinefunction
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
+from django.utils.decorators import sync_and_async_middleware
 
+from aiops.console.views import method_not_allowed
 from aiops.kernel import headers
 
+NOT_ALLOWED = 405
 Answer = HttpResponseBase | Awaitable[HttpResponseBase]
 
 # Scripts, styles, fonts and sockets from here and nowhere else; nothing inline, so that markup in an alert can't run.
@@ -57,3 +60,23 @@ def _guarded(response: HttpResponseBase) -> HttpResponseBase:
     if "json" in kind:
         patch_vary_headers(response, headers.CREDENTIALS.split(", "))
     return response
+
+
+@sync_and_async_middleware
+def our_look(get_response: Callable[[HttpRequest], Answer]) -> Callable[[HttpRequest], Answer]:
+    """A page of the console that can't be asked in some way says so in our look; Django's answer is blank."""
+
+    def shown(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+        if response.status_code != NOT_ALLOWED or not request.path.startswith("/console"):
+            return response
+        page = method_not_allowed(request)
+        page.headers["Allow"] = response.headers.get("Allow", "")
+        return page
+
+    if iscoroutinefunction(get_response):
+
+        async def later(request: HttpRequest) -> HttpResponseBase:
+            return shown(request, await get_response(request))  # type: ignore[misc]
+
+        return later
+    return lambda request: shown(request, get_response(request))  # type: ignore[arg-type]

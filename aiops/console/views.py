@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth import login as start_session
 from django.contrib.auth import logout as end_session
 from django.core.exceptions import NON_FIELD_ERRORS
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from aiops.access.forms import GuardedAuthenticationForm
-from aiops.api.envelopes import client, envelope_of
 from aiops.console.overview import overview_context
 from aiops.console.theme import COOKIE, MAX_AGE, THEMES
 from aiops.kernel.clock import utcnow
-from incidents.console.edge import console_view, go_back, is_fragment, own_page
+from incidents.console import kept
+from incidents.console.edge import by_button, console_view, go_back, is_fragment, own_page
 
 HOME = "console-overview"
 
@@ -33,21 +35,24 @@ def login(request: HttpRequest) -> HttpResponse:
         form = GuardedAuthenticationForm(request, data=request.POST)
         if form.is_valid():
             start_session(request, form.get_user())
+            kept.put(request.session, request.POST.get("kept", ""))
             return HttpResponseRedirect(next_page or reverse(HOME))
         status = 429 if form.has_error(NON_FIELD_ERRORS, "rate_limited") else 422
     elif request.user.is_authenticated:
         return HttpResponseRedirect(next_page or reverse(HOME))
-    return render(request, "console/login.html", {"form": form, "next": next_page}, status=status)
+    asked = request.POST if request.method == "POST" else request.GET
+    context = {"form": form, "next": next_page, "kept": request.POST.get("kept", ""), "ended": "ended" in asked}
+    return render(request, "console/login.html", context, status=status)
 
 
-@require_POST
+@by_button(lambda: reverse("console-login"))
 def logout(request: HttpRequest) -> HttpResponse:
     """End the session."""
     end_session(request)
     return redirect("console-login")
 
 
-@require_POST
+@by_button(lambda: reverse(HOME))
 def theme(request: HttpRequest) -> HttpResponse:
     """Keep the chosen theme in a cookie."""
     response = go_back(request, "/console")
@@ -84,9 +89,9 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form that came from a page that was open for too long, or from elsewhere."""
-    return _problem(
-        request, 403, "Please try again", "The page was open for too long. Go back, reload it and send it again."
-    )
+    typed = kept.words(kept.typed(request.POST))
+    text = "The page was open for too long. Go back, reload it and send it again."
+    return _problem(request, 403, "Please try again", text, kept=typed)
 
 
 def not_found(request: HttpRequest, exception: Exception | None = None) -> HttpResponse:
@@ -99,15 +104,10 @@ def server_error(request: HttpRequest) -> HttpResponse:
     return _problem(request, 500, "That went wrong", "It is in the log. What was saved before is safe.")
 
 
-def _problem(request: HttpRequest, code: int, title: str, text: str) -> HttpResponse:
-    """A page; programs get the envelope of the dialect that the path belongs to."""
-    envelope = envelope_of(request.path)
-    if envelope is not None or _is_program(request):
-        return JsonResponse((envelope or client)(code, title), status=code)
-    return render(request, "console/problem.html", {"code": code, "title": title, "text": text}, status=code)
+def method_not_allowed(request: HttpRequest) -> HttpResponse:
+    """405 in the same look: what a page can't be asked."""
+    return _problem(request, 405, "That does not work here", "The page can't be asked in this way.")
 
 
-def _is_program(request: HttpRequest) -> bool:
-    """Whether JSON is sent or asked for, and no page."""
-    accepted = request.headers.get("Accept", "").lower()
-    return ("json" in accepted and "html" not in accepted) or "json" in request.headers.get("Content-Type", "").lower()
+def _problem(request: HttpRequest, code: int, title: str, text: str, **more: Any) -> HttpResponse:
+    return render(request, "console/problem.html", {"code": code, "title": title, "text": text, **more}, status=code)

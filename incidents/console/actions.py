@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from django import forms
+from django.db import transaction
 from django.http import QueryDict
 
 from aiops.access.actors import Actor
@@ -103,6 +104,15 @@ def _assign(act: Act) -> str:
     return f"with {assignee.display_name}" if assignee else "with nobody"
 
 
+def _take(act: Act) -> str:
+    """Mine: assigned, and acknowledged where nobody has it yet, so that paging stops."""
+    with transaction.atomic():
+        if act.incident.status == Status.OPEN:
+            services.acknowledge(**act.on)
+        services.assign(**act.on, assignee=act.user)
+    return "with you: paging has stopped"
+
+
 def _priority(act: Act) -> str:
     priority = act.read(PriorityForm)["priority"]
     services.set_priority(**act.on, priority=priority)
@@ -121,6 +131,7 @@ ACTIONS: dict[str, Callable[[Act], str]] = {
     "escalate": _escalate,
     "note": _note,
     "assign": _assign,
+    "take": _take,
     "priority": _priority,
 }
 IN_BULK = ("acknowledge", "resolve", "snooze")

@@ -58,6 +58,7 @@ def detail_context(actor: Actor, user: User, incident: Incident, now: datetime) 
         "days": _days(selectors.timeline(incident, ENTRIES)),
         "alerts": alerts,
         "is_live": status in LIVE,
+        "status_open": status == Status.OPEN,
         "steps": steps_of(latest.trace, _names(incident, latest)) if latest else [],
         "latest": latest,
         "labels": sorted(incident.labels.items()) if isinstance(incident.labels, dict) else [],

@@ -5,20 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.views import redirect_to_login
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, HttpResponseRedirect
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.cache import patch_vary_headers
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.cache import never_cache
 
+from aiops.access.forms import GuardedAuthenticationForm
 from aiops.kernel.errors import DomainError, NotFound, NotPermitted
+from incidents.console import kept
 
 View = Callable[..., HttpResponse]
 
@@ -54,6 +56,11 @@ def refusal(request: HttpRequest, error: DomainError) -> HttpResponse:
     return render(request, "console/problem.html", context, status=status)
 
 
+def sentence(error: DomainError) -> str:
+    """What it refuses with, as a sentence."""
+    return error.message if error.message.endswith((".", "!", "?")) else f"{error.message}."
+
+
 def is_fragment(request: HttpRequest) -> bool:
     """Whether only what changes on a page is asked for; the page includes the same template."""
     return request.headers.get("HX-Request") == "true"
@@ -76,7 +83,47 @@ def go_back(request: HttpRequest, default: str) -> HttpResponseRedirect:
     return HttpResponseRedirect(way_back(request, default))
 
 
+def by_button(leads_to: Callable[..., str]) -> Callable[[View], View]:
+    """What a button does: a POST. Whoever comes by a GET (a bookmark, the way back from signing in) is led to its page."""
+
+    def decorate(view: View) -> View:
+        @wraps(view)
+        def wrapped(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+            page = leads_to(*args, **kwargs)
+            if request.method in ("GET", "HEAD"):
+                return HttpResponseRedirect(page)
+            if request.method != "POST":
+                return HttpResponseNotAllowed(["GET", "POST"])
+            request.page = page  # type: ignore[attr-defined]
+            return view(request, *args, **kwargs)
+
+        return wrapped
+
+    return decorate
+
+
 def _sign_in(request: HttpRequest) -> HttpResponse:
-    if is_fragment(request):  # the page itself has to go there
-        return HttpResponse(status=401, headers={"HX-Redirect": settings.LOGIN_URL})
-    return redirect_to_login(request.get_full_path())
+    """To the sign-in page, and from there to the page where somebody was. What was typed is not lost on the way."""
+    page = request.get_full_path()
+    if request.method not in ("GET", "HEAD"):
+        page = path_of(way_back(request, getattr(request, "page", request.path)))
+    elif is_fragment(request):
+        page = path_of(way_back(request, page))
+    if is_fragment(request):  # the page itself has to go there; its scripts keep what was typed
+        address = f"{settings.LOGIN_URL}?{urlencode({'next': page, 'ended': 'yes'})}"
+        return HttpResponse(status=401, headers={"HX-Redirect": address})
+    if typed := kept.typed(request.POST):
+        return sign_in_page(request, page, typed)
+    return redirect_to_login(page)
+
+
+def sign_in_page(request: HttpRequest, page: str, typed: str) -> HttpResponse:
+    """The sign-in form at once, with what was typed in it: a redirect could not carry that."""
+    context = {"form": GuardedAuthenticationForm(request), "next": page, "kept": typed, "ended": True}
+    return render(request, "console/login.html", context, status=401)
+
+
+def path_of(url: str) -> str:
+    """An address of ours without its host."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -5,19 +5,19 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
-from django.views.decorators.http import require_http_methods, require_POST, require_safe
+from django.views.decorators.http import require_http_methods, require_safe
 
 from aiops.access.actors import Role
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import Conflict, DomainError, InvalidInput, NotPermitted
 from incidents import selectors
-from incidents.console import paging
-from incidents.console.actions import IN_BULK, Act, perform
+from incidents.console import kept, paging
+from incidents.console.actions import ACTIONS, IN_BULK, Act, perform
 from incidents.console.detail import alert_context, alert_of, detail_context, payload_of
-from incidents.console.edge import console_view, go_back, is_fragment
+from incidents.console.edge import by_button, console_view, go_back, is_fragment, sentence
 from incidents.console.forms import NewIncidentForm
 from incidents.console.listing import Board, ListQuery, frame_context
 from incidents.models import Service
@@ -55,7 +55,13 @@ def incident_page(request: HttpRequest, reference: str) -> HttpResponse:
     return render(request, "incidents/_detail.html" if is_fragment(request) else "incidents/detail.html", context)
 
 
-@require_POST
+def _page_of(reference: str, action: str) -> str:
+    if action not in ACTIONS:
+        raise Http404
+    return reverse("console-incident", args=[reference])
+
+
+@by_button(_page_of)
 @console_view
 def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
     """Do something to an incident, say what came of it, and go back to where the person was."""
@@ -63,17 +69,18 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
     incident = selectors.incident_for(actor, reference)
     try:
         done = perform(action, Act(actor, request.user, incident, now, request.POST))  # type: ignore[arg-type]
-    except (NotPermitted, InvalidInput) as error:
-        messages.error(request, f"{incident.name}: {error.message}")
-    except Conflict as error:
-        messages.warning(request, " ".join(filter(None, [f"{incident.name}: {error.message}.", error.details])))
+    except (NotPermitted, InvalidInput, Conflict) as error:
+        said = " ".join(filter(None, [f"{incident.name}: {sentence(error)}", error.details]))
+        (messages.warning if isinstance(error, Conflict) else messages.error)(request, said)
+        if not is_fragment(request):  # there the form still holds it
+            kept.put(request.session, kept.typed(request.POST))
     else:
         if done:
             messages.success(request, f"{incident.name} is {done}.")
     return go_back(request, reverse("console-incident", args=[incident.public_id]))
 
 
-@require_POST
+@by_button(lambda: reverse("console-incidents"))
 @console_view
 def bulk(request: HttpRequest) -> HttpResponse:
     """Do one thing to several incidents; what came of each is told."""
@@ -87,12 +94,14 @@ def bulk(request: HttpRequest) -> HttpResponse:
         raise InvalidInput(f"Select 1 to {MAX_BULK} incidents", field="incident")
     done = []
     for reference in references:
+        incident = None
         try:
             incident = selectors.incident_for(actor, reference)
             perform(action, Act(actor, request.user, incident, now, request.POST))  # type: ignore[arg-type]
             done.append(incident.name)
         except DomainError as error:
-            messages.warning(request, f"{reference}: {error.message}.")
+            name = incident.name if incident is not None else reference
+            messages.warning(request, f"{name}: {sentence(error)}")
     if done:
         verb = {"acknowledge": "acknowledged", "resolve": "resolved", "snooze": "snoozed"}[action]
         messages.success(request, f"{', '.join(done)} {verb}.")
@@ -109,7 +118,7 @@ def new_incident(request: HttpRequest) -> HttpResponse:
         mine = mine.filter(workspace_id__in=[pk for pk, role in actor.roles if role >= Role.OPERATOR])
     if actor.highest_role < Role.OPERATOR:
         raise NotPermitted("Opening incidents takes the role operator or admin in a workspace.")
-    form = NewIncidentForm(request.POST or None, services=mine)
+    form = NewIncidentForm(request.POST or None, services=mine, initial=kept.take(request.session))
     if request.method == "POST" and form.is_valid():
         filled = form.cleaned_data
         incident = services.open_incident(

@@ -11,10 +11,10 @@ from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.views.decorators.http import require_POST
 
 from aiops.kernel.errors import Conflict, DomainError, InvalidInput
-from incidents.console.edge import console_view, go_back, way_back
+from incidents.console import kept
+from incidents.console.edge import by_button, console_view, go_back, way_back
 
 View = Callable[..., HttpResponse]
 
@@ -26,7 +26,7 @@ def button(home: str, *, for_good: bool = False) -> Callable[[View], View]:
     """
 
     def decorate(view: View) -> View:
-        @require_POST
+        @by_button(lambda **_: reverse(home))
         @console_view
         @wraps(view)
         def wrapped(request: HttpRequest, **names: Any) -> HttpResponse:
@@ -36,6 +36,7 @@ def button(home: str, *, for_good: bool = False) -> Callable[[View], View]:
                 return view(request, **names)
             except DomainError as error:
                 tell_refusal(request, error)
+                kept.put(request.session, kept.typed(request.POST))
             return go_back(request, reverse(home))
 
         return wrapped

@@ -14,13 +14,17 @@ document.addEventListener("htmx:configRequest", ({ target, detail }) => {
 
 document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
   const { xhr, successful } = detail;
-  if (target.closest("details.menu") && successful) target.closest("details.menu").open = false;
+  if (target.closest("details.menu") && successful && !xhr.responseText.includes("data-refused")) target.closest("details.menu").open = false;
   if (!successful && !xhr.responseText.includes("data-fragment")) {
     say(xhr.status ? `That did not work (${xhr.status}). Reload the page and try again.` : "The server can't be reached.");
   } else if (xhr.responseText.includes("data-fragment")) {
     document.dispatchEvent(new CustomEvent("fragments:arrived", { detail: { html: xhr.responseText, from: target } }));
   }
-  if (successful && target.matches("[data-reset]")) target.reset();
+  if (!successful || !xhr.responseText || xhr.responseText.includes("data-refused")) return; // what was typed is still needed
+  if (target.matches("form")) document.dispatchEvent(new CustomEvent("drafts:sent", { detail: { form: target } }));
+  if (!target.matches("[data-reset]")) return;
+  for (const field of target.querySelectorAll("textarea")) field.defaultValue = ""; // it may have come back from signing in
+  target.reset();
 });
 
 document.addEventListener("keydown", (event) => {

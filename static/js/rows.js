@@ -1,13 +1,12 @@
 // Lists change row by row: what stayed the same is not touched. A list that is kept "still" never jumps under the pointer:
 // while the pointer or the focus is in it, or it is scrolled, rows change in place, those that left the view fade, and new ones
-// wait behind a pill. A row that newer ones pushed off the page has not left the view: the server is asked ([data-still]).
-//   in:  "fragments:keyed" {old, fresh, markup, served, from, taken, share}, "rows:release"   out: "rows:held" {fresh: n}
+// wait behind a pill. Of rows that the page does not show any more, still.js asks how they are.
+//   in:  "fragments:keyed" {old, fresh, markup, served, from, taken, share}, "rows:release"
+//   out: "rows:held" {fresh: n}, "rows:off" {old, rows, show}
 //   Whoever takes a fragment says so (taken), and which part of its rows changed (share, 0 to 1).
 
 const GLOWS = 3; // rows that may glow at a time
-const PATIENCE = 10_000; // ms
 let latest = null; // the newest request for a held list
-let looking = null; // the request whose rows the server is asked for
 
 const rowsOf = (fragment) => (fragment.matches("[data-rows]") ? fragment : fragment.querySelector("[data-rows]"));
 const isHeld = (fragment) => {
@@ -40,49 +39,18 @@ function renew(row, fresh, served, changed) {
 const partOf = (list, changed) => changed.length / Math.max(1, list.childElementCount);
 
 function inPlace({ old, fresh, served }) {
-  const changed = [];
+  const [changed, unknown] = [[], []];
   const wanted = new Map([...rowsOf(fresh).children].map((row) => [row.id, row]));
   for (const row of [...rowsOf(old).children]) {
     const next = wanted.get(row.id);
     wanted.delete(row.id);
     if (next) renew(row, next.cloneNode(true), served, changed);
+    else unknown.push(row);
   }
   glow(changed);
-  look();
+  const show = (row, now) => renew(row, now, served, []);
+  if (unknown.length) document.dispatchEvent(new CustomEvent("rows:off", { detail: { old, rows: unknown, show } }));
   return { fresh: wanted.size, share: partOf(rowsOf(old), changed) };
-}
-
-const pushedOff = ({ old, fresh }) => {
-  const known = new Set([...rowsOf(fresh).children].map((row) => row.id));
-  return [...rowsOf(old).children].filter((row) => !known.has(row.id));
-};
-
-// How rows are that do not stand on the page any more, and whether they are still in the view. Without an answer nothing is said of
-// them. One question at a time.
-async function look() {
-  const rows = latest ? pushedOff(latest) : [];
-  if (!rows.length || !latest.old.dataset.still || looking) return;
-  looking = latest;
-  try {
-    const query = new URLSearchParams(location.search);
-    for (const word of ["after", "before", "theme"]) query.delete(word);
-    for (const row of rows) query.append("id", row.dataset.incident);
-    const response = await fetch(`${looking.old.dataset.still}?${query}`, { signal: AbortSignal.timeout(PATIENCE) });
-    if (!response.ok || latest?.old !== looking.old) return; // meanwhile the list is as the server says
-    const page = new DOMParser().parseFromString(await response.text(), "text/html");
-    for (const row of rows.filter((each) => each.isConnected)) {
-      const now = page.getElementById(row.id);
-      if (now) renew(row, document.adoptNode(now), looking.served, []);
-      else row.classList.add("is-gone"); // it is none of this person's any more
-    }
-    document.dispatchEvent(new CustomEvent("fragments:patched"));
-  } catch {
-    // The top bar says that the server is away.
-  } finally {
-    const missed = latest !== looking;
-    looking = null;
-    if (missed) look();
-  }
 }
 
 function inOrder({ old, fresh, served }) {

@@ -167,7 +167,11 @@ class TestWhoMay:
 
     def test_changing_takes_a_post_and_an_action_that_exists(self, browser, ana, opened):
         incident = opened()
-        assert browser(ana).get(f"{page_of(incident)}/acknowledge").status_code == 405
+        answer = browser(ana).get(f"{page_of(incident)}/acknowledge")
+        assert (answer.status_code, answer["Location"]) == (302, page_of(incident))
+        incident.refresh_from_db()
+        assert incident.status == "open"
+        assert browser(ana).get(f"{page_of(incident)}/explode").status_code == 404
         assert do(browser(ana), incident, "explode").status_code == 404
 
 
@@ -209,7 +213,7 @@ class TestSeveral:
         client = browser(ana)
         answer = client.post(BULK, {"action": "acknowledge", "incident": [i.public_id for i in (first, second, third)]})
         assert set(Incident.objects.values_list("status", flat=True)) == {Status.ACKNOWLEDGED}
-        assert f"{second.public_id}: Incident already acknowledged." in told(answer)
+        assert f"{second.name}: Incident already acknowledged." in told(answer)
         assert f"{first.name}, {third.name} acknowledged." in told(answer)
 
     def test_resolving_and_snoozing_several(self, browser, ana, opened):

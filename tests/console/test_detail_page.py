@@ -174,7 +174,7 @@ class TestButtons:
     def test_what_is_beside_the_status_has_its_buttons_too(self, browser, ana, opened, workspace, now):
         incident = opened()
         live = actions_on(browser(ana).get(page_of(incident)).content.decode())
-        assert {"snooze", "escalate", "assign", "assign-me", "priority", "note"} <= live
+        assert {"snooze", "escalate", "assign", "take", "priority", "note"} <= live
         assert "unsnooze" not in live
         services.snooze(actor=actor(workspace), incident_id=incident.pk, now=now, duration=timedelta(hours=1))
         services.escalate(actor=actor(workspace), incident_id=incident.pk, now=now)
@@ -182,9 +182,7 @@ class TestButtons:
         assert "unsnooze" in actions_on(page)
         assert "escalate" in actions_on(page)
         services.resolve(actor=actor(workspace), incident_id=incident.pk, now=now)
-        assert not {"snooze", "escalate", "assign-me"} & actions_on(
-            browser(ana).get(page_of(incident)).content.decode()
-        )
+        assert not {"snooze", "escalate", "take"} & actions_on(browser(ana).get(page_of(incident)).content.decode())
 
     def test_a_viewer_has_none(self, browser, viewer, opened):
         page = browser(viewer).get(page_of(opened())).content.decode()

@@ -31,7 +31,7 @@ def test_nobody_sees_anything_before_signing_in(client, path):
 
 def test_a_fragment_for_nobody_sends_the_page_to_the_sign_in(client):
     answer = client.get("/console/incidents", headers={"HX-Request": "true"})
-    assert (answer.status_code, answer["HX-Redirect"]) == (401, "/console/login")
+    assert (answer.status_code, answer["HX-Redirect"]) == (401, "/console/login?next=%2Fconsole%2Fincidents&ended=yes")
 
 
 def test_the_root_leads_to_the_console(client):
@@ -69,7 +69,8 @@ def test_guessing_ends_soon(client, ana):
 
 def test_signing_out_takes_a_post(client, ana):
     client.force_login(ana)
-    assert client.get("/console/logout").status_code == 405
+    assert client.get("/console/logout")["Location"] == "/console/login"
+    assert client.get("/console").status_code == 200
     assert client.post("/console/logout")["Location"] == "/console/login"
     assert client.get("/console").status_code == 302
 

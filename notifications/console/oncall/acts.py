@@ -12,12 +12,12 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_POST
 
 from aiops.access.counters import Counters
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted, Overloaded, RateLimited
-from incidents.console.edge import console_view, go_back
+from incidents.console import kept
+from incidents.console.edge import by_button, console_view, go_back
 from notifications.console.oncall import boards
 from notifications.console.oncall.forms import ImportForm, OverrideForm, SwapForm, TimeOffForm, first_complaint
 from notifications.selectors.oncall import members_of
@@ -35,7 +35,7 @@ ANSWERS: dict[str, tuple[Callable[..., Any], str]] = {
 def button(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     """A POST; a refusal is told on the page from which it came."""
 
-    @require_POST
+    @by_button(lambda **_: reverse("console-oncall"))
     @console_view
     @wraps(view)
     def wrapped(request: HttpRequest, **ids: int) -> HttpResponse:
@@ -45,6 +45,7 @@ def button(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
             messages.error(request, f"{error.message}.")
         except Conflict as error:
             messages.warning(request, " ".join(filter(None, [f"{error.message}.", error.details])))
+        kept.put(request.session, kept.typed(request.POST))
         return go_back(request, reverse("console-oncall"))
 
     return wrapped

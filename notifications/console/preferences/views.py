@@ -7,12 +7,13 @@ from datetime import time
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_POST, require_safe
+from django.urls import reverse
+from django.views.decorators.http import require_safe
 
 from aiops.access.services.people import set_time_zone
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError, InvalidInput, NotFound
-from incidents.console.edge import console_view
+from incidents.console.edge import by_button, console_view
 from notifications.channels import CHANNELS
 from notifications.choices import TOLD, ChannelKind, Urgency
 from notifications.console.acting import button, sentence
@@ -157,7 +158,7 @@ def set_up_push(request: HttpRequest) -> HttpResponse:
     return redirect(HOME)
 
 
-@require_POST
+@by_button(lambda: reverse(HOME))
 @console_view
 def add_browser(request: HttpRequest) -> HttpResponse:
     """This browser subscribed: its address as JSON, what to call it. Answers the destination's id, or why not."""
