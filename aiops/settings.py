@@ -39,6 +39,9 @@ AIOPS_ALERT_RETENTION = timedelta(days=env.integer("AIOPS_ALERT_RETENTION_DAYS",
 AIOPS_DELIVERY_RETENTION = timedelta(days=env.integer("AIOPS_DELIVERY_RETENTION_DAYS", 180))
 AIOPS_SWEEP_SECONDS = env.integer("AIOPS_SWEEP_SECONDS", 5)
 AIOPS_MAX_BODY_BYTES = env.integer("AIOPS_MAX_BODY_BYTES", 4 * 1024 * 1024)
+AIOPS_BODY_MEMORY_BYTES = env.integer("AIOPS_BODY_MEMORY_BYTES", 64 * 1024 * 1024)  # of bodies over 64 KiB, together
+AIOPS_MAX_CONNECTIONS = env.integer("AIOPS_MAX_CONNECTIONS", 4000)
+AIOPS_CONNECTIONS_PER_ADDRESS = env.integer("AIOPS_CONNECTIONS_PER_ADDRESS", 200)
 AIOPS_ALLOWED_HOSTS = env.words("AIOPS_ALLOWED_HOSTS")
 # Hosts and networks that are ours although they are private: notifications may be sent there (aiops/kernel/http.py).
 AIOPS_OUTBOUND_ALLOW = env.words("AIOPS_OUTBOUND_ALLOW")

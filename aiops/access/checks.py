@@ -158,6 +158,9 @@ def _numbers() -> Iterator[CheckMessage]:
         "AIOPS_PORT": (settings.AIOPS_PORT, 0, 65535),
         "AIOPS_SWEEP_SECONDS": (settings.AIOPS_SWEEP_SECONDS, 1, 3600),
         "AIOPS_MAX_BODY_BYTES": (settings.AIOPS_MAX_BODY_BYTES, 1024, 1024**3),
+        "AIOPS_BODY_MEMORY_BYTES": (settings.AIOPS_BODY_MEMORY_BYTES, 1024**2, 1024**4),
+        "AIOPS_MAX_CONNECTIONS": (settings.AIOPS_MAX_CONNECTIONS, 10, 1_000_000),
+        "AIOPS_CONNECTIONS_PER_ADDRESS": (settings.AIOPS_CONNECTIONS_PER_ADDRESS, 1, 1_000_000),
         "AIOPS_AUTO_CLOSE_HOURS": (settings.AIOPS_AUTO_CLOSE_AFTER.total_seconds() // 3600, 0, 87600),
         "AIOPS_ALERT_RETENTION_DAYS": (settings.AIOPS_ALERT_RETENTION.days, 1, 3650),
     }

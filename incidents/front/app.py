@@ -12,9 +12,9 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, MutableMapping, Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from django.conf import settings
 from django.db import Error as DatabaseFailure
@@ -22,16 +22,21 @@ from django.db import connection
 
 from aiops.access import keyring
 from aiops.access.services import keys
+from aiops.api.errors import InternalError
+from aiops.api.middleware import one_slash
 from aiops.kernel import metrics
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError, Overloaded
+from aiops.kernel.headers import as_bytes, private
 from aiops.kernel.threads import essential
 from incidents.contracts import Arrival, Outcome
 from incidents.front import callers, door
-from incidents.front.callers import LookAgain
-from incidents.front.door import Endpoint, Received, Refused
+from incidents.front.answering import Deed, Keep, Refresh, admitting, answering, away
+from incidents.front.callers import LookAgain, Refused
+from incidents.front.door import Endpoint
+from incidents.front.guard import Bounds, Guard, trusted_proxies
 from incidents.front.requests import Inbound, Reply, parse_query, wanted_headers
-from incidents.front.writer import Job, Settled, Writer
+from incidents.front.writer import PATIENCE, Job, Settled, Writer
 from incidents.services import directory
 from incidents.services.deadletters import Letter
 
@@ -42,12 +47,14 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 App = Callable[[Scope, Receive, Send], Awaitable[None]]
 Answer = Callable[[Reply], None]
+T = TypeVar("T")
 
 SWITCH_INTERVAL = (
     0.0005  # seconds; the writer's thread must not wait 5 ms for the event loop's after each answer of PostgreSQL
 )
 GC_THRESHOLD = (20_000, 50, 50)  # the default of 700 new objects is reached 30 times by one batch
 REFRESH = 2.0  # seconds
+GLANCE = 0.5  # seconds between two looks at who waits for too long
 LATEST = 0.05  # seconds that an answer waits for a good moment; the database may hang
 DRAIN = 5.0  # seconds to commit what waits when we stop
 
@@ -55,11 +62,11 @@ DRAIN = 5.0  # seconds to commit what waits when we stop
 class Answering:
     """Where the result of a job goes when nothing waits for it but an answer to be written. Stands in for a future."""
 
-    __slots__ = ("_answer", "_endpoint", "_open", "_started")
+    __slots__ = ("_answer", "_endpoint", "_open", "started")
 
-    def __init__(self, endpoint: Endpoint, answer: Answer, started: float, open_ones: set[Answering]) -> None:
-        self._endpoint, self._answer, self._started, self._open = endpoint, answer, started, open_ones
-        open_ones.add(self)
+    def __init__(self, endpoint: Endpoint, answer: Answer, started: float, open_ones: dict[Answering, None]) -> None:
+        self._endpoint, self._answer, self.started, self._open = endpoint, answer, started, open_ones
+        open_ones[self] = None
 
     def done(self) -> bool:
         """Whether the answer was given."""
@@ -67,13 +74,13 @@ class Answering:
 
     def set_result(self, outcomes: list[Outcome]) -> None:
         """Everything is committed."""
-        self._open.discard(self)
-        metrics.INGEST_SECONDS.observe(time.perf_counter() - self._started)
+        del self._open[self]
+        metrics.INGEST_SECONDS.observe(time.perf_counter() - self.started)
         self._answer(door.answer(self._endpoint, outcomes))
 
     def set_exception(self, error: Exception) -> None:
         """It was not taken."""
-        self._open.discard(self)
+        del self._open[self]
         if not isinstance(error, DomainError):
             log.error("a signal could not be stored", exc_info=error)
             error = Overloaded("This went wrong here; send again.", data={"retry_after": 5})
@@ -83,12 +90,14 @@ class Answering:
 class FrontDoor:
     """ASGI application. :meth:`startup` in the lifespan, :meth:`shutdown` after the server stopped listening."""
 
-    def __init__(self, fallback: App) -> None:
+    def __init__(self, fallback: App, bounds: Bounds | None = None) -> None:
         self._fallback = fallback
+        self.guard = Guard(bounds or Bounds.configured(), trusted_proxies())
         self._writer: Writer | None = None
         self._stop = threading.Event()
         self._refresher: threading.Thread | None = None
-        self._open: set[Answering] = set()
+        self._open: dict[Answering, None] = {}  # the oldest first
+        self._watch: asyncio.TimerHandle | None = None
         self._slow: set[asyncio.Task[None]] = set()
 
     async def startup(self) -> None:
@@ -107,10 +116,13 @@ class FrontDoor:
         await asyncio.to_thread(_briefly_connected, lambda: (keyring.refresh(), directory.refresh()))
         self._refresher = essential("keyring", self._keep_fresh)
         self._refresher.start()
+        self._give_up()
 
     async def shutdown(self) -> None:
         """Refuse what is new, commit what waits."""
         self._stop.set()
+        if self._watch is not None:
+            self._watch.cancel()
         if self._writer is not None:
             await asyncio.to_thread(self._writer.stop, DRAIN)
         for waiting in tuple(self._open):  # the database is away: their senders repeat
@@ -128,6 +140,17 @@ class FrontDoor:
             except DatabaseFailure as error:
                 log.warning("when keys were last used is written later: %s", error)
             connection.close()
+
+    def _give_up(self) -> None:
+        """End what takes too long: connections, and waiting for the writer, which a database that hangs holds."""
+        self._watch = asyncio.get_running_loop().call_later(GLANCE, self._give_up)
+        self.guard.sweep(asyncio.get_running_loop().time())
+        latest = time.perf_counter() - PATIENCE
+        for waiting in tuple(self._open):
+            if waiting.started > latest:
+                break
+            metrics.REFUSED.labels("database_away").inc()
+            waiting.set_exception(away())
 
     @property
     def waiting(self) -> int:
@@ -154,78 +177,82 @@ class FrontDoor:
 
     async def _answer_slowly(self, endpoint: Endpoint, inbound: Inbound, answer: Answer) -> None:
         """What memory alone can't answer: perhaps the database knows the key, or the body has to be kept."""
+        answer(await self._handle(endpoint, inbound))
+
+    def refuses(self, endpoint: Endpoint, inbound: Inbound, answer: Callable[[Reply | None], None]) -> None:
+        """Judge the head of a request whose body is still to come: *answer* is called with the refusal, or with None when its
+        sender is known. At once when memory knows."""
+        asked = admitting(endpoint, inbound, now := utcnow())
         try:
-            reply = await self._handle(endpoint, inbound)
-        except Exception:
-            log.exception("an ingest request could not be handled: %s", inbound.path)
-            reply = Reply(500, {"detail": "Internal server error", "message": "Internal server error"})
-        answer(reply)
+            first = next(asked)
+        except StopIteration as known:
+            answer(known.value)
+            return
+
+        async def ask() -> None:
+            answer(await self._drive(asked, first, inbound, now))
+
+        task = asyncio.get_running_loop().create_task(ask())
+        self._slow.add(task)
+        task.add_done_callback(self._slow.discard)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = door.endpoint_for(scope["method"], scope["path"].rstrip("/")) if scope["type"] == "http" else None
+        path = one_slash(scope["path"]).rstrip("/") if scope["type"] == "http" else ""
+        endpoint = door.endpoint_for(scope["method"], path) if path else None
         if endpoint is None or self._writer is None:
             await self._fallback(scope, receive, send)
             return
+        inbound = Inbound(
+            scope["method"], path, wanted_headers(scope["headers"]), parse_query(scope["query_string"]), b""
+        )
+        now = utcnow()
+        refusal = await self._drive(admitting(endpoint, inbound, now), None, inbound, now)
+        if refusal is not None:
+            refusal.headers["Connection"] = "close"
+            await _send(send, refusal)
+            return
         body = await _body(receive, settings.AIOPS_MAX_BODY_BYTES)
         if body is None:
-            await _send(send, too_large())
+            await _send(send, door.too_large(endpoint))
             return
-        inbound = Inbound(
-            scope["method"],
-            scope["path"].rstrip("/"),
-            wanted_headers(scope["headers"]),
-            parse_query(scope["query_string"]),
-            body,
-        )
+        inbound.body = body
         await _send(send, await self._handle(endpoint, inbound))
 
     async def _handle(self, endpoint: Endpoint, inbound: Inbound) -> Reply:
-        started = time.perf_counter()
-        now = utcnow()
+        started, now = time.perf_counter(), utcnow()
         try:
-            received = await self._receive(endpoint, inbound, now)
-            outcomes = await self._commit(received.arrivals)
-        except Refused as refusal:
-            await self._keep(refusal, inbound, now)
-            metrics.REFUSED.labels("unreadable").inc()
-            return door.refuse(endpoint, refusal.error)
-        except DomainError as error:
-            if error.code != "overloaded":
-                metrics.REFUSED.labels(error.code).inc()
-            return door.refuse(endpoint, error)
-        metrics.INGEST_SECONDS.observe(time.perf_counter() - started)
-        return door.answer(endpoint, outcomes)
+            reply: Reply = await self._drive(answering(endpoint, inbound, now), None, inbound, now)
+        except Exception:
+            log.exception("an ingest request could not be handled: %s", inbound.path)
+            return door.refuse(endpoint, InternalError("Internal server error"))
+        if reply.status < 300:
+            metrics.INGEST_SECONDS.observe(time.perf_counter() - started)
+        return reply
 
-    async def _receive(self, endpoint: Endpoint, inbound: Inbound, now: datetime) -> Received:
+    async def _drive(self, asked: Generator[Deed, Any, T], deed: Deed | None, inbound: Inbound, now: datetime) -> T:
+        """Do what *asked* wants, *deed* first if it was told already, and return its answer; all within our patience."""
+        deadline = asyncio.get_running_loop().time() + PATIENCE
         try:
-            return door.receive(endpoint, inbound, now)
-        except (LookAgain, DomainError) as first:
-            if isinstance(first, DomainError) and first.code != "not_authenticated":
-                raise
-            # Perhaps the key or the workspace was made a moment ago: ask the database, off the loop.
-            try:
-                await asyncio.to_thread(_briefly_connected, lambda: callers.refresh(inbound, now))
-                return door.receive(endpoint, inbound, now)
-            except LookAgain:
-                raise callers.unknown(inbound) from first
-            except DatabaseFailure as error:
-                raise Overloaded("The database is away; send again.", data={"retry_after": 5}) from error
+            deed = deed or next(asked)
+            while True:
+                try:
+                    async with asyncio.timeout_at(deadline):
+                        result = await self._do(deed, inbound, now)
+                except TimeoutError:
+                    deed = asked.throw(away())
+                except Exception as error:  # noqa: BLE001 - it is the other side's to judge
+                    deed = asked.throw(error)
+                else:
+                    deed = asked.send(result)
+        except StopIteration as answer:
+            found: T = answer.value
+            return found
 
-    async def _commit(self, arrivals: list[Arrival]) -> list[Outcome]:
-        if not arrivals:
+    async def _do(self, deed: Deed, inbound: Inbound, now: datetime) -> list[Outcome]:
+        if isinstance(deed, Refresh):
+            await asyncio.to_thread(_briefly_connected, lambda: callers.refresh(inbound, now))
             return []
-        return await self._submit(arrivals)
-
-    async def _keep(self, refusal: Refused, inbound: Inbound, now: datetime) -> None:
-        source, error = refusal.source, refusal.error
-        letter = Letter(
-            source.workspace_id, source.pk, source.kind, now, inbound.headers.get("content-type", ""), error.message,
-            error.field, inbound.body,
-        )  # fmt: skip
-        try:
-            await self._submit(letter=letter)
-        except Overloaded:
-            log.warning("no room to keep a body that could not be read: %s", error.message)
+        return await (self._submit(letter=deed.letter) if isinstance(deed, Keep) else self._submit(deed.arrivals))
 
     async def _submit(self, arrivals: Sequence[Arrival] = (), letter: Letter | None = None) -> list[Outcome]:
         if self._writer is None:
@@ -233,12 +260,6 @@ class FrontDoor:
         future: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         self._writer.submit(Job(future, arrivals, letter))
         return await future
-
-
-def too_large() -> Reply:
-    """The answer to a body that nobody means to read."""
-    limit = f"The body is larger than {settings.AIOPS_MAX_BODY_BYTES} bytes."
-    return Reply(413, {"detail": limit, "message": limit, "errors": [limit]}, {"Connection": "close"})
 
 
 def _briefly_connected(ask: Callable[[], object]) -> None:
@@ -282,7 +303,7 @@ async def _body(receive: Receive, limit: int) -> bytes | None:
 
 async def _send(send: Send, reply: Reply) -> None:
     content = reply.content
-    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(content)).encode())]
-    headers += [(name.lower().encode(), value.encode()) for name, value in reply.headers.items()]
+    named = {"Content-Type": "application/json", "Content-Length": str(len(content))} | private() | reply.headers
+    headers = as_bytes(named)
     await send({"type": "http.response.start", "status": reply.status, "headers": headers})
     await send({"type": "http.response.body", "body": content})

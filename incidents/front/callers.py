@@ -6,6 +6,8 @@ raises :class:`LookAgain`, and its carrier reads the database off the event loop
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, TypeVar
 
@@ -22,8 +24,23 @@ from incidents.services.directory import KnownService, KnownSource
 T = TypeVar("T")
 
 
+@dataclass(slots=True)
+class Refused(Exception):
+    """The body was not understood, but we know whose it is: it is kept, with the reason."""
+
+    source: KnownSource
+    error: DomainError
+
+
 class LookAgain(Exception):
-    """Memory does not know; the database may."""
+    """Memory does not know; the database may. *refusal* is what to raise when it does not know either."""
+
+    def __init__(self, refusal: DomainError | Refused) -> None:
+        super().__init__(str(refusal))
+        self.refusal = refusal
+
+
+SETTING_UP = "The workspace is being set up; send again."
 
 
 def refresh(inbound: Inbound, now: datetime) -> None:
@@ -96,19 +113,24 @@ def _shown(inbound: Inbound) -> tuple[str | None, ...]:
     )  # fmt: skip
 
 
+def presents_key(inbound: Inbound) -> bool:
+    """Whether a request shows an API key at all, good or not."""
+    return any(_shown(inbound)[:3])
+
+
 def _choose(actor: Actor, inbound: Inbound) -> int:
     known = directory.current()
     slug, name = _named_workspace(inbound)
     if slug or name:
         workspace = known.workspaces_by_slug.get(slug) if slug else known.workspaces_by_name.get(name.lower())
         if workspace is None:
-            raise LookAgain
+            raise LookAgain(NotPermitted(f"This key may not send signals to the workspace {slug or name!r}."))
     elif actor.workspace_ids and known.primary_workspace not in actor.workspace_ids:
         workspace = actor.workspace_ids[0]
     else:
         workspace = known.primary_workspace
         if workspace is None:
-            raise LookAgain
+            raise LookAgain(Overloaded(SETTING_UP, data={"retry_after": 1}))
     if not actor.may(Role.OPERATOR, workspace):
         raise NotPermitted(f"This key may not send signals to the workspace {slug or name or workspace!r}.")
     return workspace
@@ -123,7 +145,7 @@ def default_source(workspace_id: int, kind: SourceKind) -> KnownSource:
     """The workspace's own source of a kind."""
     source = directory.current().default_sources.get((workspace_id, kind))
     if source is None:
-        raise LookAgain
+        raise LookAgain(Overloaded(SETTING_UP, data={"retry_after": 1}))
     return _enabled(source)
 
 
@@ -131,25 +153,17 @@ def source_by_key(key: str) -> KnownSource:
     """The source behind ``/in/<key>``: the key in the path is the credential."""
     source = directory.current().source_by_key(key)
     if source is None:
-        raise LookAgain
+        raise LookAgain(NotFound("There is no source with this key."))
     return _enabled(source)
 
 
-def service_by_routing_key(key: str) -> KnownService:
-    """The service that an event addresses."""
+def service_by_routing_key(key: str, problems: Sequence[str] = ()) -> KnownService:
+    """The service that an event addresses; *problems* are what else is wrong with the event, for the refusal."""
     service = directory.current().service_by_routing_key(key)
     if service is None:
-        raise LookAgain
+        unknown = "routing_key is unknown: no service has it"
+        raise LookAgain(InvalidInput(unknown, field="routing_key", data={"errors": [unknown, *problems]}))
     return service
-
-
-def unknown(inbound: Inbound) -> DomainError:
-    """What to answer when looking again did not help: a refusal, or, while the database is away, "try later"."""
-    if directory.age() > credentials.UNSURE:
-        return Overloaded(credentials.AWAY, data={"retry_after": 5})
-    if inbound.path.startswith("/in/"):
-        return NotFound("There is no source with this key.")
-    return InvalidInput("routing_key is unknown: no service has it", field="routing_key")
 
 
 def _enabled(source: KnownSource) -> KnownSource:

@@ -3,6 +3,7 @@
 An ASGI request costs a task, two closures, a dozen dictionaries and four switches: more than everything that ingest does with
 it. Here the parser's last callback asks the door, and the answer is written when the commit is known. Anything unusual (another
 path, HTTP/1.0, ``Expect``, a request behind one that still runs) takes the ASGI way, which the front door speaks as well.
+What a stranger may send before it is known has its bounds in ``bounded``.
 """
 
 from __future__ import annotations
@@ -13,21 +14,26 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from aiops.api.middleware import one_slash
 from aiops.kernel.errors import Overloaded
+from aiops.kernel.headers import as_bytes, private
 from incidents.front import door
-from incidents.front.app import FrontDoor, too_large
+from incidents.front.bounded import FRONT_DOOR, BoundedProtocol
 from incidents.front.door import Endpoint
+from incidents.front.guard import Phase
 from incidents.front.requests import Inbound, Reply, parse_query, wanted_headers
+
+__all__ = ("FRONT_DOOR", "DoorProtocol")
 
 log = logging.getLogger(__name__)
 
-FRONT_DOOR = "front_door"  # where the ASGI lifespan state keeps it
 GRACE = 4.0  # seconds that a body may still take when the server stops, unless the server says otherwise
 LAST_WORD = 0.3  # seconds before that in which the sender is told
 WENT_WRONG = Reply(500, {"detail": "Internal server error", "message": "Internal server error"})
 CONTENT = b"content-type: application/json\r\ncontent-length: %d\r\n"
+REMEMBERED_URL = 2000  # bytes; longer ones are read each time
 
 
 class Target(NamedTuple):
@@ -44,9 +50,11 @@ class DoorCycle:
 
     __slots__ = (
         "_protocol",
+        "admitted",
         "body",
         "disconnected",
         "endpoint",
+        "held",
         "inbound",
         "keep_alive",
         "limit",
@@ -60,7 +68,8 @@ class DoorCycle:
         self.endpoint, self.inbound, self.keep_alive = endpoint, inbound, keep_alive
         self.body: list[bytes] = []
         self.size, self.limit = 0, settings.AIOPS_MAX_BODY_BYTES
-        self.more_body, self.response_complete, self.disconnected = True, False, False
+        self.held = 0  # bytes of it that the guard counts
+        self.more_body, self.response_complete, self.disconnected, self.admitted = True, False, False, False
 
     @property
     def message_event(self) -> DoorCycle:
@@ -68,38 +77,70 @@ class DoorCycle:
         return self
 
     def set(self) -> None:
-        """Nobody waits: an answer to nobody is dropped."""
+        """Nobody waits: an answer to nobody is dropped, and a body that will not be whole is let go."""
+        if self.disconnected and self.more_body:
+            self.body = []
+            self._let_go()
 
     def cut_off(self) -> None:
         """The server stops and the body has not come: say so, so that it is sent again."""
         if not self.response_complete and self.more_body:
             self.answer(door.refuse(self.endpoint, Overloaded("The server is stopping; send again.")))
+            self._protocol.transport.close()
 
     def answer(self, reply: Reply) -> None:
         """Write the reply, if somebody is still there to read it."""
+        self._let_go()
         self.response_complete = True
         if not self.disconnected and not self._protocol.transport.is_closing():
             self._protocol.write_reply(reply, self)
 
+    def refuse(self, reply: Reply) -> None:
+        """Answer before the body is there; what still comes of it is dropped."""
+        self.keep_alive, self.body = False, []
+        self.answer(reply)
 
-@lru_cache(maxsize=256)  # senders ask for the same few again and again
-def _target(method: bytes, url: bytes) -> Target | None:
+    def give_up(self) -> None:
+        """Somebody else has answered."""
+        self.response_complete, self.body = True, []
+        self._let_go()
+
+    def _let_go(self) -> None:
+        if self.held:
+            self._protocol.guard.gives_back(self.held)
+            self.held = 0
+
+
+def _read_target(method: bytes, url: bytes) -> Target | None:
     """What a request asks for, when it is the door's and plainly written."""
     raw, _, query = url.partition(b"?")
     if b"%" in raw:
         return None
-    path = raw.decode("latin-1").rstrip("/")
+    path = one_slash(raw.decode("latin-1")).rstrip("/")
     endpoint = door.endpoint_for(method.decode(), path)
     return Target(endpoint, method.decode(), path, parse_query(query)) if endpoint else None
 
 
-class DoorProtocol(HttpToolsProtocol):
+_remembered_target = lru_cache(maxsize=256)(_read_target)  # senders ask for the same few again and again
+
+
+@lru_cache(maxsize=4)
+def _common_headers(public_url: str) -> bytes:
+    """The headers of every answer; *public_url* is what they depend on."""
+    return b"".join(b"%b: %b\r\n" % pair for pair in as_bytes(private()))
+
+
+class DoorProtocol(BoundedProtocol):
     """uvicorn's protocol with a way of its own for ingest."""
 
     def on_headers_complete(self) -> None:
-        target = _target(self.parser.get_method(), self.url) if self._is_plain() else None
+        self.begin_body()
+        target = None
+        if self._is_plain():
+            read = _remembered_target if len(self.url) < REMEMBERED_URL else _read_target
+            target = read(self.parser.get_method(), self.url)
         if target is None:
-            super().on_headers_complete()
+            self.begin_cycle()
             return
         inbound = Inbound(target.method, target.path, wanted_headers(self.headers), target.query, b"")
         keep_alive = self.parser.should_keep_alive()
@@ -110,12 +151,18 @@ class DoorProtocol(HttpToolsProtocol):
         if type(cycle) is not DoorCycle:
             super().on_body(body)
             return
-        cycle.size += len(body)
-        if cycle.size <= cycle.limit:
-            cycle.body.append(body)
-        elif cycle.size > 4 * cycle.limit and not cycle.response_complete:
-            cycle.keep_alive = False
-            cycle.answer(too_large())  # who goes on sending after that is not listened to
+        if cycle.response_complete:
+            return
+        self.received = cycle.size = cycle.size + len(body)
+        if cycle.size > cycle.limit:
+            cycle.refuse(door.too_large(cycle.endpoint))
+            return
+        if cycle.size > self.guard.bounds.small_body:
+            if not self.guard.takes(len(body)):
+                cycle.refuse(door.refuse(cycle.endpoint, Overloaded("Too many bodies are on their way; send again.")))
+                return
+            cycle.held += len(body)
+        cycle.body.append(body)
 
     def on_message_complete(self) -> None:
         cycle: Any = self.cycle
@@ -125,17 +172,45 @@ class DoorProtocol(HttpToolsProtocol):
         cycle.more_body = False
         if cycle.response_complete:
             return
-        if cycle.size > cycle.limit:
-            cycle.keep_alive = False
-            cycle.answer(too_large())
-            return
+        self.phase = Phase.BUSY
         cycle.inbound.body = cycle.body[0] if len(cycle.body) == 1 else b"".join(cycle.body)
-        front: FrontDoor = self.app_state[FRONT_DOOR]
+        cycle.body = []
         try:
-            front.begin(cycle.endpoint, cycle.inbound, cycle.answer)
+            self.front.begin(cycle.endpoint, cycle.inbound, cycle.answer)
         except Exception:  # or the parser would take our mistake for the sender's
             log.exception("an ingest request could not be handled: %s", cycle.inbound.path)
             cycle.answer(WENT_WRONG)
+
+    def look_at_head(self) -> None:
+        """The body is still to come: see whether its sender is known, and whether it may be as large as it says."""
+        cycle: Any = self.cycle
+        if type(cycle) is not DoorCycle or cycle.admitted or not cycle.more_body or cycle.response_complete:
+            return
+        cycle.admitted = True
+        decided = False
+
+        def decide(refusal: Reply | None) -> None:
+            nonlocal decided
+            decided = True
+            self.flow.resume_reading()
+            if cycle.response_complete:
+                return
+            declared = next((value for name, value in self.headers if name == b"content-length"), b"0")
+            if refusal is None and int(declared) > cycle.limit:
+                refusal = door.too_large(cycle.endpoint)
+            if refusal is not None:
+                cycle.refuse(refusal)
+
+        self.front.refuses(cycle.endpoint, cycle.inbound, decide)
+        if not decided:  # it takes a look at the database
+            self.flow.pause_reading()
+
+    def give_up_cycle(self) -> bool:
+        cycle: Any = self.cycle
+        if type(cycle) is not DoorCycle:
+            return super().give_up_cycle()
+        cycle.give_up()
+        return False
 
     def shutdown(self) -> None:
         super().shutdown()
@@ -149,6 +224,7 @@ class DoorProtocol(HttpToolsProtocol):
         parts = [STATUS_LINE[reply.status]]
         for name, value in self.server_state.default_headers:
             parts += (name, b": ", value, b"\r\n")
+        parts.append(_common_headers(settings.AIOPS_PUBLIC_URL))
         parts.append(CONTENT % len(content))
         for header, text in reply.headers.items():
             if header != "Connection":
@@ -156,7 +232,9 @@ class DoorProtocol(HttpToolsProtocol):
         parts.append(b"\r\n" if cycle.keep_alive else b"connection: close\r\n\r\n")
         parts.append(content)
         self.transport.write(b"".join(parts))
-        if not cycle.keep_alive:
+        if cycle.more_body:
+            self.drain()
+        elif not cycle.keep_alive:
             self.transport.close()
         self.on_response_complete()
 
@@ -165,7 +243,6 @@ class DoorProtocol(HttpToolsProtocol):
         cycle = self.cycle
         return (
             (cycle is None or cycle.response_complete)
-            and FRONT_DOOR in self.app_state
             and not self.expect_100_continue
             and not self.root_path
             and self.parser.get_http_version() == "1.1"

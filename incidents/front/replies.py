@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from aiops.kernel import ids
+from aiops.api import envelopes
+from aiops.kernel import encodings, ids
 from aiops.kernel.errors import DomainError
 from incidents.api.events.vocab import STATES
 from incidents.api.states import word_of
@@ -18,9 +19,12 @@ from incidents.front.requests import Reply
 STATUS = {
     "unparsable_body": 400,
     "invalid_input": 422,
+    "body_too_large": 413,
+    "unsupported_encoding": 415,
     "not_authenticated": 401,
     "not_permitted": 403,
     "not_found": 404,
+    "internal_error": 500,
     "overloaded": 503,
 }
 RETRY_AFTER = 5
@@ -37,12 +41,15 @@ class Words:
 def _headers(error: DomainError) -> dict[str, str]:
     if error.code == "overloaded":
         return {"Retry-After": str(error.data.get("retry_after", RETRY_AFTER))}
+    if error.code == "unsupported_encoding":
+        return {"Accept-Encoding": encodings.TAKEN}
     return {"WWW-Authenticate": "Bearer"} if error.code == "not_authenticated" else {}
 
 
-def _refused(body: Callable[[DomainError], Any], statuses: dict[str, int]) -> Callable[[DomainError], Reply]:
+def _refused(body: Callable[[int, DomainError], Any], statuses: dict[str, int]) -> Callable[[DomainError], Reply]:
     def refused(error: DomainError) -> Reply:
-        return Reply(statuses.get(error.code, STATUS.get(error.code, 400)), body(error), _headers(error))
+        status = statuses.get(error.code, STATUS.get(error.code, 400))
+        return Reply(status, body(status, error), _headers(error))
 
     return refused
 
@@ -77,8 +84,8 @@ def _webhook_accepted(outcomes: Sequence[Outcome]) -> Reply:
     return Reply(200, body)
 
 
-def _detail(error: DomainError) -> dict[str, Any]:
-    return {"detail": error.message, **({"field": error.field} if error.field else {})}
+def _detail(status: int, error: DomainError) -> dict[str, Any]:
+    return envelopes.client(status, error.message) | ({"field": error.field} if error.field else {})
 
 
 # --- /api/events ------------------------------------------------------------------------------------------------------------
@@ -109,9 +116,9 @@ def _events_accepted(outcomes: Sequence[Outcome]) -> Reply:
     return Reply(202, {"status": "success", "result": result})
 
 
-def _events_error(error: DomainError) -> dict[str, Any]:
+def _events_error(status: int, error: DomainError) -> dict[str, Any]:
     issues = error.data.get("errors") or ([f"{error.field}: {error.message}"] if error.field else [])
-    return {"error": error.message, "meta": {"issues": issues}}
+    return envelopes.events(status, error.message, issues)
 
 
 # --- /v2/enqueue ------------------------------------------------------------------------------------------------------------
@@ -123,12 +130,8 @@ def _enqueue_accepted(outcomes: Sequence[Outcome]) -> Reply:
     return Reply(202, body)
 
 
-def _enqueue_error(error: DomainError) -> dict[str, Any]:
-    # `errors` are texts, always: Alertmanager and the client libraries decode nothing else.
-    if error.code == "overloaded":
-        return {"status": "throttle exceeded", "message": error.message, "errors": [error.message]}
-    errors = error.data.get("errors") or [error.message]
-    return {"status": "invalid event", "message": "Event object is invalid", "errors": errors}
+def _enqueue_error(status: int, error: DomainError) -> dict[str, Any]:
+    return envelopes.enqueue(status, error.message, error.data.get("errors", ()))
 
 
 # --- /api/v2/alerts -----------------------------------------------------------------------------------------------------------
@@ -136,8 +139,8 @@ def _alertmanager_accepted(outcomes: Sequence[Outcome]) -> Reply:
     return Reply(200, {})
 
 
-def _alertmanager_error(error: DomainError) -> dict[str, Any]:
-    return {"code": STATUS.get(error.code, 400), "message": error.message}
+def _alertmanager_error(status: int, error: DomainError) -> dict[str, Any]:
+    return envelopes.alertmanager(status, error.message)
 
 
 WEBHOOK = Words(_webhook_accepted, _refused(_detail, {}))

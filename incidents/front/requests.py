@@ -8,14 +8,19 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 import orjson
+from django.conf import settings
+
+from aiops.kernel.encodings import inflated
 
 WANTED = frozenset(
     (
         b"authorization",
+        b"content-encoding",
         b"content-type",
         b"host",
         b"origin",
         b"x-api-key",
+        b"x-routing-key",
         b"x-source",
         b"x-workspace-id",
         b"x-workspace-name",
@@ -32,6 +37,12 @@ class Inbound:
     headers: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
+
+    def inflate(self) -> None:
+        """Undo what ``Content-Encoding`` says of the body, once. Raises ``InvalidInput``, and leaves the body as it came then."""
+        if encoding := self.headers.get("content-encoding"):
+            self.body = inflated(self.body, encoding, settings.AIOPS_MAX_BODY_BYTES)
+            self.headers = {name: value for name, value in self.headers.items() if name != "content-encoding"}
 
 
 @dataclass(slots=True)

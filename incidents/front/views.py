@@ -3,22 +3,27 @@ server that does not run our ASGI entry."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.core.exceptions import RequestDataTooBig
+from django.db import DataError, IntegrityError
 from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 from rest_framework.views import APIView
 
 from aiops.access import keyring
 from aiops.kernel.clock import utcnow
-from aiops.kernel.errors import DomainError
+from aiops.kernel.errors import InvalidInput
+from incidents.contracts import Arrival, Outcome
 from incidents.front import callers, door
 from incidents.front import serializers as words
-from incidents.front.callers import LookAgain
-from incidents.front.door import Endpoint, Received, Refused
+from incidents.front.answering import Deed, Keep, Refresh, answering
+from incidents.front.door import Endpoint
 from incidents.front.requests import WANTED, Inbound, Reply, parse_query
 from incidents.services import directory
 from incidents.services.deadletters import Letter, keep
@@ -32,13 +37,16 @@ class IngestView(APIView):
     authentication_classes = ()
     permission_classes = ()
     parser_classes = ()
+    metadata_class = None
 
     def post(self, request: Request, **path: str) -> HttpResponse:
-        inbound = _inbound(request._request)
-        endpoint = door.endpoint_for(inbound.method, inbound.path)
+        endpoint = door.endpoint_for(request.method or "", request.path.rstrip("/"))
         if endpoint is None:
-            return HttpResponse(status=405, headers={"Allow": "POST"})
-        return _response(handle(endpoint, inbound))
+            raise MethodNotAllowed(request.method or "")
+        try:
+            return _response(handle(endpoint, _inbound(request._request)))
+        except RequestDataTooBig:
+            return _response(door.too_large(endpoint))
 
 
 def _documented(request: Any, answer: Any, refusal: Any, status: int, summary: str, *extra: OpenApiParameter) -> Any:
@@ -91,40 +99,43 @@ class AlertmanagerView(IngestView):
 
 def handle(endpoint: Endpoint, inbound: Inbound) -> Reply:
     """One request from door to commit to answer, on the caller's own connection."""
+    if len(inbound.body) > settings.AIOPS_MAX_BODY_BYTES:
+        return door.too_large(endpoint)
     now = utcnow()
     keyring.refresh_if_old()
     directory.refresh_if_old()
-    if len(inbound.body) > settings.AIOPS_MAX_BODY_BYTES:
-        limit = f"The body is larger than {settings.AIOPS_MAX_BODY_BYTES} bytes."
-        return Reply(413, {"detail": limit, "message": limit, "errors": [limit]})
+    asked = answering(endpoint, inbound, now)
     try:
-        received = _look_twice(lambda: door.receive(endpoint, inbound, now), inbound)
-        outcomes = ingest(received.arrivals, now) if received.arrivals else []
-    except Refused as refusal:
-        source, error = refusal.source, refusal.error
-        content_type = inbound.headers.get("content-type", "")
-        keep(
-            Letter(
-                source.workspace_id, source.pk, source.kind, now, content_type, error.message, error.field, inbound.body
-            )
-        )
-        return door.refuse(endpoint, error)
-    except DomainError as error:
-        return door.refuse(endpoint, error)
-    return door.answer(endpoint, outcomes)
+        deed = next(asked)
+        while True:
+            try:
+                result = _do(deed, inbound, now)
+            except Exception as error:  # noqa: BLE001 - it is the other side's to judge
+                deed = asked.throw(error)
+            else:
+                deed = asked.send(result)
+    except StopIteration as answer:
+        reply: Reply = answer.value
+        return reply
 
 
-def _look_twice(receive: Callable[[], Received], inbound: Inbound) -> Received:
+def _do(deed: Deed, inbound: Inbound, now: datetime) -> list[Outcome]:
+    if isinstance(deed, Keep):
+        keep(deed.letter)
+    elif isinstance(deed, Refresh):
+        callers.refresh(inbound, now)
+    else:
+        return _store(deed.arrivals, now)
+    return []
+
+
+def _store(arrivals: Sequence[Arrival], now: datetime) -> list[Outcome]:
+    """Store them; what the database can't take is kept."""
     try:
-        return receive()
-    except (LookAgain, DomainError) as first:
-        if isinstance(first, DomainError) and first.code != "not_authenticated":
-            raise
-        callers.refresh(inbound, utcnow())
-        try:
-            return receive()
-        except LookAgain:
-            raise callers.unknown(inbound) from first
+        return ingest(arrivals, now)
+    except (DataError, IntegrityError) as error:
+        keep(Letter.of_arrivals(arrivals, str(error)))
+        raise InvalidInput("This signal can't be stored as it is; it was kept for inspection.") from error
 
 
 def _inbound(request: HttpRequest) -> Inbound:

@@ -31,7 +31,8 @@ log = logging.getLogger(__name__)
 
 MAX_BATCH = 512  # signals in one transaction
 MAX_WAITING = 20_000  # signals; beyond, senders are told to come back
-PATIENCE = 10.0  # seconds that a request waits for a database that went away
+PATIENCE = 9.0  # seconds that a request waits for a database that went away; its sender hears within ten
+AWAY = "The database is away; send again."
 PAUSES = (0.05, 0.1, 0.2, 0.4)
 
 Settled = list[Outcome] | Exception
@@ -126,6 +127,7 @@ class Writer:
             return batch
 
     def _commit(self, batch: list[Job]) -> None:
+        batch = self._still_patient(batch)
         letters = [job for job in batch if job.letter is not None]
         jobs = [job for job in batch if job.letter is None]
         if jobs:
@@ -135,8 +137,8 @@ class Writer:
             self.answers.deliver_all()
         for job in letters:
             if job.letter is not None:
-                self._keep(job.letter)
-            self._settled.append((job, []))
+                kept = self._keep(job.letter)
+                self._settled.append((job, [] if kept else Overloaded(AWAY, data={"retry_after": 5})))
 
     def _store(self, jobs: list[Job], *, seen_before: bool) -> None:
         arrivals = [arrival for job in jobs for arrival in job.arrivals]
@@ -159,7 +161,8 @@ class Writer:
             except Error as error:
                 self.answers.deliver_all()
                 abandon_connection()
-                jobs = self._still_patient(jobs, error)
+                log.warning("ingest waits for the database: %s", error)
+                jobs = self._still_patient(jobs)
                 if not jobs:
                     return
                 arrivals = [arrival for job in jobs for arrival in job.arrivals]
@@ -182,22 +185,23 @@ class Writer:
         self._store(jobs[:middle], seen_before=seen_before)
         self._store(jobs[middle:], seen_before=seen_before)
 
-    def _still_patient(self, jobs: list[Job], error: Exception) -> list[Job]:
-        log.warning("ingest waits for the database: %s", error)
+    def _still_patient(self, jobs: list[Job]) -> list[Job]:
+        """Those whose senders still wait. The others were told to send again, and are not stored behind their backs."""
         now = time.monotonic()
         for job in jobs:
             if job.give_up_at <= now:
-                metrics.REFUSED.labels("database_away").inc()
-                self._settled.append((job, Overloaded("The database is away; send again.", data={"retry_after": 5})))
+                self._settled.append((job, Overloaded(AWAY, data={"retry_after": 5})))
         return [job for job in jobs if job.give_up_at > now]
 
-    def _keep(self, letter: Letter) -> None:
-        """Store a letter; when the database is away the log has to do."""
+    def _keep(self, letter: Letter) -> bool:
+        """Whether a letter could be stored."""
         try:
             keep(letter)
         except Error as error:
             abandon_connection()
             log.error("could not keep a body that could not be read: %s", error)
+            return False
+        return True
 
 
 def _now_of(arrivals: Sequence[Arrival]) -> datetime:
