@@ -21,6 +21,7 @@ from django.db import connections  # noqa: E402
 
 from aiops import process  # noqa: E402
 from aiops.api.middleware import one_slash  # noqa: E402
+from aiops.edge import Edge  # noqa: E402
 from aiops.kernel import live  # noqa: E402
 from aiops.origins import SameOrigin  # noqa: E402
 from aiops.routing import SOCKETS, websocket_urlpatterns  # noqa: E402
@@ -44,7 +45,9 @@ class Application:
     """The composition of the three, and the order in which they begin and end."""
 
     def __init__(self) -> None:
-        self._http: Any = FrontDoor(cast("Any", django_application))
+        edge = Edge(cast("Any", django_application))
+        self._http: Any = FrontDoor(edge)
+        edge.guard = self._http.guard
         self._websocket = SameOrigin(AuthMiddlewareStack(URLRouter(websocket_urlpatterns)))
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:

@@ -40,6 +40,10 @@ AIOPS_DELIVERY_RETENTION = timedelta(days=env.integer("AIOPS_DELIVERY_RETENTION_
 AIOPS_SWEEP_SECONDS = env.integer("AIOPS_SWEEP_SECONDS", 5)
 AIOPS_MAX_BODY_BYTES = env.integer("AIOPS_MAX_BODY_BYTES", 4 * 1024 * 1024)
 AIOPS_BODY_MEMORY_BYTES = env.integer("AIOPS_BODY_MEMORY_BYTES", 64 * 1024 * 1024)  # of bodies over 64 KiB, together
+AIOPS_MAX_UPLOAD_BYTES = 5 * 1024 * 1024  # of a file that a person uploads (a calendar)
+DATA_UPLOAD_MAX_MEMORY_SIZE = (
+    2_621_440  # of any other body but a signal's; Django's own default, and the server's bound too
+)
 AIOPS_MAX_CONNECTIONS = env.integer("AIOPS_MAX_CONNECTIONS", 4000)
 AIOPS_CONNECTIONS_PER_ADDRESS = env.integer("AIOPS_CONNECTIONS_PER_ADDRESS", 200)
 AIOPS_ALLOWED_HOSTS = env.words("AIOPS_ALLOWED_HOSTS")
@@ -133,8 +137,20 @@ TEMPLATES = [
 # --- database: PostgreSQL only; Django's psycopg pool, sized for request threads + worker + beat + the ingest writer
 DATABASES = {"default": env.postgres(DATABASE_URL or "postgresql://postgres@127.0.0.1:5432/aiops")}
 DATABASES["default"]["OPTIONS"] = {
+    # Who waits for a server that is no longer there finds out within ten seconds; DATABASE_URL may say otherwise.
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds
     **DATABASES["default"]["OPTIONS"],  # type: ignore[dict-item]
-    "pool": {"min_size": 2, "max_size": env.integer("AIOPS_DB_POOL", 20), "timeout": 10, "max_lifetime": 3600},
+    "pool": {
+        "min_size": 2,
+        "max_size": env.integer("AIOPS_DB_POOL", 20),
+        "timeout": 5,
+        "max_lifetime": 3600,
+        "reconnect_timeout": 1,
+    },
     "prepare_threshold": 5,  # only the raw, server-bound cursors of the ingest path are ever prepared
     "application_name": "aiops",
 }

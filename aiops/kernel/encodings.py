@@ -62,7 +62,7 @@ def _inflate(body: bytes, window: int, most: int) -> bytes:
             raise BodyTooLarge(f"The inflated body is larger than {most} bytes.")
         if not stream.eof:
             raise zlib.error("it ends too early")
-        body = stream.unused_data.strip(b"\0")
+        body = stream.unused_data.lstrip(b"\0")  # files may be padded
         if not body:
             return b"".join(parts)
     raise zlib.error("too many streams")

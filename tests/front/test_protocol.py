@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import re
 from collections.abc import AsyncIterator
@@ -16,6 +17,8 @@ from aiops.access import keyring
 from aiops.access.actors import SYSTEM, Role
 from aiops.access.services.keys import create_key
 from incidents.front.app import FrontDoor
+from incidents.front.bounded import BoundedSocket
+from incidents.front.guard import Bounds
 from incidents.front.protocol import FRONT_DOOR, DoorProtocol
 from incidents.models import Alert, DeadLetter
 from incidents.services import directory
@@ -33,12 +36,13 @@ async def _fallback(scope: Any, receive: Any, send: Any) -> None:
 class Server:
     """uvicorn with the door's protocol, on a port of its own, in this loop."""
 
-    def __init__(self) -> None:
-        self.door = FrontDoor(_fallback)
+    def __init__(self, bounds: Bounds | None = None) -> None:
+        self.door = FrontDoor(_fallback, bounds)
         self.door_calls = 0
         config = uvicorn.Config(
-            self.app, port=0, http=DoorProtocol, interface="asgi3", lifespan="on", log_config=None, access_log=False
-        )
+            self.app, port=0, http=DoorProtocol, ws=BoundedSocket, interface="asgi3", lifespan="on", log_config=None,
+            access_log=False,
+        )  # fmt: skip
         self.uvicorn = uvicorn.Server(config)
 
     async def app(self, scope: Any, receive: Any, send: Any) -> None:
@@ -69,15 +73,21 @@ def key() -> str:
     return raw
 
 
-@pytest.fixture
-async def server(key: str) -> AsyncIterator[Server]:
-    server = Server()
+@contextlib.asynccontextmanager
+async def running(bounds: Bounds | None = None) -> AsyncIterator[Server]:
+    server = Server(bounds)
     task = asyncio.ensure_future(server.uvicorn._serve())
     while not server.uvicorn.started:
         await asyncio.sleep(0.01)
     yield server
     server.uvicorn.should_exit = True
     await task
+
+
+@pytest.fixture
+async def server(key: str) -> AsyncIterator[Server]:
+    async with running() as server:
+        yield server
 
 
 def request(key: str, title: str, *, path: str = "/webhook", extra: str = "", body: bytes | None = None) -> bytes:
