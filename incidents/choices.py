@@ -71,6 +71,7 @@ PAGING_PROOF = "paging_proof"
 class SignalAction(models.TextChoices):
     TRIGGER = "trigger", "Trigger"
     ACKNOWLEDGE = "acknowledge", "Acknowledge"
+    UNACKNOWLEDGE = "unacknowledge", "Give back"
     RESOLVE = "resolve", "Resolve"
 
 
@@ -80,6 +81,7 @@ class Result(models.TextChoices):
     OPENED = "opened", "Opened an incident"
     REPEATED = "repeated", "Counted on a live incident"
     ACKNOWLEDGED = "acknowledged", "Acknowledged an incident"
+    UNACKNOWLEDGED = "unacknowledged", "Gave an acknowledged incident back"
     RESOLVED = "resolved", "Resolved an incident"
     OPENED_RESOLVED = "opened_resolved", "Opened an incident that its resolve had overtaken"
     IGNORED = "ignored", "Changed nothing"

@@ -11,6 +11,10 @@ from typing import Any
 
 from incidents.choices import Result, Severity, SignalAction, SourceKind
 
+ORDERED = (
+    "incident_id"  # the dedup strategy of senders that keep incidents themselves: one clock stamps all their events
+)
+
 
 @dataclass(slots=True, kw_only=True)  # a value; not frozen, since that would cost 4 µs a signal
 class Signal:
@@ -18,7 +22,8 @@ class Signal:
 
     *started_at* is the sender's own start of this occurrence (Alertmanager's ``startsAt``), *occurred_at* its own time of this
     event; both None when the sender gives none. *severity_word* is the sender's word when it had to be coerced, else empty.
-    *raw* is this signal's own piece of the body, as bytes.
+    *raw* is this signal's own piece of the body, as bytes. *event_id* is the sender's name for this very message, the same in
+    every delivery of it; empty where it gives none.
     """
 
     action: SignalAction
@@ -43,6 +48,12 @@ class Signal:
     occurred_at: datetime | None = None
     raw: bytes = b""
     warnings: tuple[str, ...] = ()
+    event_id: str = ""
+
+    @property
+    def is_ordered(self) -> bool:
+        """Whether *occurred_at* is of one clock for all that is said of this problem, so that it alone tells what came later."""
+        return self.dedup_strategy == ORDERED and self.occurred_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +81,16 @@ class Arrival:
     def dedup_hash(self) -> str:
         """Fixed-length identity of the problem: which scope, which dedup key."""
         return dedup_hash(self.route.scope, self.signal.dedup_key)
+
+    @property
+    def event_digest(self) -> str:
+        """Fixed-length identity of the message, "" where the sender names none."""
+        return event_digest(self.route.scope, self.signal.event_id) if self.signal.event_id else ""
+
+
+def event_digest(scope: str, event_id: str) -> str:
+    """BLAKE2b over scope and a sender's own name for one message, 32 hex digits."""
+    return blake2b(f"{scope}\0{event_id}".encode(), digest_size=16, person=b"event").hexdigest()
 
 
 def dedup_hash(scope: str, dedup_key: str) -> str:

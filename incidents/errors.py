@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from aiops.kernel.errors import Conflict
+from collections.abc import Sequence
+
+from aiops.kernel.errors import Conflict, InvalidInput
+from incidents.contracts import Signal
 
 
 class NewerIncidentLive(Conflict):
@@ -16,6 +19,30 @@ class NewerIncidentLive(Conflict):
             details=f"Work on {name}, or end it first.",
             data={"incident": name},
         )
+
+
+class AmbiguousName(Conflict):
+    """Several workspaces have an incident of this name; ``data['workspaces']`` names those that the caller may see."""
+
+    code = "ambiguous_name"
+
+    def __init__(self, name: str, workspaces: Sequence[str]) -> None:
+        slugs = ", ".join(workspaces)
+        super().__init__(
+            f"{name} is the name of an incident in several workspaces: {slugs}",
+            details="Say which one with the parameter workspace_id (an API key also with X-Workspace-Id), or use its id, inc-….",
+            data={"workspaces": list(workspaces)},
+        )
+
+
+class PartlyRefused(InvalidInput):
+    """Some signals of a batch can't be used, the others can: *signals* are to be stored, *refused* (each with its own piece of
+    the body) to be kept with their reasons. As an error it is the first of those."""
+
+    def __init__(self, signals: Sequence[Signal], refused: Sequence[tuple[InvalidInput, bytes]]) -> None:
+        first = refused[0][0]
+        super().__init__(first.message, details=first.details, field=first.field)
+        self.signals, self.refused = signals, refused
 
 
 class NothingToDo(Conflict):

@@ -40,7 +40,8 @@ class IncidentQuerySet(WorkspaceQuerySet):
         return self.filter(status__in=ENDED)
 
     def by_reference(self, text: str) -> Self:
-        """The incident of an id (``inc-…``) or a name (``INC-…``); nothing when *text* is neither."""
+        """The incident of an id (``inc-…``), or those of a name (``INC-…``), one in each workspace; nothing when *text* is
+        neither."""
         reference = parse_reference(text)
         if reference is None:
             return self.none()

@@ -10,8 +10,11 @@ from django.db.models import Q
 from aiops.access.actors import Actor, Role
 from aiops.kernel.errors import NotFound, NotPermitted
 from incidents.choices import EntryKind
+from incidents.errors import AmbiguousName
 from incidents.models import Alert, DeadLetter, Incident, TimelineEntry
 from incidents.querysets import IncidentQuerySet, WorkspaceQuerySet
+
+AMBIGUOUS = 20  # workspaces that a refusal names at most
 
 
 def listing(actor: Actor) -> IncidentQuerySet:
@@ -19,12 +22,21 @@ def listing(actor: Actor) -> IncidentQuerySet:
     return _visible(actor).listed().order_by("-pk")
 
 
-def incident_for(actor: Actor, reference: str) -> Incident:
-    """The incident of an id (``inc-…``) or a name (``INC-…``); ``NotFound`` when there is none or the actor may not see it."""
-    incident = _visible(actor).by_reference(reference).first()
-    if incident is None:
+def incident_for(actor: Actor, reference: str, workspace: str = "") -> Incident:
+    """The incident of an id (``inc-…``) or a name (``INC-…``), in the *workspace* of this slug if one is given.
+
+    Raises ``NotFound`` when there is none or the actor may not see it, and ``AmbiguousName`` when several workspaces have one of
+    that name: names are counted anew in each, and the newest is not what somebody meant.
+    """
+    found = _visible(actor).by_reference(reference)
+    if workspace:
+        found = found.filter(workspace__slug=workspace) if workspace.isprintable() else found.none()
+    incidents = list(found[:AMBIGUOUS])
+    if not incidents:
         raise NotFound("Incident not found", details=f"No incident '{reference}' found")
-    return incident
+    if len(incidents) > 1:
+        raise AmbiguousName(incidents[0].name, sorted(incident.workspace.slug for incident in incidents))
+    return incidents[0]
 
 
 def _visible(actor: Actor) -> IncidentQuerySet:

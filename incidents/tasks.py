@@ -32,5 +32,6 @@ def housekeeping() -> None:
     now = utcnow()
     partitions.maintain(now, settings.AIOPS_ALERT_RETENTION)
     timers.forget_resolves(now)
+    timers.forget_events(now)
     deadletters.forget_old(now)
     SessionStore.clear_expired()

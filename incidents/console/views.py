@@ -20,10 +20,16 @@ from incidents.console.detail import alert_context, alert_of, detail_context, pa
 from incidents.console.edge import by_button, console_view, go_back, is_fragment, sentence
 from incidents.console.forms import NewIncidentForm
 from incidents.console.listing import Board, ListQuery, frame_context
-from incidents.models import Service
+from incidents.models import Incident, Service
 from incidents.services import incidents as services
 
 MAX_BULK = 200
+
+
+def _find(request: HttpRequest, reference: str) -> Incident:
+    """The incident of the address, in the workspace that it names if it names one."""
+    actor = request.actor  # type: ignore[attr-defined]
+    return selectors.incident_for(actor, reference, request.GET.get("workspace_id", ""))
 
 
 @require_safe
@@ -51,7 +57,7 @@ def still(request: HttpRequest) -> HttpResponse:
 def incident_page(request: HttpRequest, reference: str) -> HttpResponse:
     """One incident, by id or name."""
     actor, now = request.actor, utcnow()  # type: ignore[attr-defined]
-    context = detail_context(actor, request.user, selectors.incident_for(actor, reference), now)  # type: ignore[arg-type]
+    context = detail_context(actor, request.user, _find(request, reference), now)  # type: ignore[arg-type]
     return render(request, "incidents/_detail.html" if is_fragment(request) else "incidents/detail.html", context)
 
 
@@ -66,7 +72,7 @@ def _page_of(reference: str, action: str) -> str:
 def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
     """Do something to an incident, say what came of it, and go back to where the person was."""
     actor, now = request.actor, utcnow()  # type: ignore[attr-defined]
-    incident = selectors.incident_for(actor, reference)
+    incident = _find(request, reference)
     try:
         done = perform(action, Act(actor, request.user, incident, now, request.POST))  # type: ignore[arg-type]
     except (NotPermitted, InvalidInput, Conflict) as error:
@@ -96,7 +102,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
     for reference in references:
         incident = None
         try:
-            incident = selectors.incident_for(actor, reference)
+            incident = _find(request, reference)
             perform(action, Act(actor, request.user, incident, now, request.POST))  # type: ignore[arg-type]
             done.append(incident.name)
         except DomainError as error:
@@ -139,7 +145,7 @@ def new_incident(request: HttpRequest) -> HttpResponse:
 @console_view
 def alert_page(request: HttpRequest, reference: str, alert_id: UUID) -> HttpResponse:
     """One alert: its raw payload, and why it did what it did."""
-    incident = selectors.incident_for(request.actor, reference)  # type: ignore[attr-defined]
+    incident = _find(request, reference)
     context = alert_context(incident, alert_of(incident, alert_id))
     return render(request, "incidents/_alert.html" if is_fragment(request) else "incidents/alert.html", context)
 

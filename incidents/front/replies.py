@@ -93,6 +93,7 @@ EVENT_RESULT = {
     Result.OPENED: "triggered",
     Result.REPEATED: "deduplicated",
     Result.ACKNOWLEDGED: "acknowledged",
+    Result.UNACKNOWLEDGED: "unacknowledged",
     Result.RESOLVED: "resolved",
     Result.OPENED_RESOLVED: "resolved",
     Result.IGNORED: "ignored",

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from rest_framework import serializers
 
-from incidents.choices import Result, SignalAction
+from incidents.choices import Result
+from incidents.sources import events
 
 
 class WebhookBody(serializers.Serializer):
@@ -65,7 +66,7 @@ class EventBody(serializers.Serializer):
     """An event, as of PagerDuty's Events API version 2."""
 
     routing_key = serializers.CharField()
-    event_action = serializers.ChoiceField(SignalAction.choices)
+    event_action = serializers.ChoiceField(list(events.ACTIONS))
     dedup_key = serializers.CharField(required=False, help_text="Needed to acknowledge and resolve")
     payload = EventPayload(required=False, help_text="Needed to trigger")
 

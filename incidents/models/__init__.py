@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from incidents.models.alert import Alert
-from incidents.models.bookkeeping import DeadLetter, NameBlock, PendingReaction, RecentResolve, Trouble
+from incidents.models.bookkeeping import DeadLetter, NameBlock, PendingReaction, RecentResolve, SeenEvent, Trouble
 from incidents.models.incident import Incident
 from incidents.models.service import Service
 from incidents.models.source import Source
@@ -16,6 +16,7 @@ __all__ = [
     "NameBlock",
     "PendingReaction",
     "RecentResolve",
+    "SeenEvent",
     "Service",
     "Source",
     "TimelineEntry",

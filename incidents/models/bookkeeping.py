@@ -46,7 +46,7 @@ class NameBlock(models.Model):
 
 
 class RecentResolve(models.Model):
-    """The last resolve that a key received, kept for an hour: whether a trigger that comes late is over already.
+    """The last resolve that a key received for each start, kept for an hour: whether a trigger that comes late is over already.
 
     *used* once it ended an incident: then it can't end another one.
     """
@@ -61,10 +61,27 @@ class RecentResolve(models.Model):
     used = models.BooleanField(default=False)
 
     class Meta:
-        constraints = [models.UniqueConstraint(fields=["dedup_hash"], name="incidents_recent_resolve")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["dedup_hash", "started_at"], nulls_distinct=False, name="incidents_resolve_of_start"
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.dedup_hash} {self.received_at}"
+
+
+class SeenEvent(models.Model):
+    """A sender's own name for a message, with whose it is, as a digest: senders that deliver at least once deliver some twice.
+
+    Kept for a week; PagerDuty gives up after two days.
+    """
+
+    digest = models.UUIDField(primary_key=True)
+    received_at = models.DateTimeField(db_index=True)
+
+    def __str__(self) -> str:
+        return f"{self.digest} {self.received_at}"
 
 
 class PendingReaction(models.Model):

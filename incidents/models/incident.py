@@ -41,6 +41,7 @@ class Incident(models.Model):
     severity = models.PositiveSmallIntegerField(choices=Severity.choices, default=Severity.MEDIUM)
     severity_raised_at = models.DateTimeField(null=True)
     priority = models.PositiveSmallIntegerField(choices=Priority.choices, default=Priority.P3)
+    priority_by_hand = models.BooleanField(default=False, db_default=False)  # then no signal changes it any more
     status = models.CharField(max_length=16, choices=Status.choices, default=Status.OPEN)
 
     dedup_hash = models.UUIDField()

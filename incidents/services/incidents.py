@@ -22,6 +22,7 @@ from aiops.access.actors import Actor, ActorKind, Role
 from aiops.access.models import Membership, User
 from aiops.kernel import live
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
+from aiops.kernel.text import seen
 from incidents.choices import LIVE, EntryKind, Priority, Severity, SignalAction, SourceKind, Status
 from incidents.contracts import Arrival, Route, Signal
 from incidents.errors import NewerIncidentLive, NothingToDo
@@ -144,8 +145,8 @@ def set_priority(*, actor: Actor, incident_id: int, now: datetime, priority: Pri
         before = Priority(work.incident.priority)
         if before == priority:
             raise NothingToDo(f"Priority is {priority.label} already")
-        work.incident.priority = priority
-        work.save("priority")
+        work.incident.priority, work.incident.priority_by_hand = priority, True
+        work.save("priority", "priority_by_hand")
         work.tell(EntryKind.PRIORITY_SET, data={"from": before.label, "to": priority.label})
         work.publish("incident.priority_set")
     return work.incident
@@ -175,7 +176,8 @@ def open_incident(
     """Open one by hand. It goes through ingest like any signal, so that all that follows from an incident follows from it."""
     if not actor.may(Role.OPERATOR, workspace_id):
         raise NotPermitted("Opening incidents takes the role operator or admin in the workspace")
-    if not title.strip():
+    title = seen(title).strip()
+    if not title:
         raise InvalidInput("title must be a non-blank text", field="title")
     services = Service.objects.filter(workspace_id=workspace_id)
     service = (services.filter(pk=service_id) if service_id else services.filter(is_default=True)).first()
@@ -187,7 +189,7 @@ def open_incident(
         action=SignalAction.TRIGGER,
         dedup_key=uuid.uuid4().hex,  # by hand means a new one, whatever it is called
         dedup_strategy="by_hand",
-        title=title.strip()[:500],
+        title=title[:500],
         description=description,
         severity=severity,
         source=actor.label[:200],

@@ -19,13 +19,14 @@ from aiops.access.actors import SYSTEM
 from aiops.kernel import live
 from incidents.choices import EntryKind
 from incidents.lifecycle import TRANSITIONS, Action, starts_of
-from incidents.models import Incident, RecentResolve, TimelineEntry
+from incidents.models import Incident, RecentResolve, SeenEvent, TimelineEntry
 from incidents.querysets import IncidentQuerySet
 from incidents.services import reactions, transitions
 
 BATCH = 500
 MAX_BATCHES = 100
 RESOLVE_MEMORY = timedelta(hours=1)
+EVENT_MEMORY = timedelta(days=7)
 
 
 def wake_snoozed(now: datetime) -> int:
@@ -75,6 +76,11 @@ def mark_escalated(incident_ids: Collection[int], now: datetime) -> int:
 def forget_resolves(now: datetime) -> int:
     """Drop remembered resolves that can't matter any more; returns how many."""
     return RecentResolve.objects.filter(received_at__lt=now - RESOLVE_MEMORY).delete()[0]
+
+
+def forget_events(now: datetime) -> int:
+    """Drop the names of messages that nobody delivers again; returns how many."""
+    return SeenEvent.objects.filter(received_at__lt=now - EVENT_MEMORY).delete()[0]
 
 
 def _wake(batch: list[Incident], now: datetime, reason: str = "") -> None:

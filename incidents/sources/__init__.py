@@ -1,19 +1,21 @@
 """What each kind of source says, as signals. Pure: bytes and ``now`` in, :class:`Signal` values out.
 
-A parser raises :class:`InvalidInput` naming the field and what was expected, or :class:`UnparsableBody`; it returns no signal for
-a body that is fine and says nothing about any state. Unknown fields never matter.
+A parser raises :class:`InvalidInput` naming the field and what was expected, or :class:`UnparsableBody`; of a batch with good and
+bad ones :class:`PartlyRefused`, which holds both. It returns no signal for a body that is fine and says nothing about any state.
+Unknown fields never matter.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
+from typing import Any
 
 from aiops.kernel.errors import UnparsableBody
 from incidents.choices import SourceKind
 from incidents.contracts import Signal
 from incidents.sources import alerts, events, generic, pagerduty
-from incidents.sources.body import dump, load, load_json_or_form, require_items, require_object
+from incidents.sources.body import dump, load, load_as_written, load_json_or_form, read_each, require_object
 
 Parse = Callable[[bytes, datetime], list[Signal]]
 
@@ -21,12 +23,14 @@ Parse = Callable[[bytes, datetime], list[Signal]]
 def parse_webhook(body: bytes, now: datetime) -> list[Signal]:
     """A generic body, an array of them, or a form; Alertmanager's own webhook is known by its shape."""
     value = load_json_or_form(body)
+    if any(map(generic.has_rounded_key, value if isinstance(value, list) else [value])):
+        value = load_as_written(body)
     if isinstance(value, list):
         if not value:
             raise UnparsableBody("The array is empty: expected at least one object.")
-        return [generic.read(item, dump(item), f"[{place}].") for place, item in enumerate(require_items(value))]
+        return read_each(value, "", lambda item, path: [generic.read(item, dump(item), path)])
     value = require_object(value)
-    if alerts.is_webhook(value):
+    if alerts.is_webhook(value) or (alerts.has_alerts(value) and not generic.has_title(value)):
         return alerts.read_webhook(value, now)
     return [generic.read(value, body)]
 
@@ -44,8 +48,15 @@ def parse_alerts(body: bytes, now: datetime) -> list[Signal]:
 
 
 def parse_pagerduty(body: bytes, now: datetime) -> list[Signal]:
-    """One v3 webhook event of PagerDuty."""
-    return pagerduty.read(require_object(load(body)), body)
+    """A v3 webhook event of PagerDuty, or an array of them."""
+    value = load(body)
+    if isinstance(value, list) and value:
+        return read_each(value, "", _pagerduty_item)
+    return pagerduty.read(require_object(value), body)
+
+
+def _pagerduty_item(item: Mapping[str, Any], path: str) -> list[Signal]:
+    return pagerduty.read(item, dump(item))
 
 
 def parse_events(body: bytes, now: datetime) -> list[Signal]:

@@ -5,62 +5,87 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeGuard
 
 from aiops.kernel.errors import InvalidInput
 from incidents.choices import SignalAction
 from incidents.contracts import Signal
-from incidents.sources import identity, severity, subject
-from incidents.sources.body import dump, require_items
-from incidents.sources.reading import LABEL_VALUE, NAME, TITLE, Fields, line, links, number, plain
+from incidents.sources import actions, identity, severity, subject
+from incidents.sources.body import dump, read_each
+from incidents.sources.reading import LABEL_VALUE, NAME, TITLE, Fields, kept, line, links, named_links, number, plain
 from incidents.sources.reading import labels as read_labels
 
 SERVICES = ("exported_service", "service", "service_name", "app", "app_kubernetes_io_name", "job")
 GROUP_CONTEXT = ("receiver", "groupKey", "externalURL")  # what is kept of the group with each alert
+MOST_TRUNCATED = 10**9  # alerts; more is no count
 
 
 def is_webhook(body: object) -> bool:
-    """Whether *body* is an Alertmanager webhook: a list of alerts with labels, in a group."""
+    """Whether *body* is an Alertmanager webhook by what its group says of itself: its alerts have labels."""
+    return has_alerts(body) and ("groupKey" in body or "version" in body or "receiver" in body)
+
+
+def has_alerts(body: object) -> TypeGuard[Mapping[str, Any]]:
+    """Whether *body* holds a list of alerts, at least one of them with labels."""
     if not isinstance(body, Mapping) or not isinstance(alerts := body.get("alerts"), list):
         return False
-    described = ("groupKey" in body or "version" in body or "receiver" in body) and bool(alerts)
-    return described and all(
-        isinstance(alert, Mapping) and isinstance(alert.get("labels"), Mapping) for alert in alerts
-    )
+    return any(isinstance(alert, Mapping) and isinstance(alert.get("labels"), Mapping) for alert in alerts)
 
 
 def read_webhook(body: Mapping[str, Any], now: datetime) -> list[Signal]:
-    """The signals of a webhook body (version 4; Grafana's version 1): firing and resolved alerts may be mixed in one."""
+    """The signals of a webhook body (version 4; Grafana's version 1): firing and resolved alerts may be mixed in one. Raises as
+    :func:`body.read_each`."""
     alerts = body.get("alerts")
     if not isinstance(alerts, list) or not alerts:
         raise InvalidInput("alerts: expected a list of at least one alert.", field="alerts")
     context = {name: plain(body[name])[:LABEL_VALUE] for name in GROUP_CONTEXT if name in body}
     source = "grafana" if "orgId" in body else "alertmanager"
-    truncated = number(body.get("truncatedAlerts"))
-    notice = (
-        f"{int(truncated)} more alerts of this group were left out by the sender (truncatedAlerts)" if truncated else ""
-    )
+    notice = _truncated(body.get("truncatedAlerts"))
+    status = body.get("status") or body.get("state")
 
-    signals = []
-    for place, alert in enumerate(require_items(alerts, "alerts")):
-        fields = Fields(alert, f"alerts[{place}].", [notice] if notice else None)
-        status = alert.get("status") or body.get("status")
-        signals.append(_read(fields, now, context=context, source=source, said_resolved=status == "resolved"))
-    return signals
+    def read(alert: Mapping[str, Any], path: str) -> list[Signal]:
+        fields = Fields(alert, path, [notice] if notice else None)
+        return [_read(fields, now, context=context, source=source, group_status=status)]
+
+    return read_each(alerts, "alerts", read)
 
 
 def read_api(body: list[Any], now: datetime) -> list[Signal]:
-    """The signals of a post to ``/api/v2/alerts``: an array, which may be empty; there is no status, only ``endsAt``."""
-    return [
-        _read(Fields(alert, f"[{place}]."), now, context={}, source="prometheus")
-        for place, alert in enumerate(require_items(body))
-    ]
+    """The signals of a post to ``/api/v2/alerts``: an array, which may be empty; there is no status, only ``endsAt``. Raises as
+    :func:`body.read_each`."""
+
+    def read(alert: Mapping[str, Any], path: str) -> list[Signal]:
+        return [_read(Fields(alert, path), now, context={}, source="prometheus")]
+
+    return read_each(body, "", read)
+
+
+def _truncated(value: object) -> str:
+    """What to say of alerts that the sender left out; nothing unless it is a count of some."""
+    count = number(value)
+    if count is None or not 1 <= count <= MOST_TRUNCATED or count != int(count):
+        return ""
+    return f"{int(count)} more alerts of this group were left out by the sender (truncatedAlerts)"
+
+
+def _action(fields: Fields, group_status: object, ended_at: datetime | None, now: datetime) -> SignalAction:
+    """The alert's own word decides, whatever its times say: two clocks may differ. Without one it is over when it has ended by
+    *now* (Prometheus puts a future ``endsAt`` on what fires), or when its whole group is."""
+    said = fields.data.get("status")
+    if isinstance(said, Mapping):  # as Alertmanager's own API writes it
+        said = said.get("state")
+    if (own := actions.known(said)) is not None:
+        return own.action
+    read = actions.read((said,) if said else (group_status,))
+    if read.warning:
+        fields.warn(read.warning)
+    return SignalAction.RESOLVE if ended_at is not None and ended_at <= now else read.action
 
 
 def _read(
-    fields: Fields, now: datetime, *, context: Mapping[str, Any], source: str, said_resolved: bool = False
+    fields: Fields, now: datetime, *, context: Mapping[str, Any], source: str, group_status: object = None
 ) -> Signal:
-    """One alert. Resolved is what ended by *now* (Prometheus puts a future ``endsAt`` on firing alerts), or says it is."""
+    """One alert."""
     alert = fields.data
     labels_said, annotations_said = fields.child("labels"), fields.child("annotations")
     labels = read_labels(labels_said.data, fields)
@@ -69,7 +94,7 @@ def _read(
     key = _key(fields, labels_said.data)
 
     ended_at = fields.instant("endsAt")
-    resolved = said_resolved or (ended_at is not None and ended_at <= now)
+    action = _action(fields, group_status, ended_at, now)
     alert_name = labels.get("alertname", "")
     signal_type = subject.signal_type(alert_name) if alert_name else ""
     about = subject.of_fields(about_labels, signal_type, service_names=SERVICES)
@@ -78,7 +103,7 @@ def _read(
         fields.warn(grade.warning)
     title, description = _texts(annotations, alert_name, key)
     return Signal(
-        action=SignalAction.RESOLVE if resolved else SignalAction.TRIGGER,
+        action=action,
         dedup_key=key,
         dedup_strategy=identity.FINGERPRINT,
         title=title,
@@ -93,11 +118,11 @@ def _read(
         resource_kind=about.resource_kind,
         resource_name=about.resource_name,
         signal_type=signal_type,
-        labels=labels,
-        links=_links(alert, annotations.data),
+        labels=kept(labels, fields, subject.DECIDING),
+        links=_links(alert, annotations.data, labels_said.data),
         metric=_metric(annotations, alert, alert_name),
         started_at=fields.instant("startsAt"),
-        occurred_at=ended_at if resolved else None,
+        occurred_at=ended_at if action == SignalAction.RESOLVE else None,
         raw=dump({**alert, **context}),
         warnings=tuple(fields.warnings),
     )
@@ -123,14 +148,12 @@ def _texts(annotations: Fields, alert_name: str, key: str) -> tuple[str, str]:
     ), description
 
 
-def _links(alert: Mapping[str, Any], annotations: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
+def _links(
+    alert: Mapping[str, Any], annotations: Mapping[str, Any], labels: Mapping[str, Any]
+) -> tuple[Mapping[str, str], ...]:
     return links(
         (
-            (annotations.get("runbook_url") or annotations.get("runbook"), "Runbook"),
-            (
-                annotations.get("dashboard_url") or annotations.get("dashboard") or alert.get("dashboardURL"),
-                "Dashboard",
-            ),
+            *named_links(annotations, labels, alert),
             (alert.get("panelURL"), "Panel"),
             (alert.get("generatorURL"), "Source"),
             (alert.get("silenceURL"), "Silence"),

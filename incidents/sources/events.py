@@ -20,15 +20,19 @@ from incidents.sources.reading import (
     TITLE,
     WORD,
     Fields,
+    kept,
     line,
     links,
+    named_links,
     objects,
     plain,
     text,
 )
 from incidents.sources.reading import labels as read_labels
 
-ACTIONS: dict[str, SignalAction] = {str(action): action for action in SignalAction}
+ACTIONS: dict[str, SignalAction] = {
+    str(action): action for action in (SignalAction.TRIGGER, SignalAction.ACKNOWLEDGE, SignalAction.RESOLVE)
+}
 REDACTED = "[redacted]"  # the routing key is a credential: it is not kept with what people may look at
 # What Alertmanager's pagerduty_configs puts into custom_details; they describe one sending, not the problem.
 GROUP_DETAILS = ("firing", "resolved", "num_firing", "num_resolved")
@@ -70,7 +74,7 @@ def read(event: Mapping[str, Any], raw: bytes) -> Signal:
         first = problems[0]
         raise InvalidInput(first.message, field=first.field, data={"errors": [problem.message for problem in problems]})
     fields = Fields(event)
-    action = ACTIONS[event["event_action"]]
+    action = ACTIONS[_action(event.get("event_action"))]
     key, strategy = _key(event)
     payload = fields.child("payload")
     details = payload.data.get("custom_details")
@@ -79,7 +83,7 @@ def read(event: Mapping[str, Any], raw: bytes) -> Signal:
     alert_name = labels.get("alertname", "")
     signal_type = subject.signal_type(payload.line("class", limit=KIND) or line(alert_name, KIND))
     about = subject.of_fields(Fields(labels, "payload.custom_details.", fields.warnings), signal_type)
-    grade = severity.read((payload.data.get("severity"),))
+    grade = severity.read((payload.data.get("severity"), labels.get("severity")))
     if grade.warning:
         fields.warn(grade.warning)
     return Signal(
@@ -98,8 +102,8 @@ def read(event: Mapping[str, Any], raw: bytes) -> Signal:
         resource_kind=about.resource_kind,
         resource_name=about.resource_name,
         signal_type=signal_type,
-        labels=labels,
-        links=_links(event),
+        labels=kept(labels, fields, subject.DECIDING),
+        links=_links(event, described),
         metric=subject.metric(Fields(described, "payload.custom_details."), rule_name=line(alert_name, NAME)),
         occurred_at=payload.instant("timestamp"),
         raw=dump({**event, "routing_key": REDACTED}) if "routing_key" in event else raw,
@@ -109,11 +113,12 @@ def read(event: Mapping[str, Any], raw: bytes) -> Signal:
 
 # --- what is required -----------------------------------------------------------------------------------------------
 def _problems(event: Mapping[str, Any]) -> Iterator[Problem]:
-    action = event.get("event_action")
-    if _blank(action):
-        yield _missing("event_action", action)
-    elif not isinstance(action, str) or action not in ACTIONS:
-        shown = line(plain(action), WORD)
+    said = event.get("event_action")
+    action = _action(said)
+    if _blank(said):
+        yield _missing("event_action", said)
+    elif action not in ACTIONS:
+        shown = line(plain(said), WORD)
         choices = "'trigger', 'acknowledge' or 'resolve'"
         yield Problem(
             "event_action", f"'event_action' is invalid (must be one of the following: {choices}, not “{shown}”)"
@@ -132,6 +137,11 @@ def _problems(event: Mapping[str, Any]) -> Iterator[Problem]:
         value = payload.get(name)
         if not isinstance(value, str) or _blank(value):
             yield _missing(f"payload.{name}", value)
+
+
+def _action(value: object) -> str:
+    """The action's word, in any case and with blanks around it as everywhere."""
+    return line(value, WORD).lower() if isinstance(value, str) else ""
 
 
 def _blank(value: object) -> bool:
@@ -191,9 +201,10 @@ def _alert_line(alert: Mapping[str, Any]) -> str:
     return f"{name}: {told}" if told else name
 
 
-def _links(event: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
-    """The event's links, its images, and the page of the client that sent it."""
-    candidates = [(item.get("href"), plain(item.get("text"))) for item in objects(event.get("links"))]
+def _links(event: Mapping[str, Any], details: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
+    """Runbook and dashboard among the details, the event's links, its images, and the page of the client that sent it."""
+    candidates = named_links(details)
+    candidates += [(item.get("href"), plain(item.get("text"))) for item in objects(event.get("links"))]
     candidates += [
         (item.get("href") or item.get("src"), plain(item.get("alt")) or "Image")
         for item in objects(event.get("images"))

@@ -10,20 +10,29 @@ from incidents.choices import SignalAction
 from incidents.contracts import Signal
 from incidents.sources import actions, identity, severity, subject
 from incidents.sources.body import type_name
-from incidents.sources.reading import KIND, NAME, TITLE, Fields, line, links, plain, text
+from incidents.sources.reading import KIND, NAME, TITLE, Fields, kept, line, links, named_links, plain, text
 from incidents.sources.reading import labels as read_labels
 
 TITLES = ("title", "summary", "message", "subject", "name", "alertname", "alert_name", "alertName", "text")
 DESCRIPTIONS = ("description", "details", "body", "message", "summary", "text")
 # No plain "id": most senders number their messages with it, and then no repeat would ever meet its incident.
-KEYS = ("dedup_key", "dedupKey", "deduplication_key", "incident_key", "fingerprint", "alert_id", "alertId", "alias")
+KEYS = (
+    "dedup_key", "dedupKey", "deduplication_key", "incident_key", "fingerprint", "alert_id", "alertId", "alias", "dedup",
+    "dedupe_key", "alarm_id", "alarmId", "alert_key", "alertKey", "alert_cycle_key", "aggregation_key", "entity_id",
+    "incident_id", "incidentId", "problem_id", "problemId", "issue_id", "issueId",
+)  # fmt: skip
 NAMED_KEYS = KEYS[:3]  # nothing else can be meant by these: a wrong type is an error
 LONGEST_ALERT_NAME = 64  # characters: a longer title is no alert's name
 ALERT_NAMES = ("alertname", "alert_name", "alertName")
-LINKS = (
-    ("url", "Details"), ("link", "Details"), ("generatorURL", "Source"), ("runbook_url", "Runbook"), ("runbook", "Runbook"),
-    ("dashboard_url", "Dashboard"), ("dashboardURL", "Dashboard"),
-)  # fmt: skip
+LINKS = (("url", "Details"), ("link", "Details"), ("generatorURL", "Source"))
+
+
+ENDS = ("ended_at", "endedAt", "endsAt", "ends_at", "resolved_at", "resolvedAt", "closed_at")
+
+
+def has_rounded_key(body: object) -> bool:
+    """Whether a number names the key that plain reading may have rounded."""
+    return isinstance(body, Mapping) and any(isinstance(body.get(name), float) for name in KEYS)
 
 
 def has_title(body: Mapping[str, Any]) -> bool:
@@ -39,9 +48,10 @@ def read(body: Mapping[str, Any], raw: bytes, path: str = "") -> Signal:
         raise _no_title(body, title_field, path)
 
     fields = Fields(body, path)
-    labels = _labels(body, fields)
+    said = _labels_said(body, fields)
+    labels = read_labels(said, fields)
     action = actions.read((body.get("event_action"), body.get("action"), body.get("status"), body.get("state")))
-    grade = severity.read((body.get("severity"), body.get("level"), body.get("priority")))
+    grade = severity.read(holder.get(name) for holder in (body, labels) for name in ("severity", "level", "priority"))
     signal_type = _signal_type(fields, labels, title)
     about = subject.of_fields(Fields({**labels, **body}, path, fields.warnings) if labels else fields, signal_type)
     key, strategy = _key(fields, title, about)
@@ -50,10 +60,10 @@ def read(body: Mapping[str, Any], raw: bytes, path: str = "") -> Signal:
     if grade.warning:
         fields.warn(grade.warning)
 
+    # A recovery may carry the time at which it all began as well; its end is what it is about.
+    ends = ENDS if action.action == SignalAction.RESOLVE else ()
     started_at = fields.instant("started_at", "startsAt", "startedAt")
-    occurred_at = fields.instant("occurred_at", "occurredAt", "timestamp", "date", "time", "@timestamp")
-    if occurred_at is None and action.action == SignalAction.RESOLVE:
-        occurred_at = fields.instant("ended_at", "endsAt", "resolved_at")
+    occurred_at = fields.instant(*ends, "occurred_at", "occurredAt", "timestamp", "date", "time", "@timestamp")
     return Signal(
         action=action.action,
         dedup_key=key,
@@ -70,8 +80,8 @@ def read(body: Mapping[str, Any], raw: bytes, path: str = "") -> Signal:
         resource_kind=about.resource_kind,
         resource_name=about.resource_name,
         signal_type=signal_type,
-        labels=labels,
-        links=_links(body),
+        labels=kept(labels, fields, subject.DECIDING),
+        links=_links(body, said),
         metric=subject.metric(fields, rule_name=labels.get("alertname", "")),
         started_at=started_at,
         occurred_at=occurred_at,
@@ -81,7 +91,8 @@ def read(body: Mapping[str, Any], raw: bytes, path: str = "") -> Signal:
 
 
 def _title(body: Mapping[str, Any]) -> tuple[str, str]:
-    """The first field that holds a title, and the title; the first one that is there at all when none does."""
+    """The first field that holds a title, and the title, else that of the alert's name among the labels; the first one that is
+    there at all when none does."""
     present = ""
     for name in TITLES:
         value = body.get(name)
@@ -90,6 +101,10 @@ def _title(body: Mapping[str, Any]) -> tuple[str, str]:
         if isinstance(value, str) and (title := line(value, TITLE)):
             return name, title
         present = present or name
+    if isinstance(labels := body.get("labels"), Mapping):
+        for name in ALERT_NAMES:
+            if isinstance(value := labels.get(name), str) and (title := line(value, TITLE)):
+                return "labels", title
     return present or "title", ""
 
 
@@ -103,7 +118,7 @@ def _no_title(body: Mapping[str, Any], field: str, path: str) -> InvalidInput:
     )
 
 
-def _labels(body: Mapping[str, Any], fields: Fields) -> dict[str, str]:
+def _labels_said(body: Mapping[str, Any], fields: Fields) -> dict[str, Any]:
     """``labels`` (an object) and ``tags`` (an object, or texts like "team:web")."""
     labels, tags = body.get("labels"), body.get("tags")
     found: dict[str, Any] = {}
@@ -117,7 +132,7 @@ def _labels(body: Mapping[str, Any], fields: Fields) -> dict[str, str]:
         found.update(labels)
     elif labels is not None:
         fields.ignored("labels", labels, "an object")
-    return read_labels(found, fields) if found else {}
+    return found
 
 
 def _signal_type(fields: Fields, labels: Mapping[str, str], title: str) -> str:
@@ -139,8 +154,8 @@ def _key(fields: Fields, title: str, about: subject.Subject) -> tuple[str, str]:
         if isinstance(value, str):
             if key := identity.named(value):
                 return key, identity.NAMED
-        elif isinstance(value, int) and not isinstance(value, bool):
-            return identity.named(plain(value)), identity.NAMED
+        elif isinstance(value, int | float) and not isinstance(value, bool) and (key := identity.named(plain(value))):
+            return key, identity.NAMED
         elif name in NAMED_KEYS:
             raise InvalidInput(
                 f"{fields.path}{name}: expected a text, got {type_name(value)}.", field=f"{fields.path}{name}"
@@ -151,9 +166,10 @@ def _key(fields: Fields, title: str, about: subject.Subject) -> tuple[str, str]:
     return identity.of_content(title, about.service, about.namespace, where), identity.CONTENT
 
 
-def _links(body: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
-    """The well-known single links and ``links`` (objects with href, or plain addresses)."""
-    candidates = [(body[name], label) for name, label in LINKS if name in body]
+def _links(body: Mapping[str, Any], labels: Mapping[str, Any]) -> tuple[Mapping[str, str], ...]:
+    """The well-known single links, also among the labels, and ``links`` (objects with href, or plain addresses)."""
+    candidates: list[tuple[object, str]] = [(body[name], label) for name, label in LINKS if name in body]
+    candidates += named_links(body, labels)
     listed = body.get("links")
     if isinstance(listed, list):
         for item in listed:

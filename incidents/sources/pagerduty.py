@@ -10,12 +10,12 @@ from incidents.choices import Severity, SignalAction
 from incidents.contracts import Signal
 from incidents.sources import identity, severity
 from incidents.sources.body import require_object, type_name
-from incidents.sources.reading import NAME, TITLE, WORD, Fields, line, links, plain
+from incidents.sources.reading import NAME, TITLE, WORD, Fields, clean, line, links, plain
 
 ACTIONS: dict[str, SignalAction] = {
     "incident.triggered": SignalAction.TRIGGER,
     "incident.reopened": SignalAction.TRIGGER,
-    "incident.unacknowledged": SignalAction.TRIGGER,
+    "incident.unacknowledged": SignalAction.UNACKNOWLEDGE,
     "incident.acknowledged": SignalAction.ACKNOWLEDGE,
     "incident.resolved": SignalAction.RESOLVE,
 }
@@ -31,6 +31,7 @@ SILENT = frozenset(
         "service.custom_field_values.updated", "service.deleted", "service.updated",
     )
 )  # fmt: skip
+EVENT_ID = 500  # characters
 URGENCIES = {"high": Severity.HIGH, "low": Severity.LOW}
 
 
@@ -73,7 +74,7 @@ def _read(event: Fields, event_type: str, raw: bytes) -> Signal:
         )
         if value
     }
-    # Only the trigger has a start: a reopened incident still carries the first one's, which its resolve had too.
+    # Only the first trigger has a start: a reopened incident still carries it. What came after what, ``occurred_at`` tells.
     started_at = data.instant("created_at") if event_type == "incident.triggered" else None
     return Signal(
         action=ACTIONS[event_type],
@@ -89,9 +90,15 @@ def _read(event: Fields, event_type: str, raw: bytes) -> Signal:
         links=links(((data.data.get("html_url"), "PagerDuty"),)),
         started_at=started_at,
         occurred_at=event.instant("occurred_at"),
+        event_id=_event_id(event.data.get("id")),
         raw=raw,
         warnings=tuple(event.warnings),
     )
+
+
+def _event_id(value: object) -> str:
+    """The event's id, which every delivery of it has: PagerDuty delivers at least once. Bounded, and fit for a digest."""
+    return clean(value)[:EVENT_ID] if isinstance(value, str) else ""
 
 
 def _severity(data: Fields) -> severity.Reading:

@@ -1,17 +1,19 @@
 """Reading what strangers send: JSON values to clean text, instants, numbers, labels and links. Pure; knows no sender.
 
-Everything that leaves this module can be stored: no NUL, no control characters, no lone surrogates, no naive time, and never
-longer than asked. What can't be used is passed over with a warning that names the field's path.
+Everything that leaves this module can be stored and shown: no NUL, no control characters, no lone surrogates, nothing that turns
+other text round or that nobody can see, no naive time, and never longer than asked. What can't be used is passed over with a
+warning that names the field's path.
 """
 
 from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+from aiops.kernel.text import seen
 from incidents.sources.body import dump, type_name
 
 # Lengths in characters; those of columns are the columns' own (pinned by a test).
@@ -31,18 +33,30 @@ WARNINGS = 20
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line feed
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
+CHANGED = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # what no key may hold, and what breaks lines
+_HREF = re.compile(r"https?://[^\s/?#\\]\S*", re.IGNORECASE)
+OLDEST = (
+    2000  # a year: no alert is older, and whatever stands for "no time" is (year 1, 1900, the zeros of Unix and MySQL)
+)
+# How those begin when they are written out: the sender means nothing by them, so there is nothing to warn of.
+_NO_TIME = ("0001-01-01", "0000-", "1970-01-01", "1969-12-31", "1900-01-01", "1899-12-3")
+# Links that a sender names, also as labels, annotations and details.
+NAMED_LINKS = (
+    ("runbook_url", "Runbook"), ("runbook", "Runbook"), ("dashboard_url", "Dashboard"), ("dashboard", "Dashboard"),
+    ("dashboardURL", "Dashboard"),
+)  # fmt: skip
 
 
 # --- text -----------------------------------------------------------------------------------------------------------
 def text(value: str, limit: int) -> str:
     """*value* without control characters (line feeds and tabs stay) and lone surrogates, trimmed, cut with an ellipsis."""
-    value = value.strip() if value.isprintable() else clean(value).strip()
+    value = value.strip() if value.isascii() and value.isprintable() else seen(clean(value)).strip()
     return value if len(value) <= limit else value[: limit - 1].rstrip() + "…"
 
 
 def line(value: str, limit: int) -> str:
     """As :func:`text`, on one line: every run of white space that holds a break is one space."""
-    value = value.strip() if value.isprintable() else " ".join(clean(value).split())
+    value = value.strip() if value.isascii() and value.isprintable() else " ".join(seen(clean(value)).split())
     return value if len(value) <= limit else value[: limit - 1].rstrip() + "…"
 
 
@@ -79,7 +93,7 @@ def number(value: object) -> float | int | None:
 
 
 def instant(value: object) -> datetime | None:
-    """An instant, aware, in UTC; None when absent, unreadable, or not between 1970 and 2200 (Go's zero time is year 1).
+    """An instant, aware, in UTC; None when absent, unreadable, or not between 2000 and 2200 (zeros are year 1, 1900 or 1970).
 
     RFC 3339 and its relatives (``Z``, ``+0000``, nanoseconds, a space for the ``T``, no zone at all: UTC), or seconds, milli-,
     micro- or nanoseconds since 1970, as number or digits, told by their size.
@@ -109,7 +123,7 @@ def _from_iso(value: str) -> datetime | None:
             if value.endswith(suffix):
                 return _from_iso(value.removesuffix(suffix))
         return None
-    if not 1970 <= found.year <= 2200:
+    if not OLDEST <= found.year <= 2200:
         return None
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
@@ -169,7 +183,7 @@ class Fields:
                 continue
             if (found := instant(value)) is not None:
                 return found
-            if not str(value)[:16].startswith("0001-01-01"):  # Go's "no time"
+            if value not in (0, "0") and not str(value)[:16].startswith(_NO_TIME):
                 self.warn(f"{self.path}{name}: “{line(plain(value), WORD)}” is not a time that can be read, ignored")
         return None
 
@@ -192,24 +206,30 @@ class Fields:
 
 
 def labels(value: Mapping[str, Any], fields: Fields) -> dict[str, str]:
-    """Any object as text → text: scalars as text, nulls dropped, the rest as JSON; what is too much or too long is cut, with a
-    warning in *fields*."""
+    """Any object as text → text: scalars as text, nulls dropped, the rest as JSON; what is too long is cut, with a warning in
+    *fields*. All of them, since any may decide something; :func:`kept` is for what is stored."""
     found: dict[str, str] = {}
     for name, content in value.items():
         if content is None:
             continue
-        if len(found) == LABELS:
-            fields.warn(f"{fields.path}labels: only the first {LABELS} of {len(value)} are kept as labels")
-            break
         if type(content) is not str:
             content = plain(content)
         if len(content) > LABEL_VALUE:
             fields.warn(f"{fields.path}labels: the value of “{line(name, WORD)}” is cut to {LABEL_VALUE} characters")
-        if not name.isprintable() or len(name) > LABEL_NAME:
+        if not (name.isascii() and name.isprintable()) or len(name) > LABEL_NAME:
             name = line(name, LABEL_NAME)
         if name:
             found[name] = text(content, LABEL_VALUE)
     return found
+
+
+def kept(labels: dict[str, str], fields: Fields, deciding: Container[str]) -> dict[str, str]:
+    """As many of *labels* as are stored, those that decide something before all others; *fields* is warned of the rest."""
+    if len(labels) <= LABELS:
+        return labels
+    fields.warn(f"{fields.path}labels: only the first {LABELS} of {len(labels)} are kept as labels")
+    first = sorted(labels, key=lambda name: name not in deciding)[:LABELS]
+    return {name: labels[name] for name in first}
 
 
 def link(href: object, label: str) -> dict[str, str] | None:
@@ -217,14 +237,14 @@ def link(href: object, label: str) -> dict[str, str] | None:
     if not isinstance(href, str):
         return None
     href = href.strip()
-    if (
-        not href.isprintable()
-        or " " in href
-        or len(href) > HREF
-        or not href[:8].lower().startswith(("http://", "https://"))
-    ):
+    if len(href) > HREF or not href.isprintable() or not _HREF.fullmatch(href):
         return None
     return {"href": href, "text": line(label, NAME) or href[:NAME]}
+
+
+def named_links(*said: Mapping[str, Any]) -> list[tuple[object, str]]:
+    """The links that stand under well-known names in any of several objects, for :func:`links`."""
+    return [(one[name], label) for name, label in NAMED_LINKS for one in said if name in one]
 
 
 def links(candidates: Iterable[tuple[object, str]]) -> tuple[dict[str, str], ...]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from incidents.sources.reading import KIND, KUBERNETES_NAME, NAME, Fields, line
+from incidents.sources.reading import KIND, KUBERNETES_NAME, NAME, NAMED_LINKS, Fields, line
 
 # Signal types, each with the alert names (without case and punctuation) that mean it; kube-prometheus puts "Kube" before most.
 ALERT_NAMES: dict[str, tuple[str, ...]] = {
@@ -71,6 +71,15 @@ _RESOURCES = (
 )  # fmt: skip
 _NODE_RESOURCES = (("node", "Node"), ("instance", "Node"), ("host", "Node"), ("hostname", "Node"))
 _JOB_RESOURCES = (("cronjob", "CronJob"), ("job_name", "Job"), ("job", "Job"))
+
+# What a label or detail of these names decides: the service, where it is, how bad, what it is called, where to read on.
+DECIDING = frozenset(
+    (
+        "alertname", "alert_name", "alertName", "severity", "level", "priority", "exported_namespace", "namespace",
+        "exported_service", *SERVICE_NAMES, "app_kubernetes_io_name", "job", *(name for name, _ in _RESOURCES),
+        *(name for name, _ in NAMED_LINKS), "resource", "threshold", "value", "component", "group", "class",
+    )
+)  # fmt: skip
 
 _HUMP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _NO_WORD = re.compile(r"[\W_]+")

@@ -23,7 +23,7 @@ from incidents.services import incidents
 from incidents.services.deadletters import Letter, keep
 from incidents.services.ingest import ingest
 from incidents.sources import SOURCES
-from incidents.sources.body import load
+from incidents.sources.body import dump, load
 from notifications.choices import WAITING, ChannelKind, DeliveryState, Purpose
 from notifications.models import Delivery
 from notifications.services.responding import first_time
@@ -34,6 +34,7 @@ ACTION_TAKEN = {
     Result.OPENED: "created",
     Result.REPEATED: "deduplicated",
     Result.ACKNOWLEDGED: "acknowledged",
+    Result.UNACKNOWLEDGED: "unacknowledged",
     Result.RESOLVED: "resolved",
     Result.OPENED_RESOLVED: "resolved",
     Result.IGNORED: "ignored",
@@ -79,7 +80,7 @@ class Event:
 
 
 def receive(*, workspace_id: int, body: bytes, now: datetime) -> Received:
-    """One event. A repetition of it (by its id) changes nothing.
+    """One event, or an array of them, of which the last one's answer is told. A repetition of one (by its id) changes nothing.
 
     Raises ``UnparsableBody`` and ``InvalidInput`` for what can't be understood; the body is kept as a dead letter then.
     """
@@ -87,20 +88,32 @@ def receive(*, workspace_id: int, body: bytes, now: datetime) -> Received:
     if source is None:
         raise NotFound("The workspace has no source for PagerDuty")
     try:
-        signals = SOURCES[SourceKind.PAGERDUTY](body, now)
+        value = load(body)
+        bodies = [dump(item) for item in value] if isinstance(value, list) and value else [body]
     except InvalidInput as error:
-        letter = (
-            workspace_id,
-            source.pk,
-            SourceKind.PAGERDUTY,
-            now,
-            "application/json",
-            error.message,
-            error.field,
-            body,
-        )
-        keep(Letter(*letter))
+        _keep(source, body, error, now)
         raise
+    taken: list[Received] = []
+    refused: list[InvalidInput] = []
+    for one in bodies:
+        try:
+            taken.append(_receive(source, one, now))
+        except InvalidInput as error:
+            _keep(source, one, error, now)
+            refused.append(error)
+    if not taken:
+        raise refused[0]
+    return taken[-1]
+
+
+def _keep(source: Source, body: bytes, error: InvalidInput, now: datetime) -> None:
+    what = (SourceKind.PAGERDUTY, now, "application/json", error.message, error.field, body)
+    keep(Letter(source.workspace_id, source.pk, *what))
+
+
+def _receive(source: Source, body: bytes, now: datetime) -> Received:
+    workspace_id = source.workspace_id
+    signals = SOURCES[SourceKind.PAGERDUTY](body, now)
     event = Event.of(load(body))
     with transaction.atomic():
         if event.id and not first_time(_digest(workspace_id, event.id), "PagerDuty", now):

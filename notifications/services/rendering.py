@@ -14,6 +14,7 @@ from aiops.kernel import site
 from aiops.kernel.errors import InvalidInput
 from incidents.choices import LIVE, Priority, Severity, Status
 from incidents.models import Incident
+from incidents.sources.reading import link
 from notifications import sandbox, templating
 from notifications.channels import CHANNELS
 from notifications.channels.text import block, line
@@ -33,7 +34,8 @@ NAMED = 20  # incidents of a digest that are named; the rest is counted
 def facts_of(incident: Incident) -> IncidentFacts:
     """What a message may say of *incident*."""
     resource = incident.pod or incident.deployment or f"{incident.resource_kind} {incident.resource_name}".strip()
-    runbook = next((link["href"] for link in incident.links if str(link.get("text", "")).lower() == "runbook"), "")
+    labelled = link(incident.labels.get("runbook_url"), "Runbook")  # a label may say anything, also javascript:
+    runbooks = [one["href"] for one in incident.links if str(one.get("text", "")).lower() == "runbook"]
     return IncidentFacts(
         id=incident.public_id,
         name=incident.name,
@@ -48,8 +50,8 @@ def facts_of(incident: Incident) -> IncidentFacts:
         where=" · ".join(filter(None, [incident.namespace, resource])),
         source=incident.source_name,
         occurrences=incident.occurrences,
-        runbook_url=runbook or str(incident.labels.get("runbook_url", "")),
-        links=tuple((str(link.get("text", "")), str(link.get("href", ""))) for link in incident.links),
+        runbook_url=runbooks[0] if runbooks else labelled["href"] if labelled else "",
+        links=tuple((str(one.get("text", "")), str(one.get("href", ""))) for one in incident.links),
         labels=incident.labels,
         acknowledged_by=incident.acknowledged_by,
         resolved_by=incident.resolved_by,

@@ -131,7 +131,8 @@ def test_a_body_that_users_replaced_is_read_as_a_generic_one() -> None:
         ("firing", ZERO, "trigger"),
         ("firing", None, "trigger"),
         ("firing", "2026-11-20T15:13:41Z", "trigger"),
-        ("firing", "2026-11-20T15:13:40Z", "resolve"),
+        ("firing", "2026-11-20T15:13:40Z", "trigger"),  # two clocks differ; the word is plain
+        ("firing", "1970-01-01T00:00:00Z", "trigger"),
         ("resolved", ZERO, "resolve"),
         ("resolved", None, "resolve"),
         ("resolved", "2026-11-20T15:13:41Z", "resolve"),  # the sender's clock is ahead of ours

@@ -152,7 +152,7 @@ def test_an_id_is_no_key_and_neither_is_a_blank_one() -> None:
     assert one(id="1").dedup_strategy == "content"
 
 
-@pytest.mark.parametrize("key", [["a"], {"a": 1}, True, 1.5])
+@pytest.mark.parametrize("key", [["a"], {"a": 1}, True])
 def test_a_key_that_is_no_text_is_refused(key: object) -> None:
     with pytest.raises(InvalidInput) as refused:
         one(dedup_key=key)
@@ -223,10 +223,11 @@ def test_signal_types(sent: dict[str, Any], signal_type: str) -> None:
     assert one(**sent).signal_type == signal_type
 
 
-def test_the_end_is_when_a_recovery_happened_unless_it_says_otherwise() -> None:
+def test_the_end_is_when_a_recovery_happened_whatever_its_other_times_say() -> None:
     assert one(status="ok", endsAt="2026-03-19T15:00:00Z").occurred_at == utc("2026-03-19 15:00")
     assert one(status="firing", endsAt="2026-03-19T15:00:00Z").occurred_at is None
-    assert one(status="ok", endsAt="2026-03-19T15:00:00Z", timestamp=1773930600).occurred_at == utc("2026-03-19 14:30")
+    assert one(status="ok", endsAt="2026-03-19T15:00:00Z", timestamp=1773930600).occurred_at == utc("2026-03-19 15:00")
+    assert one(status="ok", timestamp=1773930600).occurred_at == utc("2026-03-19 14:30")
 
 
 def test_unknown_fields_never_matter() -> None:

@@ -6,6 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from aiops.kernel.errors import InvalidInput, UnparsableBody
 from incidents.models import Alert, Incident
@@ -54,6 +56,7 @@ def test_nanoseconds_since_1970_are_read_to_the_microsecond_or_so() -> None:
     "written",
     [
         "0001-01-01T00:00:00Z",  # Go's "no time"
+        "1970-01-01T00:00:00Z", "1970-01-01T01:00:00+01:00", "1969-12-31T19:00:00-05:00", "1900-01-01", "0000-00-00 00:00:00",
         "9999-12-31T23:59:59-23:59",
         "yesterday", "", "Z", "Z" * 60, "Z" * 100_000, 0, -1, 42, "42", 10**30, 1e300, True, None, [], {"a": 1}, "NaN",
     ],
@@ -63,8 +66,11 @@ def test_what_is_no_instant(written: object) -> None:
 
 
 def test_a_time_that_cannot_be_read_is_shown_but_the_absent_time_of_go_is_not() -> None:
-    fields = Fields({"startsAt": "0001-01-01T00:00:00Z", "timestamp": "half past two"}, "alerts[0].")
-    assert fields.instant("startsAt") is None
+    fields = Fields(
+        {"startsAt": "0001-01-01T00:00:00Z", "endsAt": "1970-01-01T00:00:00Z", "timestamp": "half past two"},
+        "alerts[0].",
+    )
+    assert fields.instant("startsAt", "endsAt") is None
     assert fields.warnings == []
     assert fields.instant("timestamp") is None
     assert fields.warnings == ["alerts[0].timestamp: “half past two” is not a time that can be read, ignored"]
@@ -107,6 +113,18 @@ def test_a_line_has_no_breaks_and_what_is_too_long_shows_that_it_was_cut() -> No
         (b'{"title": "caf\xe9"}', {"title": "caf\ufffd"}),
         (b'{"title": "half \\ud83d"}', {"title": "half \ud83d"}),
         (b'{"value": Infinity}', {"value": float("inf")}),
+        (
+            b'{"text": "host DOWN\nping: 10 ms\r\n\tloss \x1b[31m\x00"}',
+            {"text": "host DOWN\nping: 10 ms\r\n\tloss \x1b[31m\0"},
+        ),
+        ('{"title": "Café"}'.encode("utf-16"), {"title": "Café"}),
+        ('{"title": "Café"}'.encode("utf-16-le"), {"title": "Café"}),
+        ('{"title": "Café"}'.encode("utf-16-be"), {"title": "Café"}),
+        ('{"title": "Café"}'.encode("utf-32"), {"title": "Café"}),
+        (b'"{\\"title\\": \\"Disk\\"}"', {"title": "Disk"}),  # JSON that was written as a JSON text once more
+        (b'"[{\\"title\\": \\"a\\nb\\"}]"', [{"title": "a\nb"}]),
+        (b'{"n": ' + b"9" * 5_000 + b"}", {"n": "9" * 5_000}),
+        (b'{"n": ' + b"9" * 400 + b"}", {"n": int("9" * 400)}),
     ],
 )
 def test_bodies_that_a_strict_parser_refuses_are_read_where_their_meaning_is_clear(
@@ -163,13 +181,17 @@ def test_labels_become_texts_and_say_what_was_cut() -> None:
     )
     assert found == {"a": "1", "b": "true", "d": '{"x":[1]}', "e": "v" * 999 + "…", "badname": "x"}
     assert fields.warnings == ["labels: the value of “e” is cut to 1000 characters"]
-    assert len(reading.labels({str(n): n for n in range(500)}, fields)) == reading.LABELS
+    many = reading.labels({str(n): n for n in range(500)}, fields)
+    assert len(many) == 500
+    assert list(reading.kept(many, fields, {"7", "499"})) == ["7", "499", *map(str, range(7)), *map(str, range(8, 99))]
     assert fields.warnings[-1] == "labels: only the first 100 of 500 are kept as labels"
 
 
 @pytest.mark.parametrize(
     "href",
-    ["javascript:alert(1)", "JAVASCRIPT:alert(1)", "data:text/html,x", "//evil.example.com", "/relative", "https://a b",
+    [
+        "https://", "http:///x", "https://?q", "https:/\\evil", "http://\\\\x", "javascript:alert(1)", "JAVASCRIPT:alert(1)",
+        "data:text/html,x", "//evil.example.com", "/relative", "https://a b",
      "https://a\nb", "ftp://x", "https://" + "x" * 3_000, 5, None, ["https://x"]],
 )  # fmt: skip
 def test_only_web_addresses_become_links(href: object) -> None:
@@ -197,7 +219,7 @@ def test_a_field_of_the_wrong_type_is_passed_over_with_a_warning_once() -> None:
 
 def test_too_many_items_in_a_body_are_refused() -> None:
     with pytest.raises(InvalidInput, match="at most 10000") as refused:
-        body.require_items([{}] * 10_001, "alerts")
+        body.read_each([{}] * 10_001, "alerts", lambda item, path: [])
     assert refused.value.field == "alerts"
 
 
@@ -217,6 +239,68 @@ def test_labels_identify_in_any_order_and_empty_ones_do_not_count() -> None:
     assert one == identity.of_labels({"job": "node", "zone": "", "alertname": "Up"})
     assert one != identity.of_labels({"alertname": "Upjob", "": "node"})
     assert len(one) == 16
+
+
+KEYS = [
+    "plain", " cpu high ", "\u00a0nbsp\u00a0", "zero\u200bwidth", "soft\u00adhyphen", "line\u2028break",
+    "\U0001f469\u200d\U0001f4bb", "é", "e\u0301", "\u202eevil", "line1\nline2", "tab\there", "cr\r", "del\x7f", "\x85x",
+    "k" * 512, "k" * 513, "a\nb" * 400, "\ud800x", "a\0b", "x\u3000",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("key", KEYS, ids=ascii)
+def test_a_key_that_we_returned_is_found_when_it_is_sent_back(key: str) -> None:
+    returned = identity.named(key)
+    assert identity.named(returned) == returned
+    assert 0 < len(returned) <= identity.DEDUP_KEY
+    returned.encode()
+    assert "\n" not in returned
+
+
+@pytest.mark.parametrize(
+    "key", ["\u00a0nbsp", "zero\u200bwidth", "e\u0301", " cpu high ", "\U0001f469\u200d\U0001f4bb", "a\u2028b"]
+)
+def test_a_key_is_used_as_it_was_sent(key: str) -> None:
+    assert identity.named(key) == key
+
+
+@given(st.text(st.characters(exclude_categories=()), max_size=600))
+def test_every_key_comes_back_as_it_was_returned(key: str) -> None:
+    returned = identity.named(key)
+    assert identity.named(returned) == returned
+
+
+@given(st.sets(st.text(st.characters(exclude_categories=()), min_size=1, max_size=20), min_size=2, max_size=2))
+def test_different_keys_stay_different(pair: set[str]) -> None:
+    one, other = sorted(pair)
+    if identity.named(one) or identity.named(other):
+        assert identity.named(one) != identity.named(other)
+
+
+@pytest.mark.parametrize(
+    ("sent", "content_type", "expected"),
+    [
+        ("Café".encode("iso-8859-1"), "application/json; charset=iso-8859-1", "Café"),
+        ("Café".encode("cp1252"), 'application/json; charset="windows-1252"', "Café"),
+        ("Диск".encode("koi8-r"), "text/plain;charset=KOI8-R", "Диск"),
+        (
+            "Café".encode(),
+            "application/json; charset=iso-8859-1",
+            "Café",
+        ),  # it is UTF-8, whatever its content type says
+        ("Café".encode(), "application/json; charset=nonsense", "Café"),
+        ("Café".encode(), "application/json; charset=unicode_escape", "Café"),
+    ],
+)
+def test_a_charset_that_the_content_type_names_is_believed_unless_the_body_is_utf_8(
+    sent: bytes, content_type: str, expected: str
+) -> None:
+    assert body.as_utf8(sent, content_type).decode() == expected
+
+
+@pytest.mark.parametrize("charset", ["rot13", "punycode", "idna", "utf-7", "zlib", "x" * 60])
+def test_no_other_codec_is_reached_through_a_content_type(charset: str) -> None:
+    assert body.as_utf8(b"caf\xe9", f"application/json; charset={charset}") == b"caf\xe9"
 
 
 def test_limits_are_those_of_the_columns() -> None:

@@ -52,6 +52,8 @@ def test_a_known_word_under_a_lesser_name_beats_an_unknown_one() -> None:
         ("resolve", SignalAction.RESOLVE), ("Resolved", SignalAction.RESOLVE), ("OK", SignalAction.RESOLVE),
         ("normal", SignalAction.RESOLVE), ("CLOSED", SignalAction.RESOLVE), ("fixed", SignalAction.RESOLVE),
         ("Recovered", SignalAction.RESOLVE), (" up ", SignalAction.RESOLVE),
+        ("\u00a0ok\u200b", SignalAction.RESOLVE), ("unacknowledged", SignalAction.UNACKNOWLEDGE),
+        ("Un-Acknowledged", SignalAction.UNACKNOWLEDGE),
         ("ack", SignalAction.ACKNOWLEDGE), ("Acknowledged", SignalAction.ACKNOWLEDGE),
     ],
 )  # fmt: skip
@@ -78,7 +80,9 @@ def test_no_word_at_all_is_a_plain_trigger_and_the_first_known_word_decides() ->
 
 
 def test_no_word_means_two_actions() -> None:
-    assert len(actions.WORDS) == len(actions.TRIGGER) + len(actions.ACKNOWLEDGE) + len(actions.RESOLVE)
+    assert len(actions.WORDS) == sum(
+        map(len, (actions.TRIGGER, actions.ACKNOWLEDGE, actions.UNACKNOWLEDGE, actions.RESOLVE))
+    )
 
 
 SIGNAL_TYPES = [

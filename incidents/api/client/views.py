@@ -54,9 +54,13 @@ class ClientFilters(IncidentFilterSet):
 class IncidentView(ClientView):
     """Base of the views about one incident."""
 
+    def find(self, reference: str) -> Incident:
+        """By id or name, in the workspace asked for."""
+        return selectors.incident_for(self.actor, reference, self.params.get("workspace_id", ""))
+
     def act(self, reference: str, verb: Callable[..., Incident], **facts: Any) -> Response:
         """Do *verb* to the incident and show it as it is then."""
-        incident = selectors.incident_for(self.actor, reference)
+        incident = self.find(reference)
         return self.done(verb(actor=self.actor, incident_id=incident.pk, now=self.now, **facts))
 
     def done(self, incident: Incident, **more: Any) -> Response:
@@ -84,14 +88,14 @@ class Incidents(ClientView):
 class OneIncident(IncidentView):
     @extend_schema(summary="One incident", responses=DetailOut)
     def get(self, request: Request, reference: str) -> Response:
-        incident = selectors.incident_for(self.actor, reference)
+        incident = self.find(reference)
         return Response(DetailOut(incident, context={"now": self.now}).data)
 
 
 class Timeline(IncidentView):
     @extend_schema(summary="What happened, oldest first", responses=TimelineOut)
     def get(self, request: Request, reference: str) -> Response:
-        incident = selectors.incident_for(self.actor, reference)
+        incident = self.find(reference)
         return Response(timeline(incident, selectors.timeline(incident)))
 
 
@@ -135,7 +139,7 @@ class Notes(IncidentView):
     @command("Write something down", NoteIn, NotedOut)
     def post(self, request: Request, reference: str) -> Response:
         content = self.body(NoteIn)["content"]
-        incident = selectors.incident_for(self.actor, reference)
+        incident = self.find(reference)
         note = incidents.add_note(actor=self.actor, incident_id=incident.pk, now=self.now, content=content)
         return self.done(incident, note=NoteOut(note).data)
 

@@ -49,6 +49,10 @@ class DashboardFilters(IncidentFilterSet):
 class IncidentView(DashboardView):
     """Base of the views about one incident."""
 
+    def find(self, reference: str) -> Incident:
+        """By id or name, in the workspace asked for."""
+        return selectors.incident_for(self.actor, reference, self.params.get("workspace_id", ""))
+
     def answer(self, incident: Incident) -> Response:
         return Response({"incident": shown([incident], self.now)[0]})
 
@@ -71,12 +75,12 @@ class Incidents(DashboardView):
 class OneIncident(IncidentView):
     @extend_schema(summary="One incident", responses=OneIncidentOut)
     def get(self, request: Request, reference: str) -> Response:
-        return self.answer(selectors.incident_for(self.actor, reference))
+        return self.answer(self.find(reference))
 
     @extend_schema(summary="Change its status", request=StatusIn, responses={HTTPStatus.OK: OneIncidentOut})
     def patch(self, request: Request, reference: str) -> Response:
         wanted = self.body(StatusIn)["status"]
-        incident = selectors.incident_for(self.actor, reference)
+        incident = self.find(reference)
         try:
             changed = incidents.change_status(actor=self.actor, incident_id=incident.pk, wanted=wanted, now=self.now)
         except TransitionRefused as refused:
@@ -88,9 +92,9 @@ class Notes(IncidentView):
     @extend_schema(summary="Add a note", request=NoteIn, responses={HTTPStatus.OK: OneIncidentOut})
     def post(self, request: Request, reference: str) -> Response:
         content = self.body(NoteIn)["content"]
-        incident = selectors.incident_for(self.actor, reference)
+        incident = self.find(reference)
         incidents.add_note(actor=self.actor, incident_id=incident.pk, now=self.now, content=content)
-        return self.answer(selectors.incident_for(self.actor, reference))
+        return self.answer(self.find(reference))
 
 
 class NoSuchIncident(NothingHere, DashboardView):

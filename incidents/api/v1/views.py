@@ -72,7 +72,7 @@ class IncidentView(V1View):
         """By name or id, in the namespace asked for; raises ``NotFound`` in the contract's words."""
         namespace = self.params.get("namespace", "").strip()
         try:
-            incident = selectors.incident_for(self.actor, name)
+            incident = selectors.incident_for(self.actor, name, self.params.get("workspace_id", ""))
         except NotFound:
             raise missing(name, namespace) from None
         if namespace and shown_namespace(incident) != namespace:

@@ -24,7 +24,7 @@ from incidents.choices import Result
 from incidents.contracts import Arrival, Outcome
 from incidents.services.ingest import statements
 from incidents.services.ingest.fold import waves
-from incidents.services.ingest.rows import as_json
+from incidents.services.ingest.rows import as_json, event_rows
 from incidents.services.ingest.wave import Wave
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,9 @@ def _ingest_at_once(arrivals: Sequence[Arrival], now: datetime, meanwhile: Calla
     with transaction.atomic(), connection.wrap_database_errors:
         with connection.connection.pipeline(), prepared_cursor() as cursor:
             _by_index(cursor)
+            seen = _seen_events(cursor, arrivals)
             for wave in batch:
+                wave.drop(seen)
                 wave.apply(cursor, meanwhile)
                 wave.record(cursor)
                 wave.react(now, savepoints=False)
@@ -73,8 +75,10 @@ def _ingest_with_care(arrivals: Sequence[Arrival], now: datetime, *, seen_before
     with transaction.atomic(), connection.wrap_database_errors, prepared_cursor() as cursor:
         _by_index(cursor)
         outcomes = _seen(cursor, arrivals) if seen_before else {}
-        batch = _waves([arrival for arrival in arrivals if arrival not in outcomes])
+        rest = [arrival for arrival in arrivals if arrival not in outcomes]
+        batch, seen = _waves(rest), _seen_events(cursor, rest)
         for wave in batch:
+            wave.drop(seen)
             wave.apply(cursor)
             wave.record(cursor)
             wave.react(now, savepoints=True)
@@ -112,8 +116,22 @@ def _waves(arrivals: Sequence[Arrival]) -> list[Wave]:
     """The waves of *arrivals*, each with numbers for the incidents that it may open."""
     batch = [Wave(rows) for rows in waves(arrivals)]
     for wave in batch:
-        wave.reserve_numbers()
+        wave.reserve_numbers(is_first=wave is batch[0])
     return batch
+
+
+def _seen_events(cursor: psycopg.Cursor, arrivals: Sequence[Arrival]) -> set[Arrival]:
+    """Those of *arrivals* whose message came before, by its sender's own name for it; remembers the others."""
+    named = [(arrival.event_digest, arrival) for arrival in arrivals if arrival.signal.event_id]
+    if not named:
+        return set()
+    first: dict[str, Arrival] = {}
+    for digest, arrival in named:
+        first.setdefault(digest, arrival)
+    rows = event_rows({digest: arrival.received_at for digest, arrival in first.items()})
+    cursor.execute(statements.FIRST_TIME, [as_json(rows)], prepare=True)
+    fresh = {first[digest] for (digest,) in cursor.fetchall()}
+    return {arrival for _, arrival in named if arrival not in fresh}
 
 
 def _seen(cursor: psycopg.Cursor, arrivals: Sequence[Arrival]) -> dict[Arrival, Outcome]:

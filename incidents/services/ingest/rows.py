@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 import orjson
@@ -13,7 +14,11 @@ from incidents.lifecycle import TRANSITIONS, Action
 from incidents.services.ingest.fold import Row
 from incidents.services.ingest.trace import source_label, trace
 
-ACTIONS = {SignalAction.ACKNOWLEDGE: Action.ACKNOWLEDGE, SignalAction.RESOLVE: Action.RESOLVE}
+ACTIONS = {
+    SignalAction.ACKNOWLEDGE: Action.ACKNOWLEDGE,
+    SignalAction.UNACKNOWLEDGE: Action.UNACKNOWLEDGE,
+    SignalAction.RESOLVE: Action.RESOLVE,
+}
 
 PRIORITY_OF = {
     Severity.CRITICAL: Priority.P1,
@@ -29,12 +34,12 @@ def as_json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
 
-def trigger_row(seq: int, row: Row, number_base: int) -> dict[str, Any]:
-    """A row of ``statements.TRIGGER``: its first signal describes the incident, all of them count."""
+def trigger_row(seq: int, row: Row, first_number: int, numbers: int) -> dict[str, Any]:
+    """A row of ``statements.TRIGGER``: its first signal describes the incident, in the words of the worst; all of them count."""
     first, last, signal, route = row.first, row.last, row.first.signal, row.first.route
-    severity, started_at, occurred_at = signal.severity, signal.started_at, signal.occurred_at
+    worst, started_at, occurred_at = signal, signal.started_at, signal.occurred_at
     if first is not last:
-        severity = row.worst
+        worst = row.telling
         started_at = max((a.signal.started_at for a in row.arrivals if a.signal.started_at), default=None)
         occurred_at = max((a.signal.occurred_at for a in row.arrivals if a.signal.occurred_at), default=None)
     return {
@@ -45,10 +50,10 @@ def trigger_row(seq: int, row: Row, number_base: int) -> dict[str, Any]:
         "dedup_strategy": signal.dedup_strategy,
         "service_id": route.service_id,
         "source_id": route.source_id,
-        "title": signal.title,
-        "description": signal.description,
-        "severity": severity,
-        "priority": route.service_priority or PRIORITY_OF[severity],
+        "title": worst.title,
+        "description": worst.description,
+        "severity": worst.severity,
+        "priority": route.service_priority or PRIORITY_OF[worst.severity],
         "source_name": signal.source,
         "service_name": signal.service,
         "namespace": signal.namespace,
@@ -63,10 +68,12 @@ def trigger_row(seq: int, row: Row, number_base: int) -> dict[str, Any]:
         "occurrences": len(row.arrivals),
         "started_at": started_at,
         "last_occurred_at": occurred_at,
+        "ordered": signal.is_ordered,
         "created_at": first.received_at,
         "last_seen_at": last.received_at,
         "name_prefix": ids.incident_name_prefix(first.received_at.date()),
-        "number_base": number_base,
+        "number_base": first_number,
+        "number_count": numbers,
         "actor": source_label(last),
     }
 
@@ -85,9 +92,15 @@ def move_row(seq: int, row: Row) -> dict[str, Any]:
         "to_status": target,
         "started_at": signal.started_at,
         "occurred_at": signal.occurred_at,
+        "ordered": signal.is_ordered,
         "at": last.received_at,
         "by": source_label(last),
     }
+
+
+def event_rows(digests: dict[str, datetime]) -> list[dict[str, Any]]:
+    """Rows of ``statements.FIRST_TIME``."""
+    return [{"digest": digest, "received_at": at} for digest, at in digests.items()]
 
 
 def alert_row(outcome: Outcome) -> dict[str, Any]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from datetime import date, datetime
 from typing import Any
 
 import psycopg
+from django.db import IntegrityError
 
 from incidents.choices import EntryKind, Result, Severity, SignalAction, Status
-from incidents.contracts import Outcome
+from incidents.contracts import Arrival, Outcome
 from incidents.lifecycle import TRANSITIONS, Action
 from incidents.services import names, reactions
 from incidents.services.ingest import statements
@@ -18,31 +19,58 @@ from incidents.services.ingest.fold import Row
 from incidents.services.ingest.rows import ACTIONS, alert_row, as_json, move_row, trigger_row
 
 Day = tuple[int, date]  # whose numbers: workspace and UTC day
+# An acknowledgement that was given back says as well that the problem is there: nobody may have heard of it yet.
+TRIGGERS = (SignalAction.TRIGGER, SignalAction.UNACKNOWLEDGE)
+HELD = (Status.ACKNOWLEDGED, Status.INVESTIGATING)
+UNNAMED = "-000"
+SEEN_BEFORE = "this event was seen before"
+
+
+RESULTS = {
+    Action.ACKNOWLEDGE: Result.ACKNOWLEDGED,
+    Action.UNACKNOWLEDGE: Result.UNACKNOWLEDGED,
+    Action.RESOLVE: Result.RESOLVED,
+}
 
 
 class Wave:
     """:meth:`reserve_numbers`, then in the transaction :meth:`apply`, :meth:`record`, :meth:`react`."""
 
     def __init__(self, rows: list[Row]) -> None:
-        self.triggers = [row for row in rows if row.action == SignalAction.TRIGGER]
-        self.moves = [row for row in rows if row.action != SignalAction.TRIGGER]
+        self.triggers = [row for row in rows if row.action in TRIGGERS]
+        self.moves = [row for row in rows if row.action not in TRIGGERS]
         self.outcomes: list[Outcome] = []
         self._entries: list[Entry] = []
         self._facts: dict[str, list[dict[str, Any]]] = {}
         self._runs: dict[Day, names.Run] = {}
 
-    def reserve_numbers(self) -> None:
-        """Names for every row that may open an incident."""
-        wanted: dict[Day, int] = {}
+    def reserve_numbers(self, *, is_first: bool) -> None:
+        """Names for every row that may open an incident: for the *first* wave of a batch the database knows which will not."""
+        wanted: dict[Day, list[str]] = {}
         for row in self.triggers:
-            day = _day(row)
-            wanted[day] = wanted.get(day, 0) + 1
-        self._runs = {(workspace, day): names.take(workspace, day, n) for (workspace, day), n in wanted.items()}
+            wanted.setdefault(_day(row), []).append(row.key[1])
+        self._runs = {
+            (workspace, day): names.take(workspace, day, len(hashes), hashes if is_first else ())
+            for (workspace, day), hashes in wanted.items()
+        }
+
+    def drop(self, seen: Collection[Arrival]) -> None:
+        """Leave out what was *seen* before: it changes nothing."""
+        for row in (*self.triggers, *self.moves):
+            for arrival in row.arrivals:
+                if arrival in seen:
+                    self.outcomes.append(Outcome(arrival, Result.IGNORED, reason=SEEN_BEFORE))
+            row.arrivals = [arrival for arrival in row.arrivals if arrival not in seen]
+        self.triggers = [row for row in self.triggers if row.arrivals]
+        self.moves = [row for row in self.moves if row.arrivals]
 
     def apply(self, cursor: psycopg.Cursor, meanwhile: Callable[[], None] | None = None) -> None:
         """Change the incidents. *meanwhile* is called while the database does it, if the connection lets statements go ahead."""
         if self.triggers:
-            rows = [trigger_row(seq, row, self._runs[_day(row)].first) for seq, row in enumerate(self.triggers)]
+            rows = []
+            for seq, row in enumerate(self.triggers):
+                run = self._runs[_day(row)]
+                rows.append(trigger_row(seq, row, run.first, run.count))
             cursor.execute(statements.TRIGGER, [as_json(rows)], prepare=True)
             if meanwhile is not None:
                 meanwhile()
@@ -70,19 +98,13 @@ class Wave:
             reactions.publish(event, facts, now, savepoints=savepoints)
 
     def _triggered(
-        self,
-        row: Row,
-        pk: int,
-        name: str,
-        status: str,
-        fresh: bool,
-        raised: bool,
-        severity: int,
-        service_id: int,
-        *beside: Any,
-    ) -> None:
+        self, row: Row, pk: int, name: str, status: str, fresh: bool, raised: bool, former_title: str | None, severity: int,
+        service_id: int, *beside: Any,
+    ) -> None:  # fmt: skip
         result = Result.REPEATED
         if fresh:
+            if name.endswith(UNNAMED):
+                raise IntegrityError("an incident ended while its problem was counted on")
             result = Result.OPENED if status == Status.OPEN else Result.OPENED_RESOLVED
             self._entries += opening(row.first, pk, Severity(severity), result)
             self._fact("incident.opened", row, pk, severity, service_id)
@@ -90,8 +112,13 @@ class Wave:
                 self._fact("incident.resolved", row, pk, severity, service_id)
         elif raised:
             data = {"severity": Severity(severity).word}
+            if former_title is not None:
+                data |= {"title": row.telling.title, "former_title": former_title}
             self._entries.append(by_source(row.last, pk, EntryKind.SEVERITY_RAISED, data))
             self._fact("incident.severity_raised", row, pk, severity, service_id)
+        if row.action == SignalAction.UNACKNOWLEDGE and status in HELD:
+            self.moves.append(row)
+            return
         for arrival in row.arrivals:
             self.outcomes.append(Outcome(arrival, result, pk, name, status, "", *beside))
             result = Result.REPEATED
@@ -108,10 +135,10 @@ class Wave:
             reason = "about an earlier occurrence" if stale else f"already {from_status}"
             self._ignored(row, reason, pk, name, from_status, *beside)
         else:
-            result = Result.RESOLVED if action == Action.RESOLVE else Result.ACKNOWLEDGED
+            result = RESULTS[action]
             data = {"action": str(action)}
             self._entries.append(by_source(row.last, pk, EntryKind.STATUS_CHANGED, data, from_status, target))
-            self._fact(f"incident.{target}", row, pk, severity, service_id)
+            self._fact(f"incident.{result}", row, pk, severity, service_id)
             self.outcomes += [Outcome(arrival, result, pk, name, target, "", *beside) for arrival in row.arrivals]
 
     def _ignored(
