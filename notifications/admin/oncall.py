@@ -84,7 +84,7 @@ class LayerForm(WholeRowForm):
         super().__init__(*args, **kwargs)
         if self.instance.pk:
             members = self.instance.members.select_related("user").order_by("position")
-            self.initial["members_in_turn"] = ", ".join(member.user.username for member in members)
+            self.initial["members_in_turn"] = ", ".join(member.user.username for member in members if member.user)
 
     def clean_members_in_turn(self) -> list[int]:
         """The ids, in turn."""

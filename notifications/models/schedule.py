@@ -6,6 +6,7 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 
 from aiops.access.models import Team, Workspace, validate_time_zone
 from aiops.kernel import secrets
@@ -70,7 +71,7 @@ class Schedule(Calendar):
         help_text="Open an incident when nobody is on call at some time of the next 30 days.",
     )
     gaps_told = models.JSONField(default=list, blank=True, editable=False)  # the gaps that an incident was opened for
-    created_at = models.DateTimeField(auto_now_add=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)  # the fallback has nothing before
 
     objects = WorkspaceQuerySet.as_manager()
 
@@ -95,8 +96,8 @@ class Layer(models.Model):
     """One rotation of a schedule. Hand-overs happen at the wall-clock time of *starts_at* in the layer's zone, every *length*
     *units*; a higher *position* lies on top.
 
-    A layer that has been on is never changed: it ends (*retired_at*) and a new one counts from then (*since*), so that who was
-    on call stays true.
+    A layer that has been on is never changed: it is retired and ends (*ends_at*) now or with the shift in progress, and a new
+    one counts from then (*since*), so that who was on call stays true.
     """
 
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="layers")
@@ -109,6 +110,12 @@ class Layer(models.Model):
     ends_at = models.DateTimeField(null=True, blank=True)  # half-open: from then on nobody of this layer
     since = models.DateTimeField(null=True, blank=True, editable=False)  # nobody of this layer before; empty: starts_at
     retired_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # The place of whoever has the first turn: people come and go without moving anybody else's turn.
+    offset = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
+    # The layer that this one takes over from when the shift in progress ends.
+    follows = models.ForeignKey(
+        "self", null=True, blank=True, on_delete=models.SET_NULL, related_name="+", editable=False
+    )
     # [{"days": [0…6, Monday is 0], "from": "17:00", "to": "09:00"}]: only then; "to" at or before "from" is the next day.
     restrictions = models.JSONField(default=list, blank=True)
 
@@ -128,11 +135,11 @@ class Layer(models.Model):
 
 
 class LayerMember(models.Model):
-    """A person's turn in a rotation."""
+    """A person's turn in a rotation. It stays when the person is deleted, with nobody, and moves nobody else's."""
 
     layer = models.ForeignKey(Layer, on_delete=models.CASCADE, related_name="members")
     position = models.PositiveSmallIntegerField()
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="rotations")
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="rotations")
 
     class Meta:
         ordering = ["layer", "position"]

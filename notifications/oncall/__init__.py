@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from notifications.oncall.final import final_schedule, gaps, layer_shifts, on_call, rotation_index
+from notifications.oncall.final import final_schedule, gaps, layer_shifts, on_call, rotation_index, upcoming
 from notifications.oncall.values import (
     FUTURE,
     PAST,
@@ -28,4 +28,5 @@ __all__ = [
     "layer_shifts",
     "on_call",
     "rotation_index",
+    "upcoming",
 ]

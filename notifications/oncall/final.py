@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from notifications.oncall.rotation import around, slices
 from notifications.oncall.values import FUTURE, PAST, LayerSpec, OverrideSpec, ScheduleSpec, Shift, Span
@@ -32,6 +32,13 @@ def final_schedule(schedule: ScheduleSpec, start: datetime, end: datetime) -> li
     if (fallback := schedule.fallback_id) is not None:
         shifts += (Shift(fallback, on, off, "fallback") for on, off in holes)
     return sorted(shifts, key=lambda shift: shift.start)
+
+
+def upcoming(schedule: ScheduleSpec, start: datetime, end: datetime) -> list[Shift]:
+    """As :func:`final_schedule`, but the last one goes on to its own end, however far behind *end* that lies."""
+    shifts = final_schedule(schedule, start, end)
+    last = on_call(schedule, end - timedelta.resolution) if shifts and shifts[-1].end >= end else None
+    return [*shifts[:-1], replace(shifts[-1], end=max(end, last.end))] if last is not None else shifts
 
 
 def gaps(schedule: ScheduleSpec, start: datetime, end: datetime) -> list[Span]:
@@ -67,7 +74,8 @@ def _painted(
         for on, off in free.take(shift.start, shift.end):
             whole = on == shift.start and off == shift.end
             shifts.append(shift if whole else replace(shift, start=on, end=off))
-    return shifts, free.spans()
+    since = schedule.since or PAST
+    return shifts, [(max(on, since), off) for on, off in free.spans() if off > since]
 
 
 def _top_first(schedule: ScheduleSpec, start: datetime, end: datetime) -> Iterator[Shift]:

@@ -41,12 +41,12 @@ def turns(layer: LayerSpec, start: datetime, end: datetime) -> Iterator[Turn]:
     if len(layer.members) == 1:
         yield Turn(first, last, 0)
         return
-    number = _number_at(layer, start)
-    begins = _begin(layer, number)
+    number = number_at(layer, start)
+    begins = begin_of(layer, number)
     while begins < end:
-        ends = _begin(layer, number + 1)
+        ends = begin_of(layer, number + 1)
         if ends > begins:  # a whole day can be skipped where a zone moved over the date line
-            yield Turn(max(begins, first), min(ends, last), number % len(layer.members))
+            yield Turn(max(begins, first), min(ends, last), (number + layer.offset) % len(layer.members))
         number, begins = number + 1, ends
 
 
@@ -95,8 +95,8 @@ def around(layer: LayerSpec, at: datetime) -> tuple[datetime, datetime, int | No
     return max(off, layer.begins), min(on, layer.ends_at or FUTURE), None
 
 
-def _begin(layer: LayerSpec, number: int) -> datetime:
-    """When the turn *number* (from 0) begins."""
+def begin_of(layer: LayerSpec, number: int) -> datetime:
+    """When the turn *number* (from 0) begins, however many people take turns."""
     steps = number * layer.length
     if number == 0:
         return layer.starts_at
@@ -109,7 +109,7 @@ def _begin(layer: LayerSpec, number: int) -> datetime:
     return instant_of(first + timedelta(days=steps * DAYS_IN[layer.unit]), zone)
 
 
-def _number_at(layer: LayerSpec, at: datetime) -> int:
+def number_at(layer: LayerSpec, at: datetime) -> int:
     """The number of the turn that is on at *at*, which is not before the first: guessed from the calendar, then made exact."""
     if layer.unit == RotationUnit.HOUR:
         return (at - layer.starts_at) // timedelta(hours=layer.length)
@@ -118,9 +118,9 @@ def _number_at(layer: LayerSpec, at: datetime) -> int:
         number = ((there.year - first.year) * 12 + there.month - first.month) // layer.length
     else:
         number = (there.date() - first.date()).days // (layer.length * DAYS_IN[layer.unit])
-    while number > 0 and _begin(layer, number) > at:
+    while number > 0 and begin_of(layer, number) > at:
         number -= 1
-    while _begin(layer, number + 1) <= at:
+    while begin_of(layer, number + 1) <= at:
         number += 1
     return number
 

@@ -31,8 +31,9 @@ class Restriction:
 class LayerSpec:
     """One rotation. *members* take turns in order, each for *length* *units*; the first turn begins at *starts_at*.
 
-    A member who left is None: the turn stays, with nobody, so that it shows as a gap and moves nobody else's. *ends_at* None:
-    no end. *since*: the turns are counted from *starts_at*, but nobody is on before. No *restrictions*: round the clock.
+    *offset*: the place of whoever has that first turn. A member who left is None: the turn stays, with nobody, so that it shows
+    as a gap and moves nobody else's. *ends_at* None: no end. *since*: the turns are counted from *starts_at*, but nobody is on
+    before. No *restrictions*: round the clock.
     """
 
     id: int | None
@@ -45,6 +46,7 @@ class LayerSpec:
     ends_at: datetime | None = None
     restrictions: tuple[Restriction, ...] = ()
     name: str = ""
+    offset: int = 0
 
     def __post_init__(self) -> None:
         _in_utc(self, "starts_at", "since", "ends_at")
@@ -75,7 +77,8 @@ class OverrideSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleSpec:
-    """*layers* bottom first; *overrides* in the order in which they were made, so that the last lies on top."""
+    """*layers* bottom first; *overrides* in the order in which they were made, so that the last lies on top. *since*: when it was
+    made; in what is drawn and counted, the fallback person has nothing before, and nothing is missing."""
 
     id: int
     name: str
@@ -83,6 +86,7 @@ class ScheduleSpec:
     layers: tuple[LayerSpec, ...] = ()
     overrides: tuple[OverrideSpec, ...] = ()
     fallback_id: int | None = None
+    since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ def load(schedule_ids: Iterable[int], start: datetime, end: datetime) -> dict[in
             layers=tuple(_layer_spec(layer, turns, row.time_zone) for layer, turns in layers[row.pk]),
             overrides=tuple(overrides[row.pk]),
             fallback_id=row.fallback_id if row.fallback_there else None,
+            since=row.created_at,
         )
         for row in rows
     }
@@ -52,9 +53,9 @@ def holders(schedule_ids: Iterable[int], at: datetime) -> dict[int, Shift | None
 
 
 def conflicts(schedule_ids: Iterable[int], start: datetime, end: datetime) -> list[Conflict]:
-    """Shifts of the stretch whose holder is away then, by time. Five queries."""
-    schedules = load(schedule_ids, start, end)
-    shifts = {pk: oncall.final_schedule(schedule, start, end) for pk, schedule in schedules.items()}
+    """Shifts of the stretch whose holder is away then, by time; the last ones to their own end. Five queries."""
+    schedules = load(schedule_ids, start, end + AHEAD)
+    shifts = {pk: oncall.upcoming(schedule, start, end) for pk, schedule in schedules.items()}
     holders = {shift.user_id for found in shifts.values() for shift in found}
     rows = TimeOff.objects.filter(user_id__in=holders, ends_at__gt=start, starts_at__lt=end)
     away = [Away(row.user_id, row.starts_at, row.ends_at) for row in rows]
@@ -66,7 +67,7 @@ def people_of(schedule_id: int) -> set[int]:
     """Everybody who has a turn in the schedule, or is its fallback."""
     members = LayerMember.objects.filter(layer__schedule=schedule_id, layer__retired_at=None)
     fallback = Schedule.objects.filter(pk=schedule_id, fallback__isnull=False).values_list("fallback_id", flat=True)
-    return {*members.values_list("user_id", flat=True), *fallback}
+    return {*members.exclude(user=None).values_list("user_id", flat=True), *fallback}
 
 
 def schedules_with(user_id: int) -> QuerySet[Schedule]:
@@ -125,5 +126,6 @@ def _layer_spec(layer: Layer, members: tuple[int | None, ...], zone: str) -> Lay
         since=layer.since,
         ends_at=layer.ends_at,
         members=members,
+        offset=layer.offset,
         restrictions=restrictions.of_json(layer.restrictions),
     )

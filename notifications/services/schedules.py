@@ -1,14 +1,15 @@
 """Schedules and their layers, made and changed by admins of the workspace.
 
-What was stays: a layer that has been on ends when it is changed or taken away, and a new one counts from then. Raises
-``NotPermitted``, ``NotFound``, ``Conflict`` and ``InvalidInput`` (naming the field, such as ``layers[0].members``).
+What was stays, and so does the shift in progress: a layer that has been on ends when it is changed or taken away, at the
+hand-over when its people change, and a new one counts from then (``notifications.oncall.succession``). Raises ``NotPermitted``,
+``NotFound``, ``Conflict`` and ``InvalidInput`` (naming the field, such as ``layers[0].members``).
 """
 
 from __future__ import annotations
 
 import zoneinfo
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -20,7 +21,8 @@ from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from incidents.services.catalogue import FreshKey
 from notifications.choices import RotationUnit
 from notifications.models import EscalationPolicy, Layer, LayerMember, Schedule
-from notifications.oncall import restrictions
+from notifications.oncall import FUTURE, LayerSpec, restrictions
+from notifications.oncall.succession import succession
 from notifications.selectors.oncall import members_of
 
 MOST_LAYERS, MOST_MEMBERS, LONGEST = 20, 100, 1000
@@ -61,7 +63,9 @@ def create_schedule(*, actor: Actor, workspace_id: int, draft: ScheduleDraft, no
     key = FreshKey.make()
     try:
         with transaction.atomic():
-            schedule = Schedule(workspace_id=workspace_id, feed_digest=key.digest, feed_sealed=key.sealed)
+            schedule = Schedule(
+                workspace_id=workspace_id, feed_digest=key.digest, feed_sealed=key.sealed, created_at=now
+            )
             _fill(schedule, draft)
             schedule.save()
             for position, layer in enumerate(draft.layers):
@@ -121,7 +125,7 @@ def draft_of(schedule: Schedule) -> ScheduleDraft:
                 starts_at=layer.starts_at,
                 ends_at=layer.ends_at,
                 restrictions=layer.restrictions,
-                members=[member.user_id for member in layer.members.all()],
+                members=[member.user_id for member in layer.members.all() if member.user_id is not None],
             )
             for layer in layers
         ],
@@ -146,10 +150,10 @@ def _fill(schedule: Schedule, draft: ScheduleDraft) -> None:
 
 
 def _replace_layers(schedule: Schedule, old_zone: str, drafts: Sequence[LayerDraft], now: datetime) -> None:
-    rows = Layer.objects.filter(schedule=schedule, retired_at=None)
-    present = {layer.pk: layer for layer in rows.prefetch_related("members")}
+    rows = Layer.objects.filter(schedule=schedule, retired_at=None).select_related("follows")
+    present = {layer.pk: layer for layer in rows.prefetch_related("members", "follows__members")}
     kept: set[int] = set()
-    changed: list[tuple[int, LayerDraft]] = []
+    changed: list[tuple[int, LayerDraft, Layer | None]] = []
     for position, draft in enumerate(drafts):
         if draft.id is not None and (draft.id not in present or draft.id in kept):
             raise InvalidInput(f"layers[{position}] is no layer of this schedule", field=f"layers[{position}].id")
@@ -158,25 +162,60 @@ def _replace_layers(schedule: Schedule, old_zone: str, drafts: Sequence[LayerDra
             kept.add(old.pk)
             Layer.objects.filter(pk=old.pk).update(name=draft.name.strip(), time_zone=draft.time_zone)
         else:
-            changed.append((position, draft))
+            changed.append((position, draft, old))
+    replaced = {old.pk for _, _, old in changed if old is not None}
     for pk, layer in present.items():
-        if pk not in kept:
-            _retire(layer, old_zone, now)
-    for position, draft in changed:
-        _add_layer(schedule, position, draft, now)
+        if pk not in kept and pk not in replaced:
+            _retire(layer, old_zone, now, now)
+    plans = [(position, draft, *_hand_over(schedule, old, old_zone, draft, now)) for position, draft, old in changed]
+    for plan in plans:
+        _add_layer(schedule, *plan)
 
 
-def _retire(layer: Layer, zone: str, now: datetime) -> None:
+def _hand_over(
+    schedule: Schedule, old: Layer | None, old_zone: str, draft: LayerDraft, now: datetime
+) -> tuple[datetime, int, Layer | None]:
+    """Retire what *draft* changes; returns from when the new layer holds, its offset, and the one that it takes over from."""
+    if old is None:
+        return now, 0, None
+    running = old if _began(old, now) else old.follows  # one that was to take over, and never has
+    if running is None or not _began(running, now) or (running.ends_at or FUTURE) <= now:
+        _retire(old, old_zone, now, now)
+        return now, 0, None
+    wanted = LayerSpec(
+        id=None,
+        time_zone=draft.time_zone or schedule.time_zone,
+        length=draft.length,
+        unit=draft.unit,
+        starts_at=draft.starts_at,
+        members=tuple(draft.members),
+    )
+    spec = _spec_of(running, old_zone, set(members_of(schedule.workspace_id).values_list("pk", flat=True)))
+    at, offset = succession(replace(spec, ends_at=None if running.retired_at else spec.ends_at), wanted, now)
+    if old is not running:
+        old.delete()
+    _retire(running, old_zone, now, min(at, draft.ends_at or FUTURE) if at > now else now)
+    return at, offset, running if at > now else None
+
+
+def _retire(layer: Layer, zone: str, now: datetime, ends_at: datetime) -> None:
+    """It is on up to *ends_at*; one that never was is no more, and so is what it was to take over from."""
     if not _began(layer, now):
+        if layer.follows is not None and (layer.follows.ends_at or FUTURE) > now:
+            Layer.objects.filter(pk=layer.follows.pk).update(ends_at=now)
         layer.delete()
         return
-    layer.retired_at = now
-    layer.ends_at = min(layer.ends_at or now, now)
+    layer.ends_at = ends_at if layer.retired_at else min(layer.ends_at or ends_at, ends_at)
+    layer.retired_at = layer.retired_at or now
     layer.time_zone = layer.time_zone or zone  # the schedule's may become another
     layer.save()
 
 
-def _add_layer(schedule: Schedule, position: int, draft: LayerDraft, now: datetime) -> None:
+def _add_layer(
+    schedule: Schedule, position: int, draft: LayerDraft, at: datetime, offset: int = 0, follows: Layer | None = None
+) -> None:
+    if draft.ends_at is not None and draft.ends_at <= at and follows is not None:
+        return  # it ends with the shift in progress
     layer = Layer.objects.create(
         schedule=schedule,
         position=position,
@@ -185,12 +224,29 @@ def _add_layer(schedule: Schedule, position: int, draft: LayerDraft, now: dateti
         length=draft.length,
         unit=draft.unit,
         starts_at=draft.starts_at,
-        since=now if draft.starts_at < now else None,  # its turns may be counted from long ago; nobody was on
+        since=at if draft.starts_at < at else None,  # its turns may be counted from long ago; nobody was on
         ends_at=draft.ends_at,
+        offset=offset,
+        follows=follows,
         restrictions=restrictions.as_json(restrictions.of_json(list(draft.restrictions))),
     )
     LayerMember.objects.bulk_create(
         LayerMember(layer=layer, position=place, user_id=user_id) for place, user_id in enumerate(draft.members)
+    )
+
+
+def _spec_of(layer: Layer, zone: str, there: set[int]) -> LayerSpec:
+    turns = [member.user_id for member in sorted(layer.members.all(), key=lambda member: member.position)]
+    return LayerSpec(
+        id=layer.pk,
+        time_zone=layer.time_zone or zone,
+        length=layer.length,
+        unit=RotationUnit(layer.unit),
+        starts_at=layer.starts_at,
+        since=layer.since,
+        ends_at=layer.ends_at,
+        members=tuple(user_id if user_id in there else None for user_id in turns),
+        offset=layer.offset,
     )
 
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.test import Client
 
 from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import User, Workspace
@@ -60,3 +62,10 @@ def make(workspace: Workspace) -> MakeSchedule:
         return create_schedule(actor=SYSTEM, workspace_id=workspace.pk, draft=draft, now=made_at)
 
     return schedule
+
+
+def seen(client: Client, schedule: Schedule, sheet: dict[str, Any]) -> dict[str, Any]:
+    """The sheet, once more, by somebody who has seen what it changes."""
+    page = client.post(f"/console/oncall/{schedule.pk}/edit", sheet).content.decode()
+    (seal,) = re.findall(r'name="seen" value="([0-9a-f]+)"', page)
+    return {**sheet, "seen": seal}

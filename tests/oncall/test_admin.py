@@ -54,7 +54,8 @@ def test_schedules_and_layers_are_made_changed_and_ended(
     answer = desk.post(f"{ADMIN}/layer/{row.pk}/change/", {**layer, "members_in_turn": "bo, nobody"})
     assert "nobody called" in answer.content.decode()
     assert desk.post(f"{ADMIN}/layer/{row.pk}/change/", {**layer, "members_in_turn": "bo"}).status_code == 302
-    assert holders([schedule.pk], utcnow())[schedule.pk].user_id == bo.pk
+    assert holders([schedule.pk], utcnow())[schedule.pk].user_id == ana.pk  # to the end of the shift in progress
+    assert holders([schedule.pk], utcnow() + timedelta(days=1))[schedule.pk].user_id == bo.pk
     row.refresh_from_db()
     assert row.retired_at is not None
     assert desk.get(f"{ADMIN}/layer/{row.pk}/change/").status_code == 200

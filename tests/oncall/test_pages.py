@@ -19,7 +19,7 @@ from notifications.console.oncall.editing import Sheet, editor_context
 from notifications.models import Layer, Override, PersonalCalendar, Schedule, ShiftSwap, TimeOff
 from notifications.selectors.oncall import holders
 from tests.factories import make_user, make_workspace
-from tests.oncall.conftest import MakeSchedule, day_layer
+from tests.oncall.conftest import MakeSchedule, day_layer, seen
 
 pytestmark = pytest.mark.django_db
 Browser = Callable[[User], Client]
@@ -239,7 +239,7 @@ def test_the_editor_makes_and_changes_schedules(browser: Browser, admin: User, a
         answer = client.post(f"/console/oncall/{schedule.pk}/edit", {**same, field: value})
         assert answer.status_code == 422 and complaint in answer.content.decode(), field
         assert "Night shift" in answer.content.decode()
-    said(client, f"/console/oncall/{schedule.pk}/edit", {**same, "layer-0-remove": "on"})
+    said(client, f"/console/oncall/{schedule.pk}/edit", seen(client, schedule, {**same, "layer-0-remove": "on"}))
     assert not Layer.objects.filter(retired_at=None).exists()
     assert "gone" in said(client, f"/console/oncall/{schedule.pk}/delete", {})
 

@@ -191,7 +191,7 @@ class OwnShift:
 def mine(user: User, actor: Actor, now: datetime) -> dict[str, Any]:
     """A person's shifts, swaps and time off."""
     schedules = {row.pk: row for row in schedules_with(user.pk).filter(pk__in=Schedule.objects.visible_to(actor))}
-    specs = load(schedules, now, now + MY_AHEAD)
+    specs = load(schedules, now, now + 2 * MY_AHEAD)
     away = list(TimeOff.objects.filter(user=user, ends_at__gt=now).order_by("starts_at"))
     swaps = ShiftSwap.objects.select_related("schedule", "requester", "candidate", "taken_by")
     asked = list(swaps.filter(requester=user, ends_at__gt=now).order_by("starts_at")[:MOST_SWAPS])
@@ -199,7 +199,7 @@ def mine(user: User, actor: Actor, now: datetime) -> dict[str, Any]:
         (
             _own(schedules[pk], shift, away, asked)
             for pk, spec in specs.items()
-            for shift in oncall.final_schedule(spec, now, now + MY_AHEAD)
+            for shift in oncall.upcoming(spec, now, now + MY_AHEAD)
             if shift.user_id == user.pk
         ),
         key=lambda own: own.shift.start,

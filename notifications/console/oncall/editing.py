@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -15,13 +16,22 @@ from aiops.kernel.errors import InvalidInput
 from notifications.choices import RotationUnit
 from notifications.console.oncall.forms import STAMP, read_wall
 from notifications.models import Schedule
+from notifications.oncall import FUTURE
 from notifications.oncall.wall import instant_of, wall_of
 from notifications.selectors.oncall import members_of
+from notifications.services.foretelling import AHEAD, Foretold
 from notifications.services.schedules import MOST_LAYERS, MOST_MEMBERS, LayerDraft, ScheduleDraft
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 SPARE = 2  # empty places for members and one for restrictions, always
 MOST_RULES = 20
+MOST_LINES = 12  # of who is on call instead of whom
+LAYER_FIELD = re.compile(r"layers\[(\d{1,3})\]\.(.*)")
+# The fields beside which there is room for what is wrong with them.
+PLACED = re.compile(
+    r"name|time_zone|team|fallback|layer-\d+-(name|length|unit|starts_at|ends_at|member|time_zone|rule-\d+-(from|to))"
+)
+RULE_FIELD = re.compile(r"restrictions\[(\d{1,3})\]\.?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +118,7 @@ def read_sheet(data: QueryDict) -> Sheet:
 
 def draft_from(sheet: Sheet) -> ScheduleDraft:
     """The draft that is meant; rows without any member are no layers. ``InvalidInput`` for what can't be read."""
-    rows = [row for row in sheet.layers if row.members and not row.remove]
-    rows = [row for _, row in sorted(enumerate(rows), key=lambda item: (_number(item[1].order) or 99, item[0]))]
+    places = places_of(sheet)
     return ScheduleDraft(
         name=sheet.name,
         description=sheet.description,
@@ -117,8 +126,53 @@ def draft_from(sheet: Sheet) -> ScheduleDraft:
         time_zone=sheet.time_zone,
         fallback_id=_number(sheet.fallback),
         alert_on_gaps=sheet.alert_on_gaps,
-        layers=[_layer(row, sheet.time_zone) for row in rows],
+        layers=[_layer(place, sheet.layers[place], sheet.time_zone) for place in places],
     )
+
+
+def places_of(sheet: Sheet) -> list[int]:
+    """Which rows are layers, in the order in which they are meant."""
+    meant = [place for place, row in enumerate(sheet.layers) if row.members and not row.remove]
+    return sorted(meant, key=lambda place: (_number(sheet.layers[place].order) or 99, place))
+
+
+def typed_name(field: str, sheet: Sheet) -> str:
+    """The name of the form's field for one of a draft: ``layers[1].restrictions[0].from`` → ``layer-3-rule-0-from``."""
+    match = LAYER_FIELD.fullmatch(field)
+    places = places_of(sheet)
+    if match is None or int(match[1]) >= len(places):
+        return field
+    name = RULE_FIELD.sub(r"rule-\1-", match[2])
+    return f"layer-{places[int(match[1])]}-{'member' if name == 'members' else name}"
+
+
+def foretold_context(found: Foretold) -> dict[str, Any]:
+    """Who keeps it until when, and who has it then instead of whom."""
+    ids = {user_id for change in found.changes for user_id in (change.was, change.becomes) if user_id is not None}
+    names = {user.pk: user.display_name for user in User.objects.filter(pk__in=ids | _holder_of(found))}
+    lines = [
+        {
+            "start": change.start,
+            "now": change.start <= found.now,
+            "end": None if change.end >= found.until else change.end,
+            "was": names.get(change.was or 0),
+            "becomes": names.get(change.becomes or 0),
+        }
+        for change in found.changes
+    ]
+    keeps = found.holder if found.holder is not None and found.changes[0].start > found.now else None
+    return {
+        "keeper": names.get(keeps.user_id) if keeps else None,
+        "until": keeps.end if keeps and keeps.end < FUTURE else None,
+        "lines": lines[:MOST_LINES],
+        "more": max(0, len(lines) - MOST_LINES),
+        "weeks": AHEAD.days // 7,
+        "seal": found.seal,
+    }
+
+
+def _holder_of(found: Foretold) -> set[int]:
+    return {found.holder.user_id} if found.holder is not None else set()
 
 
 def editor_context(sheet: Sheet, workspace: Workspace, schedule: Schedule | None, now: datetime) -> dict[str, Any]:
@@ -185,15 +239,16 @@ def _typed_rule(data: QueryDict, prefix: str) -> RuleRow | None:
     return RuleRow(days, begins, ends) if begins or ends else None
 
 
-def _layer(row: LayerRow, schedule_zone: str) -> LayerDraft:
-    name = row.name or f"Layer {row.order}"
+def _layer(place: int, row: LayerRow, schedule_zone: str) -> LayerDraft:
+    name, prefix = row.name or f"Layer {row.order}", f"layer-{place}-"
     zone = row.time_zone or schedule_zone
     if zone not in available_timezones():
-        raise InvalidInput(f"{name}: {zone[:64]!r} is no IANA time zone such as Europe/Berlin", field="time_zone")
+        field = f"{prefix}time_zone" if row.time_zone else "time_zone"
+        raise InvalidInput(f"{name}: {zone[:64]!r} is no IANA time zone such as Europe/Berlin", field=field)
     if row.unit not in RotationUnit.values:
-        raise InvalidInput(f"{name}: choose hours, days, weeks or months", field="unit")
-    if (starts_at := _instant(row.starts_at, zone)) is None:
-        raise InvalidInput(f"{name}: say when the first turn begins", field="starts_at")
+        raise InvalidInput(f"{name}: choose hours, days, weeks or months", field=f"{prefix}unit")
+    if (starts_at := _instant(row.starts_at, zone, f"{prefix}starts_at")) is None:
+        raise InvalidInput(f"{name}: say when the first turn begins", field=f"{prefix}starts_at")
     return LayerDraft(
         id=_number(row.id),
         name=row.name,
@@ -201,7 +256,7 @@ def _layer(row: LayerRow, schedule_zone: str) -> LayerDraft:
         length=_number(row.length) or 0,
         unit=RotationUnit(row.unit),
         starts_at=starts_at,
-        ends_at=_instant(row.ends_at, zone),
+        ends_at=_instant(row.ends_at, zone, f"{prefix}ends_at"),
         members=[_number(member) or 0 for member in row.members],
         restrictions=_rules(row.rules),
     )
@@ -211,11 +266,11 @@ def _rules(rules: Sequence[RuleRow]) -> list[dict[str, Any]]:
     return [{"days": list(rule.days), "from": rule.begins, "to": rule.ends} for rule in rules]
 
 
-def _instant(text: str, zone: str) -> datetime | None:
+def _instant(text: str, zone: str, field: str) -> datetime | None:
     if not text.strip():
         return None
     if (wall := read_wall(text)) is None:
-        raise InvalidInput(f"{text[:40]!r} is no date and time such as 2026-03-19T09:00", field="starts_at")
+        raise InvalidInput(f"{text[:40]!r} is no date and time such as 2026-03-19T09:00", field=field)
     return instant_of(wall, ZoneInfo(zone))
 
 

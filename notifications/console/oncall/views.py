@@ -15,7 +15,7 @@ from django.urls import reverse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_http_methods, require_safe
 
-from aiops.access.actors import Role
+from aiops.access.actors import Actor, Role
 from aiops.access.models import User, Workspace
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
@@ -27,6 +27,7 @@ from notifications.oncall.fairness import Load
 from notifications.oncall.wall import instant_of, wall_of
 from notifications.selectors import fairness
 from notifications.services import calendars, schedules, swaps
+from notifications.services.foretelling import foretell
 from notifications.services.schedules import ScheduleDraft
 
 SECTION = {"section": "oncall"}
@@ -187,24 +188,34 @@ def feed_url(request: HttpRequest, key: str) -> str:
 def _edit(
     request: HttpRequest, workspace: Workspace, schedule: Schedule | None, draft: ScheduleDraft, more: dict[str, Any]
 ) -> HttpResponse:
+    """The editor. What changes who is on call in the coming weeks is shown before it is saved, and saved when it is seen."""
     actor, now, status = request.actor, utcnow(), 200  # type: ignore[attr-defined]
     sheet = editing.sheet_of(draft)
     if request.method == "POST":
         sheet = editing.read_sheet(request.POST)
         try:
-            wanted = editing.draft_from(sheet)
-            if schedule is None:
-                schedule = schedules.create_schedule(actor=actor, workspace_id=workspace.pk, draft=wanted, now=now)
-            else:
-                schedules.update_schedule(actor=actor, schedule_id=schedule.pk, draft=wanted, now=now)
+            wanted = None if "more" in request.POST else editing.draft_from(sheet)
+            if wanted is not None and schedule is not None:
+                found = foretell(actor=actor, schedule_id=schedule.pk, draft=wanted, now=now)
+                if found.changes and found.seal != request.POST.get("seen"):
+                    more, wanted = more | {"foretold": editing.foretold_context(found)}, None
+            if wanted is not None:
+                saved = _save(actor, workspace, schedule, wanted, now)
+                messages.success(request, f"{saved.name} is saved.")
+                return redirect("console-oncall-schedule", saved.pk)
         except InvalidInput as error:
-            more, status = more | {"error": error}, 422
-        else:
-            messages.success(request, f"{wanted.name.strip()} is saved.")
-            again = "more" in request.POST
-            return redirect("console-oncall-edit" if again else "console-oncall-schedule", schedule.pk)
+            bad = editing.typed_name(error.field, sheet)
+            more, status = more | {"error": error, "bad": bad, "placed": bool(editing.PLACED.fullmatch(bad))}, 422
     context = editing.editor_context(sheet, workspace, schedule, now)
     return render(request, "notifications/oncall/edit.html", context | more, status=status)
+
+
+def _save(
+    actor: Actor, workspace: Workspace, schedule: Schedule | None, wanted: ScheduleDraft, now: datetime
+) -> Schedule:
+    if schedule is None:
+        return schedules.create_schedule(actor=actor, workspace_id=workspace.pk, draft=wanted, now=now)
+    return schedules.update_schedule(actor=actor, schedule_id=schedule.pk, draft=wanted, now=now)
 
 
 def _workspaces(request: HttpRequest) -> list[Workspace]:
