@@ -9,7 +9,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('notifications', '0007_upkeep'),
+        ('notifications', '0008_assigned'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
