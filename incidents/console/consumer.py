@@ -6,40 +6,38 @@ The page hears what its ``feed`` says. It may say
   for all who see the same. A request through Django's stack costs ten times what this does when many pages are open;
 - ``{"ping": n}``: answered ``{"pong": n}``.
 
-Every few seconds what it says makes us ask again whether the person may still be here.
+Every few seconds ``rights`` says whether the person may still be here, whether or not the page says anything.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 import redis
-from channels.auth import get_user
 from channels.db import database_sync_to_async
 from channels.generic.websocket import AsyncJsonWebsocketConsumer
 from django.core.exceptions import SuspiciousOperation
 from django.http import QueryDict
 
 from aiops.access.actors import Actor
-from aiops.access.models import User, Workspace
-from aiops.access.people import ANONYMOUS, actor_for_user
-from aiops.kernel import live
+from aiops.access.models import User
+from aiops.access.people import ANONYMOUS
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError
 from incidents.console.feed import FEEDS, Feed
 from incidents.console.fragments import FRAGMENTS
+from incidents.console.rights import Guard, Rights, rights_of
 
 log = logging.getLogger(__name__)
 
 SIGNED_OUT = 4401  # close code: reload, and the sign-in page comes
 RIGHTS_CHANGED = 4403  # close code: connect again
 TRY_AGAIN = 1013  # close code of RFC 6455's registry
-RECHECK = 5.0  # seconds that rights are believed
+RECHECK = 3.0  # seconds that rights are believed
 LONGEST_QUERY = 4000  # characters
 
 Renderer = Callable[[Actor, User, str, datetime], str]
@@ -56,28 +54,31 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):
         self.feed: Feed | None = None
         self.accepted = asyncio.Event()
         self.joined: list[str] = []
-        self.checked_at = 0.0  # time.monotonic()
+        self.session_key = ""
 
     async def connect(self) -> None:
-        self.user = self.scope.get("user")
-        self.actor, groups = await _rights(self.user)
-        self.checked_at = time.monotonic()
+        session = self.scope.get("session")
+        self.session_key = (session.session_key if session is not None else "") or ""
+        found = await database_sync_to_async(rights_of)([self.session_key])
+        rights = found.get(self.session_key, Rights())
+        self.user, self.actor, self.joined = rights.user, rights.actor, rights.groups
         if self.actor == ANONYMOUS:
             await self.accept()  # a refused handshake would not tell the page why
             await self.close(SIGNED_OUT)
             return
-        self.joined = groups
         # First listen, then let the page ask for what it shows: so nothing falls between the two.
         try:
-            self.feed = await FEEDS.join(self.actor, groups, self.tell)
+            self.feed = await FEEDS.join(self.actor, self.joined, self.tell)
         except (redis.RedisError, OSError) as error:
             log.warning("a page can't be told what happens, and will try again: %s", error)
             await self.close(TRY_AGAIN)
             return
         await self.accept()
         self.accepted.set()
+        GUARD.join(self)
 
     async def disconnect(self, code: int) -> None:
+        GUARD.leave(self)
         if self.feed is not None:
             await FEEDS.leave(self.feed, self.tell)
 
@@ -86,7 +87,7 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):
             await super().receive(text_data=text_data, **kwargs)
 
     async def receive_json(self, content: Any, **kwargs: Any) -> None:
-        if not isinstance(content, dict) or not await self._may_stay():
+        if not isinstance(content, dict):
             return
         if isinstance(number := content.get("ask"), int):
             await self.send_json({"answer": number, "html": await self._fragment(content)})
@@ -122,40 +123,14 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):
         except (DomainError, SuspiciousOperation):
             return ""
 
-    async def _may_stay(self) -> bool:
-        """Whether the person is still signed in and may see the same; else the socket is closed. Asked every few seconds."""
-        if time.monotonic() - self.checked_at < RECHECK:
-            return True
-        self.checked_at = time.monotonic()
-        self.user = await _user_of(self.scope)
-        actor, groups = await _rights(self.user)
-        if actor == ANONYMOUS:
+    async def settle(self, rights: Rights) -> None:
+        """Go on with these *rights*; when they are others than before, the socket is closed."""
+        if rights.actor == ANONYMOUS:
             await self.close(SIGNED_OUT)
-            return False
-        if groups != self.joined:
+        elif rights.groups != self.joined:
             await self.close(RIGHTS_CHANGED)
-            return False
-        self.actor = actor
-        return True
+        else:
+            self.user, self.actor = rights.user, rights.actor
 
 
-@database_sync_to_async
-def _rights(user: Any) -> tuple[Actor, list[str]]:
-    """The actor that *user* is, and the groups of the workspaces it may see; :data:`ANONYMOUS` for nobody."""
-    actor = actor_for_user(user)
-    ids = actor.workspace_ids
-    if ids is None:
-        ids = tuple(Workspace.objects.order_by("pk").values_list("pk", flat=True))
-    return actor, [live.group(workspace_id) for workspace_id in ids]
-
-
-async def _user_of(scope: dict[str, Any]) -> Any:
-    """The person of the socket's session as the database knows it now; nobody when the session has ended."""
-    session = scope.get("session")
-    if (
-        session is None
-        or not session.session_key
-        or not await database_sync_to_async(session.exists)(session.session_key)
-    ):
-        return None
-    return await get_user(scope)
+GUARD = Guard(lambda: RECHECK)

@@ -14,17 +14,22 @@ from asgiref.testing import ApplicationCommunicator
 from channels.auth import AuthMiddlewareStack
 from channels.layers import channel_layers, get_channel_layer
 from channels.routing import URLRouter
+from django.contrib.sessions.models import Session
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 
 from aiops import routing
 from aiops.access.actors import Role
 from aiops.access.models import Membership, User
 from aiops.kernel import live
+from aiops.kernel.clock import utcnow
 from incidents.console import consumer as consumers
 from incidents.console import pace
 from incidents.console.consumer import RIGHTS_CHANGED, SIGNED_OUT
 from incidents.console.feed import Feed
 from incidents.console.fragments import Fragments
+from incidents.console.rights import rights_of
 from incidents.models import Incident
 from incidents.services import incidents as services
 from tests.console.conftest import element
@@ -276,6 +281,33 @@ class TestRights:
             await Membership.objects.acreate(user=ana, workspace=other, role=Role.VIEWER.value)
             await page.says({"ping": 1})
             assert await page.is_closed_with(RIGHTS_CHANGED)
+
+    @pytest.mark.parametrize("loss", ["signed out", "deactivated", "no member", "new password", "session over"])
+    async def test_a_page_that_says_nothing_hears_no_more_either(self, workspace, ana, believed_for, loss):
+        believed_for(0)
+        async with await open_page(ana) as page:
+            if loss == "signed out":
+                await sync_to_async(page.client.logout)()
+            elif loss == "deactivated":
+                await User.objects.filter(pk=ana.pk).aupdate(is_active=False)
+            elif loss == "no member":
+                await Membership.objects.filter(user=ana).adelete()
+            elif loss == "new password":
+                ana.set_password("another horse battery")
+                await ana.asave()
+            else:
+                await Session.objects.aupdate(expire_date=utcnow() - timedelta(seconds=1))
+            assert await page.is_closed_with(RIGHTS_CHANGED if loss == "no member" else SIGNED_OUT)
+
+    async def test_many_silent_pages_cost_as_many_queries_as_one(self, workspace, ana, viewer):
+        def cost(keys: list[str]) -> int:
+            with CaptureQueriesContext(connection) as captured:
+                assert len(rights_of(keys)) == len(keys)
+            return len(captured)
+
+        pages = [await open_page(user) for user in (ana, viewer, ana, ana)]
+        keys = [page.client.session.session_key for page in pages]
+        assert await sync_to_async(cost)(keys) == await sync_to_async(cost)(keys[:1]) == 3
 
     async def test_rights_are_believed_for_a_moment(self, workspace, ana, believed_for):
         believed_for(1000)
