@@ -8,7 +8,7 @@ out.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -22,7 +22,11 @@ from notifications.choices import ON_ITS_WAY, WAITING, ChannelKind, DeliveryStat
 from notifications.models import Delivery, Destination
 from notifications.services.throttle import digest_at, is_bundled, let_through, refund
 
-LEASE = timedelta(seconds=60)  # a claim that is older belonged to a worker that died
+LEASE = timedelta(seconds=60)  # a claim that is older belonged to a process that died
+RENEWED = timedelta(seconds=10)  # the same where somebody renews it every few seconds while the work goes on (``crew``)
+RECOVERY = timedelta(
+    seconds=12
+)  # after a restart of PostgreSQL; longer than the pauses with which an outcome is written again
 BEHIND = timedelta(milliseconds=500)  # what waits for a message in somebody else's hands looks again after this
 KEYED = [kind for kind, channel in CHANNELS.items() if channel.keyed]
 
@@ -36,6 +40,14 @@ WHERE id = ANY (ARRAY(
 RETURNING id
 """
 
+
+_RENEW = """
+UPDATE notifications_delivery SET claimed_until = %s
+WHERE id = ANY (ARRAY(
+    SELECT d.id FROM notifications_delivery d JOIN unnest(%s::bigint[], %s::int[]) AS mine (id, attempts) USING (id, attempts)
+    WHERE d.state = 'sending' FOR UPDATE OF d SKIP LOCKED))
+RETURNING id
+"""
 
 _left_behind = CompiledQuery(
     lambda: (
@@ -76,14 +88,21 @@ class Parcel:
         return [self.delivery, *self.along]
 
 
-def claim(now: datetime, limit: int, *, busy: Collection[int] = (), full: Collection[ChannelKind] = ()) -> list[Parcel]:
-    """Take at most *limit* due deliveries in hand, and say what becomes one message. Empty: nothing is due.
+def claim(
+    now: datetime,
+    limit: int,
+    *,
+    busy: Collection[int] = (),
+    full: Collection[ChannelKind] = (),
+    lease: timedelta = LEASE,
+) -> list[Parcel]:
+    """Take at most *limit* due deliveries in hand for *lease*, and say what becomes one message. Empty: nothing is due.
 
     Passed over is what goes to the destinations *busy*, and to outlets of the kinds *full*.
     """
     values: dict[str, Any] = {
         "now": now,
-        "until": now + LEASE,
+        "until": now + lease,
         "limit": limit,
         "busy": list(busy),
         "full": [str(kind) for kind in full],
@@ -104,14 +123,17 @@ def claim(now: datetime, limit: int, *, busy: Collection[int] = (), full: Collec
         parcels: list[Parcel] = []
         for pk, deliveries in by_destination.items():
             destination = by_pk.get(pk) if pk is not None else None
-            parcels += _parcels_for(destination, deliveries, now)
+            parcels += _parcels_for(destination, deliveries, now, now + lease)
     return sorted(parcels, key=lambda parcel: (parcel.delivery.rank, parcel.delivery.due_at))
 
 
 def _take_back(now: datetime) -> None:
-    """What a dead worker had in hand. Nobody knows whether it went: it goes again, and says so unless the provider can tell."""
+    """What a dead worker had in hand. Nobody knows whether it went: it goes again, and says so unless the provider can tell.
+
+    While PostgreSQL was away nobody could renew a claim, nor write down what came of it: whoever lives is given time for that.
+    """
     ids = [pk for (pk,) in _left_behind(now=now)]
-    if not ids:
+    if not ids or _is_back_since() < RECOVERY:
         return
     said = {"state": DeliveryState.FAILED_TEMPORARY, "claimed_until": None, "due_at": now}
     gone = Delivery.objects.filter(pk__in=ids)
@@ -121,11 +143,21 @@ def _take_back(now: datetime) -> None:
     )
 
 
+def _is_back_since() -> timedelta:
+    """For how long PostgreSQL has been running."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp() - pg_postmaster_start_time()")
+        up: timedelta = cursor.fetchone()[0]
+    return up
+
+
 def _load(ids: Sequence[int]) -> list[Delivery]:
     return _loaded(ids=list(ids))
 
 
-def _parcels_for(destination: Destination | None, deliveries: list[Delivery], now: datetime) -> list[Parcel]:
+def _parcels_for(
+    destination: Destination | None, deliveries: list[Delivery], now: datetime, until: datetime
+) -> list[Parcel]:
     """The messages to one destination, after breaker and throttle."""
     if destination is None:
         return [Parcel(delivery) for delivery in deliveries]
@@ -147,7 +179,7 @@ def _parcels_for(destination: Destination | None, deliveries: list[Delivery], no
     singles, beyond = let_through(destination, [d for d in bundled if d.rank != Rank.DIGEST], now)
     parcels += [Parcel(delivery) for delivery in singles]
     if digest:
-        parcels.append(_digest(destination, [*digest, *beyond], now))
+        parcels.append(_digest(destination, [*digest, *beyond], until))
     else:
         waiting: dict[datetime, list[Delivery]] = defaultdict(list)
         for delivery in beyond:
@@ -177,18 +209,30 @@ def _in_order(destination: Destination, deliveries: list[Delivery], now: datetim
     return going
 
 
-def _digest(destination: Destination, deliveries: list[Delivery], now: datetime) -> Parcel:
+def _digest(destination: Destination, deliveries: list[Delivery], until: datetime) -> Parcel:
     """One message for all of *deliveries*, and for whatever else waits for a digest to the same destination."""
     rest = Delivery.objects.filter(destination=destination, rank=Rank.DIGEST, state__in=WAITING)
     ids = list(rest.order_by("pk").select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True))
     if ids:
-        until = now + LEASE
         Delivery.objects.filter(pk__in=ids).update(
             state=DeliveryState.SENDING, claimed_until=until, attempts=F("attempts") + 1
         )
         deliveries = [*deliveries, *_load(ids)]
     ordered = sorted(deliveries, key=lambda d: (d.incident.severity if d.incident else 0, d.pk), reverse=True)
     return Parcel(ordered[0], ordered[1:])
+
+
+def renew(parcels: Iterable[Parcel], now: datetime) -> None:
+    """Whoever has *parcels* in hand still works on them: their claims last on from *now*.
+
+    What is not theirs any more stays as it is, and so does what somebody is writing down at this moment.
+    """
+    mine = {delivery.pk: delivery for parcel in parcels for delivery in parcel.all}
+    until = now + RENEWED
+    with connection.cursor() as cursor:
+        cursor.execute(_RENEW, [until, list(mine), [delivery.attempts for delivery in mine.values()]])
+        for (pk,) in cursor.fetchall():
+            mine[pk].claimed_until = until
 
 
 def put_back(deliveries: Sequence[Delivery], due_at: datetime, reason: str, rank: Rank | None = None) -> None:

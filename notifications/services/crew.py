@@ -11,17 +11,19 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 
-from django.db import connection
+from django.db import Error, connection
 
 from aiops.kernel.clock import utcnow
+from aiops.kernel.threads import essential
 from notifications.channels import CHANNELS
 from notifications.choices import ChannelKind
-from notifications.services.claiming import Parcel, claim
+from notifications.services.claiming import RENEWED, Parcel, claim, renew
 from notifications.services.sending import BATCH, Channels, Clock, Lane, lanes_of
 
 log = logging.getLogger(__name__)
 
 THREADS = 6  # per kind
+RENEW = 3.0  # seconds between two renewals of what is in hand: what a dead process had is free a few seconds after its death
 
 
 class Crew:
@@ -37,7 +39,9 @@ class Crew:
         self._lane_ended = lane_ended
         self._channels, self._clock = channels, clock
         self._lock = threading.Lock()
-        self._lanes: set[tuple[ChannelKind, int | None]] = set()  # in hand
+        self._lanes: dict[int, Sequence[Parcel]] = {}  # in hand
+        self._keeper: threading.Thread | None = None
+        self._idle = threading.Event()  # never set
         self._threads: dict[ChannelKind, ThreadPoolExecutor] = {}
 
     @property
@@ -53,29 +57,46 @@ class Crew:
         Not to be called by two threads at once.
         """
         with self._lock:
-            busy = [destination for _, destination in self._lanes if destination is not None]
-            full = [kind for kind, lanes in Counter(kind for kind, _ in self._lanes).items() if lanes >= THREADS]
-        parcels = claim(now, limit, busy=busy, full=full)
+            heads = [lane[0].delivery for lane in self._lanes.values()]
+            if self._keeper is None:
+                self._keeper = essential("leases", self._keep)
+                self._keeper.start()
+        busy = [head.destination_id for head in heads if head.destination_id is not None]
+        full = [ChannelKind(kind) for kind, lanes in Counter(head.kind for head in heads).items() if lanes >= THREADS]
+        parcels = claim(now, limit, busy=busy, full=full, lease=RENEWED)
         for lane in lanes_of(parcels):
             self._start(lane)
         return sum(len(parcel.all) for parcel in parcels)
 
     def _start(self, lane: Sequence[Parcel]) -> None:
-        kind, destination = ChannelKind(lane[0].delivery.kind), lane[0].delivery.destination_id
+        kind = ChannelKind(lane[0].delivery.kind)
         with self._lock:
-            self._lanes.add((kind, destination))
+            self._lanes[id(lane)] = lane
         if kind not in self._threads:
             self._threads[kind] = ThreadPoolExecutor(THREADS, thread_name_prefix=f"send-{kind}")
-        self._threads[kind].submit(self._serve, kind, destination, lane)
+        self._threads[kind].submit(self._serve, kind, lane)
 
-    def _serve(self, kind: ChannelKind, destination: int | None, lane: Sequence[Parcel]) -> None:
+    def _serve(self, kind: ChannelKind, lane: Sequence[Parcel]) -> None:
         try:
-            Lane(lane, self._channels, self._clock).serve()
+            Lane(lane, self._channels, self._clock, renewed=True).serve()
         except Exception:
             log.exception("a lane of %s ended early; its claims run out", kind)
         finally:
             connection.close()
             with self._lock:
-                self._lanes.discard((kind, destination))
+                del self._lanes[id(lane)]
             self.changed.set()
             self._lane_ended()
+
+    def _keep(self) -> None:
+        """Renew the claims of what is in hand, for as long as this process lives."""
+        while not self._idle.wait(RENEW):
+            with self._lock:
+                in_hand = [parcel for lane in self._lanes.values() for parcel in lane]
+            try:
+                if in_hand:
+                    renew(in_hand, self._clock())
+            except Error as error:  # PostgreSQL is away: nobody else can claim them either
+                log.warning("claims could not be renewed: %s", error)
+            finally:
+                connection.close()

@@ -34,7 +34,8 @@ log = logging.getLogger(__name__)
 
 BATCH = 200
 TIMEOUT = 10.0  # seconds
-RESERVE = timedelta(seconds=45)  # of a claim that must be left when a message is begun: longer than any channel takes
+RESERVE = timedelta(seconds=45)  # of a claim that must be left when a message is begun: longer than any channel takes …
+RENEWED_RESERVE = timedelta(seconds=4)  # … or, where somebody renews it, so much that it was renewed just now
 SAME = timedelta(seconds=60)  # within which nothing is said twice in the same words
 RETRIES = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0)  # seconds between tries to write down what came of it
 
@@ -102,6 +103,7 @@ class Lane:
     parcels: Sequence[Parcel]
     channels: Channels
     clock: Clock
+    renewed: bool = False  # somebody renews the claims while they are served
     _templates: dict[tuple[int, str], MessageTemplate | None] = field(default_factory=dict)
     _outlets: dict[int, Outlet] = field(default_factory=dict)  # by workspace: whose account it goes through
     _next_steps: dict[int, str] = field(default_factory=dict)
@@ -113,9 +115,10 @@ class Lane:
         there is no time for before their claim runs out, and all that was not begun when the database went away.
         """
         waiting = list(self.parcels)
+        reserve = RENEWED_RESERVE if self.renewed else RESERVE
         try:
             self._look_ahead()
-            while waiting and _claimed_until(waiting[0]) - self.clock() > RESERVE:
+            while waiting and _claimed_until(waiting[0]) - self.clock() > reserve:
                 goes_on = self._hand_over(waiting[0])
                 waiting.pop(0)
                 if not goes_on:

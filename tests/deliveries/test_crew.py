@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -23,9 +24,9 @@ from notifications.channels import mattermost as mattermost_channel
 from notifications.channels import webhook as webhook_channel
 from notifications.choices import TOLD, WAITING, ChannelKind, DeliveryState
 from notifications.models import Delivery, Destination
+from notifications.services import claiming, sending
 from notifications.services import crew as crews
-from notifications.services import sending
-from notifications.services.claiming import LEASE, claim
+from notifications.services.claiming import LEASE, RENEWED, claim, renew
 from notifications.services.crew import Crew
 from tests.deliveries.conftest import Page, make_destination, seconds, send
 from tests.factories import NOW, make_incident, minutes
@@ -116,6 +117,39 @@ def test_who_was_held_up_for_longer_than_the_claim_does_not_send(
     assert not receiver.requests
     sending.Lane(other, CHANNELS, lambda: NOW + LEASE + seconds(1)).serve()
     assert len(receiver.requests) == 1
+
+
+def test_claims_last_as_long_as_somebody_renews_them(incident: Incident, hook: Destination, page: Page) -> None:
+    """Then for a few seconds: so long the work of a dead process lies."""
+    delivery = page(incident, hook)
+    in_hand = claim(NOW, 10, lease=RENEWED)
+    for passed in range(3, 60, 3):
+        renew(in_hand, NOW + seconds(passed))
+        assert claim(NOW + seconds(passed + 9), 10) == []
+    assert in_hand[0].delivery.claimed_until == NOW + seconds(57) + RENEWED
+    taken = claim(NOW + seconds(57) + RENEWED, 10)
+    assert [parcel.delivery.pk for parcel in taken] == [delivery.pk]
+
+
+def test_what_others_have_by_now_is_not_renewed(incident: Incident, hook: Destination, page: Page) -> None:
+    delivery = page(incident, hook)
+    held_up = claim(NOW, 10, lease=RENEWED)
+    claim(NOW + RENEWED, 10, lease=RENEWED)
+    renew(held_up, NOW + minutes(5))
+    delivery.refresh_from_db()
+    assert (delivery.claimed_until, delivery.attempts) == (NOW + 2 * RENEWED, 2)
+
+
+def test_after_a_restart_of_postgresql_who_lives_writes_down_what_went(
+    incident: Incident, hook: Destination, page: Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody could renew a claim meanwhile: that it ran out says nothing of who has it."""
+    page(incident, hook)
+    claim(NOW, 10, lease=RENEWED)
+    monkeypatch.setattr(claiming, "RECOVERY", timedelta(days=3650))  # it has not been up for so long
+    assert claim(NOW + minutes(5), 10) == []
+    monkeypatch.setattr(claiming, "RECOVERY", timedelta(0))
+    assert len(claim(NOW + minutes(5), 10)) == 1
 
 
 def test_two_senders_at_once_send_each_message_once(
