@@ -39,6 +39,7 @@ KEYPAD = tuple("0123456789*#")
 KEYS = {"4": Verb.ACKNOWLEDGE, "6": Verb.RESOLVE, "8": Verb.ESCALATE}
 SPOKEN = 1200  # characters that are read out
 LONGEST = 600  # characters of an answer by text message
+PLAIN = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "…": "...", "–": "-"})
 STRANGER = (
     "Nothing was done. This number is nobody's own here: add it to your notification settings in the console. "
     "A shared phone can't answer."
@@ -129,8 +130,9 @@ def _fresh(call: Call, what: str) -> bool:
 
 
 def _fit(lines: Sequence[str]) -> str:
-    text = "\n".join(lines)
-    return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
+    """The answer as a text message; typographic marks would make it cost twice as many parts."""
+    text = "\n".join(lines).translate(PLAIN)
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 
 def _twiml(inner: str = "") -> HttpResponse:

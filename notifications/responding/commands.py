@@ -55,19 +55,21 @@ _POLITE = re.compile(
     r"|(?:please|pls|bitte|just)[,:]?\s+)",
     re.IGNORECASE,
 )
+_YES = re.compile(r"(?:ok|okay|yes|yep|yeah|sure|alright|all right|right)\s?[,.!-]?\s+(?=[a-z])", re.IGNORECASE)
+_THIS = r"(?:it|this|that|this one|that one|the page|the alert)"
 # What people write who take it. Alone, or with what follows behind a comma or a full stop: "Got it, looking".
 _ON_IT = re.compile(
-    r"(?:(?:i(?:['’]?m| am|['’]ve| have|['’]ll| will)|we(?:['’]re| are|['’]ve| have)|i|we)\s)?"
-    r"(?:acked|ack['’]d|acking|acknowledged|acknowledging|got (?:it|this|that|this one)|on (?:it|this|that|this one)"
-    r"|(?:working on|looking into|looking at) (?:it|this|that)|(?:take|taking) (?:it|this|this one|that)|have it)"
-    r"(?: now)?(?![\w'’])",
+    r"(?:(?:i(?:['’]?m| am|['’]ve| have|['’]ll| will)|we(?:['’]re| are|['’]ve| have|['’]ll| will)|i|we|will)\s)?"
+    rf"(?:(?:acked|ack['’]d|acking|acknowledged|acknowledging)(?: {_THIS})?|(?:got|have|on|take|taking|working on) {_THIS}"
+    rf"|(?:look|looking) (?:in ?to|at) {_THIS}|(?:take|taking|have|having) a look(?: at {_THIS})?|investigating(?: {_THIS})?)"
+    r"(?: (?:now|thanks|thank you|thx|cheers|all|team|folks|everyone|already))?(?![\w'’])",
     re.IGNORECASE,
 )
 # The same, but only as all that was written: each of these begins sentences that mean something else.
 _SHORT = {
     Verb.ACKNOWLEDGE: re.compile(
-        r"(?:ok(?:ay)?|oki|k|mine|(?:it['’]?s|this is|this one is) mine|looking|roger(?: that)?|copy(?: that)?|aye"
-        r"|👍|👌|🆗|✅|✔|🫡)(?![\w'’])",
+        r"(?:ok(?:ay)?|oki|k|(?:(?:it['’]?s|this is|this one is) )?mine|(?:looking|checking)(?: now)?"
+        r"|(?:roger|copy)(?: that)?|aye|👍|👌|🆗|✅|✔|🫡)(?![\w'’])",
         re.IGNORECASE,
     ),
     Verb.RESOLVE: re.compile(r"(?:it['’]?s |this is |is )?(?:resolved|fixed)(?: it| now)?(?![\w'’])", re.IGNORECASE),
@@ -111,7 +113,7 @@ class Command:
 def read(text: str) -> tuple[Command, ...]:
     """The commands of a whole answer, in order; at least one. Lines below a command are its text, unless one is a command with
     a number or a name itself ("ack 1, resolve 2")."""
-    text = text.strip()[:LONGEST]
+    text = "\n".join(text[:LONGEST].strip().splitlines())
     first = parse(text.partition("\n")[0])
     if first.verb is None:
         return (first if first.understood or first.named else Command(text=text),)
@@ -158,7 +160,7 @@ class _Reader:
         self.loose = ""  # a number that only a blank joins to the one before
 
     def command(self) -> Command:
-        self.rest = _POLITE.sub("", self.rest, count=1) if _POLITE.match(self.rest) else self.rest
+        self._passes_over_niceties()
         while self.rest and not self.unclear:
             if self.verb is None and self._takes_verb():
                 continue
@@ -180,6 +182,13 @@ class _Reader:
         return Command(
             self.verb, "", tuple(self.references), tuple(self.codes), self.everything, self.rest, self.unclear
         )
+
+    def _passes_over_niceties(self) -> None:
+        """ "Hi Bo, please …", and "Yes, …" where somebody then says that they take it."""
+        if found := _POLITE.match(self.rest):
+            self.rest = self.rest[found.end() :]
+        if (found := _YES.match(self.rest)) and _ON_IT.match(self.rest, found.end()):
+            self.rest = self.rest[found.end() :]
 
     @property
     def _named(self) -> bool:

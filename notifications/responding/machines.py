@@ -10,6 +10,7 @@ from notifications.responding.mime import Headers, Part
 HEADERS = (
     "auto-submitted",
     "precedence",
+    "x-precedence",
     "x-autoreply",
     "x-auto-reply",
     "x-autorespond",
@@ -26,12 +27,13 @@ HEADERS = (
     "return-path",
 )
 # Any value but "no" says that a machine wrote it.
-_TELLING = frozenset(HEADERS) - {"precedence", "x-auto-response-suppress", "return-path"}
+_TELLING = frozenset(HEADERS) - {"precedence", "x-precedence", "x-auto-response-suppress", "return-path"}
 _PRECEDENCE = frozenset(("bulk", "junk", "list", "auto_reply", "auto-reply", "autoreply"))
 _TYPES = frozenset(("multipart/report", "message/delivery-status", "message/disposition-notification"))
 _DAEMON = re.compile(
     r"(?:mailer-?daemon|mail-?daemon|postmaster|bounces?|autoresponder|auto-?reply)(?:[+=-].*)?@", re.IGNORECASE
 )
+_NOBODY = re.compile(r"<(?:mailer-daemon(?:@.*)?)?>", re.IGNORECASE)  # bounces go nowhere
 _REPLY = re.compile(r"(?:re|aw|antw|sv|vs|odp|ré|rif|res|ynt|回复|答复|回覆|r)\s?(?:\[\d+\])?\s?[:：]", re.IGNORECASE)
 _SUBJECT = re.compile(
     r"[\s\[(*<]*(?:"
@@ -60,9 +62,9 @@ def wrote(headers: Headers, parts: Iterable[Part], sender: str) -> bool:
     subject = headers.words("subject")
     if any(_says_so(headers.get(name)) for name in _TELLING):
         return True
-    if headers.get("precedence").lower().partition(";")[0].strip() in _PRECEDENCE:
+    if any(_word(headers.get(name)) in _PRECEDENCE for name in ("precedence", "x-precedence")):
         return True
-    if re.sub(r"\s", "", headers.get("return-path")) == "<>" or _DAEMON.match(sender):
+    if _NOBODY.match(re.sub(r"\s", "", headers.get("return-path"))) or _DAEMON.match(sender):
         return True
     # Exchange writes it on its own answers, but some gateways on everything: a subject that answers is a person's.
     if headers.get("x-auto-response-suppress") and not _REPLY.match(subject.strip()):
@@ -73,4 +75,9 @@ def wrote(headers: Headers, parts: Iterable[Part], sender: str) -> bool:
 
 
 def _says_so(value: str) -> bool:
-    return re.sub(r"\(.*?\)", "", value).partition(";")[0].strip().lower() not in ("", "no", "false")
+    return _word(value) not in ("", "no", "false")
+
+
+def _word(value: str) -> str:
+    """The word that a header says, without comments and parameters."""
+    return re.sub(r"\([^)]*\)", "", value).partition(";")[0].strip().lower()

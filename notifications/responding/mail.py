@@ -115,7 +115,7 @@ def _headers(fields: Mapping[str, object], texts: Mapping[str, str]) -> Headers:
         headers.add("received-spf", texts["SPF"])
         headers.add("x-mailgun-dkim-check-result", "pass" if ": pass" in texts.get("dkim", "") else "none")
     envelope = _json(texts.get("envelope", ""))
-    if isinstance(envelope, dict) and envelope.get("from") == "":
+    if fields.get("sender") == "" or (isinstance(envelope, dict) and envelope.get("from") == ""):
         headers.add("return-path", "<>")
     return headers
 

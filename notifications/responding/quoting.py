@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from aiops.kernel.text import is_blank
+from aiops.kernel.text import is_blank, seen
 from notifications.responding import commands
 
 LONGEST = 20_000  # characters of an answer
@@ -28,7 +28,7 @@ _CUT = re.compile(
     r"^(?:"
     r"(?:--|—)\s?$"
     r"|_{5,}\s*$"
-    r"|-{2,}\s*\S.{0,100}-{2,}$"  # -----Original Message-----, in any language
+    r"|-{2,}\s*\S.{0,300}-{2,}$"  # -----Original Message-----, in any language
     r"|Sent from |Get Outlook for |Von meinem \w+ gesendet|Gesendet (?:von|mit) |Envoyé (?:de|depuis|à partir) "
     r"|Enviado (?:desde|do|de) |Inviato da |Ver(?:stuurd|zonden) vanaf |Skickat från |Sendt fra |Wysłane z |Odesláno z "
     r"|Отправлено (?:с|из) |Lähetetty "
@@ -63,10 +63,8 @@ _BANNER = re.compile(
 def answer(text: str) -> str:
     """What was written: *text* up to the first quoted line or the signature; where it begins with what was quoted, what stands
     below that."""
-    lines = [
-        line.rstrip().replace("\N{NO-BREAK SPACE}", " ")
-        for line in text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "").split("\n", LINES)[:LINES]
-    ]
+    plain = text.replace("\0", "").replace("\N{NO-BREAK SPACE}", " ").removeprefix("\ufeff")
+    lines = [line.rstrip() for line in plain.splitlines()[:LINES]]
     marks = _marks(lines)
     first = next((place for place, mark in enumerate(marks) if mark), len(lines))
     above = _text(lines[:first])
@@ -104,10 +102,10 @@ def without_banner(text: str) -> str:
 
 def _marks(lines: list[str]) -> list[str]:
     """For each line ">" where it is quoted, "-" where something is cut, "" where it is text."""
-    bare = [line.strip()[:LINE] for line in lines]
+    bare = [seen(line[:LINE]).strip(" \t\u200e\u200f") for line in lines]
     return [
         ">" if line.startswith((">", "|>", "＞")) else "-" if _is_cut(line, below) else ""
-        for line, below in zip(bare, [*bare[1:], ""], strict=True)
+        for line, below in zip(bare, [*bare[1:], ""], strict=False)
     ]
 
 

@@ -82,7 +82,7 @@ def test_several_are_asked_about_and_all_takes_all(
         make_delivery(incident, phone, recipient=ana, reply_code=code)
     not_hers = make_incident(workspace)
     asked = text(client, path, "ack")
-    assert "You have 5" in asked and f"12 ({texted.incident.name})" in asked and "“all”" in asked
+    assert "You have 5" in asked and f"12 ({texted.incident.name})" in asked and '"all"' in asked
     assert "Acknowledged" not in asked and status(more[0]) == "open"
     assert "No message to you had the number 99" in text(client, path, "99 ack")
     assert "Acknowledged 5: " in text(client, path, "ack all")
@@ -253,7 +253,7 @@ def test_snooze_never_takes_a_number_for_minutes(client: Client, path: str, text
         client, path, "snooze 12 30"
     )
     said = text(client, path, "snooze 30")
-    assert "Nothing was done. No message to you had the number 30. For 30 minutes write “snooze 30m”." in said
+    assert 'Nothing was done. No message to you had the number 30. For 30 minutes write "snooze 30m".' in said
     texted.incident.refresh_from_db()
     assert texted.incident.snoozed_until is None
     assert "snoozed for 30 minutes" in text(client, path, "snooze 12 30m")
@@ -262,8 +262,8 @@ def test_snooze_never_takes_a_number_for_minutes(client: Client, path: str, text
 
 def test_a_number_alone_does_nothing_and_is_told_what_it_is(client: Client, path: str, texted: Delivery) -> None:
     said = text(client, path, "12")
-    assert f"Nothing was done.\n{texted.incident.name} is “{texted.incident.title}”. Nobody has it yet." in said
-    assert "“ack 12” or “resolve 12”" in said and status(texted.incident) == "open"
+    assert f'Nothing was done.\n{texted.incident.name} is "{texted.incident.title}". Nobody has it yet.' in said
+    assert '"ack 12" or "resolve 12"' in said and status(texted.incident) == "open"
     assert "No message to you had the number 99" in text(client, path, "99")
 
 
@@ -271,7 +271,7 @@ def test_a_number_alone_does_nothing_and_is_told_what_it_is(client: Client, path
 def test_what_is_no_command_is_told_that_nothing_was_done(
     client: Client, path: str, texted: Delivery, body: str
 ) -> None:
-    assert f"Nothing was done. “{body}” is no command." in text(client, path, body)
+    assert f'Nothing was done. "{body}" is no command.' in text(client, path, body)
     assert status(texted.incident) == "open"
 
 
@@ -374,3 +374,12 @@ def test_receipts_of_another_workspaces_account_reach_nothing(client: Client, te
         assert twilio(client, f"/hooks/sms/{theirs.hook_key}{query}", form).status_code == 200
     texted.refresh_from_db()
     assert texted.state == DeliveryState.SENT and not texted.receipts.exists()
+
+
+def test_a_receipt_of_a_digest_counts_for_all_that_it_told_of(
+    client: Client, path: str, workspace: Workspace, phone: Destination
+) -> None:
+    told([make_incident(workspace) for _ in range(3)], phone, 4)
+    twilio(client, path, {"MessageSid": "SM9", "MessageStatus": "undelivered", "ErrorCode": "30003"})
+    assert set(Delivery.objects.values_list("state", "reason")) == {("failed_permanent", "undelivered 30003")}
+    assert Receipt.objects.count() == 3
