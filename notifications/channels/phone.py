@@ -13,6 +13,7 @@ import phonenumbers
 from phonenumbers import NumberParseException, PhoneNumberFormat, ValidationResult
 
 from aiops.kernel.errors import InvalidInput
+from aiops.kernel.text import seen
 from notifications.channels.text import clip
 
 LONGEST = 40  # characters of a number as people write it
@@ -27,6 +28,8 @@ _SERVICE = re.compile(r"MG[0-9a-f]{32}")
 _SHORT_CODE = re.compile(r"\d{3,8}")
 _NAME = re.compile(r"(?=.*[A-Za-z])[A-Za-z0-9 ]{1,11}")
 _LOOK = str.maketrans({**dict.fromkeys("\u2010\u2011\u2012\u2013\u2014\u2212", "-"), "\u00a0": " ", "\u202f": " "})
+
+_MARKS = dict.fromkeys((0x200E, 0x200F))  # of direction, as contacts are pasted with them
 
 _GSM = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"
@@ -54,7 +57,7 @@ def check_number(text: str, field: str = "address") -> str:
 
     Raises ``InvalidInput`` naming the *field* and what is wrong.
     """
-    number = re.sub(r"[\s\u200e\u200f]+", " ", text.translate(_LOOK)).strip().removeprefix("tel:").strip()
+    number = re.sub(r"\s+", " ", seen(text.translate(_LOOK)).translate(_MARKS)).strip().removeprefix("tel:").strip()
     number = re.sub(r"^\(?\s*(?:\+|00)\s*", "+", number)  # 0049, (+49), + 49
     if not number.isascii() or len(number) > LONGEST or re.search(r"[A-Za-z]", number) or not number.startswith("+"):
         raise InvalidInput(f"{field}: expected a phone number with its country, such as +4930123456.", field=field)

@@ -100,8 +100,11 @@ def references(message: Message) -> list[Answer]:
         return []
     found = [Answer("runbook", "Runbook", message.incident.runbook_url)]
     found += [Answer("link", line(label, 40) or "Link", url) for label, url in message.incident.links]
-    by_url = {each.url: each for each in reversed(found) if is_link(each.url)}
-    return list(reversed(by_url.values()))[:REFERENCES]
+    by_url: dict[str, Answer] = {}
+    for each in found:
+        if is_link(each.url):
+            by_url.setdefault(each.url, each)
+    return list(by_url.values())[:REFERENCES]
 
 
 def unsaid(message: Message) -> list[Answer]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import QueryDict
 from django.urls import reverse
 
@@ -132,7 +132,9 @@ class Line:
 
 def log_context(actor: Actor, user: User, query: LogQuery, now: datetime) -> dict[str, Any]:
     """What the log shows; four queries for any number of rows."""
-    rows = Delivery.objects.visible_to(actor).select_related("incident", "recipient", "destination")
+    along = Delivery.objects.filter(digest_id=OuterRef("pk"))
+    rows = Delivery.objects.visible_to(actor).annotate(carries=Exists(along))
+    rows = rows.select_related("incident", "recipient", "destination")
     rows = query.narrow(rows, actor, user, now).defer("incident__description", "incident__labels")
     found, after, before = _page(rows, query)
     people = [(person, str(person.pk) == query.person) for person in colleagues(actor)]

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.db.models import Q, QuerySet
+
 from aiops.access.actors import Actor
 from aiops.access.models import User
 from aiops.kernel.errors import InvalidInput, NotFound
@@ -18,6 +20,7 @@ from notifications.services import rendering
 
 DELIVERY_ID = re.compile(r"^dlv-([0-9a-f]{8,15})$")
 RECEIPTS = 200
+NAMED = 20  # deliveries of the same digest that the page links to; the rest is counted
 # What anybody of the workspace may read. A code proves an address; a notice is somebody's own affair.
 OPEN_PURPOSES = (
     Purpose.PAGE,
@@ -63,7 +66,8 @@ def trace_context(actor: Actor, user: User, delivery: Delivery, now: datetime) -
         "line": line_of(delivery, user),
         "stages": stages(delivery, receipts, now),
         "message": _message(delivery, now) if shows else None,
-        "others": list(delivery.told_along.select_related("incident").order_by("pk")[:20]),
+        "others": _others(delivery)[:NAMED],
+        "more": max(0, _others(delivery).count() - NAMED),
         "now": now,
         "section": "deliveries",
     }
@@ -100,8 +104,24 @@ def _intent(delivery: Delivery) -> str:
     return ", ".join(said)
 
 
+def _others(delivery: Delivery) -> QuerySet[Delivery]:
+    """What went in the same message as *delivery*, the worst first."""
+    carrier = delivery.digest_id or delivery.pk
+    together = Delivery.objects.filter(Q(pk=carrier) | Q(digest_id=carrier)).exclude(pk=delivery.pk)
+    return together.select_related("incident__service", "incident__source").order_by("-incident__severity", "-pk")
+
+
 def _message(delivery: Delivery, now: datetime) -> Message | None:
-    """As it would be said now; the links to answer with are made for their reader alone, and are not part of the text."""
+    """As it would be said now, of a digest all of it; the links to answer with are made for their reader alone, and are not part
+    of the text."""
+    others = _others(delivery)
+    if count := others.count():
+        carrier = delivery.digest or delivery
+        told = [each.incident for each in [delivery, *others[: rendering.NAMED]] if each.pk != carrier.pk]
+        over = not others.exclude(purpose=Purpose.STAND_DOWN).exists() and delivery.purpose == Purpose.STAND_DOWN
+        return rendering.message_of(
+            carrier, now, others=[each for each in told if each is not None], count=count + 1, over=over
+        )
     template = MessageTemplate.objects.filter(
         workspace_id=delivery.workspace_id, kind=delivery.kind, purpose=delivery.purpose
     ).first()

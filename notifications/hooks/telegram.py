@@ -19,7 +19,7 @@ from notifications.hooks.entry import Call, hook, plain
 from notifications.models import Delivery
 from notifications.responding import signatures
 from notifications.responding.commands import read
-from notifications.services import answering, people, responding
+from notifications.services import answering, moving, people, responding
 
 LONGEST = 3500  # characters; Telegram takes 4096
 STRANGER = "Nothing was done. I do not know this chat. Add its number to your notification settings in the console: "
@@ -37,6 +37,15 @@ def telegram(call: Call) -> HttpResponse:
     message = _mapping(update, "message")
     chat, text = _mapping(message, "chat"), message.get("text")
     number = chat.get("id")
+    if type(number) is int and type(message.get("migrate_to_chat_id")) is int:
+        # The group became a supergroup: said once, in the old one.
+        moving.moved_from(
+            kind=ChannelKind.TELEGRAM,
+            workspace_id=call.workspace_id,
+            before=str(number),
+            address=str(message["migrate_to_chat_id"]),
+        )
+        return HttpResponse()
     if type(number) is not int or not isinstance(text, str) or chat.get("type") != "private":
         return HttpResponse()
     with transaction.atomic():

@@ -16,7 +16,9 @@ from django.http import HttpResponse, QueryDict
 
 from aiops.kernel import site
 from aiops.kernel.errors import DomainError
+from notifications.channels import phone
 from notifications.channels.twilio import KEYS as SPOKEN_KEYS
+from notifications.channels.twilio import say
 from notifications.choices import ChannelKind, DeliveryState
 from notifications.hooks.entry import Call, hook, plain
 from notifications.responding import signatures
@@ -39,7 +41,6 @@ KEYPAD = tuple("0123456789*#")
 KEYS = {"4": Verb.ACKNOWLEDGE, "6": Verb.RESOLVE, "8": Verb.ESCALATE}
 SPOKEN = 1200  # characters that are read out
 LONGEST = 600  # characters of an answer by text message
-PLAIN = str.maketrans({"“": '"', "”": '"', "„": '"', "’": "'", "…": "...", "–": "-"})
 STRANGER = (
     "Nothing was done. This number is nobody's own here: add it to your notification settings in the console. "
     "A shared phone can't answer."
@@ -92,9 +93,10 @@ def _pressed(call: Call, form: QueryDict) -> HttpResponse:
         return _ask_again(call, digit, int(asked) if asked in ("0", "1", "2") else ASKED_AGAIN)
     try:
         lines = responding.by_delivery(public_id, call.workspace_id, KEYS[digit], call.now, via="a call")
+        _note(call, form.get("CallSid", ""), DeliveryState.READ, f"key {digit}")  # a mailbox presses none
     except DomainError as refused:
         lines = [responding.NOTHING, answering.sentence(refused)]
-    return _twiml(f"<Say>{escape(plain(' '.join(lines), SPOKEN))} Goodbye.</Say>")
+    return _twiml(f"<Say>{escape(say(plain(' '.join(lines), SPOKEN)))} Goodbye.</Say>")
 
 
 def _ask_again(call: Call, digit: str, asked: int) -> HttpResponse:
@@ -111,15 +113,25 @@ def _status(call: Call, form: QueryDict) -> None:
     """What became of a message or call. A failed one counts as unreached, so that the next step comes at once."""
     word = form.get("MessageStatus") or form.get("SmsStatus") or form.get("CallStatus") or ""
     state = STATES.get(word)
+    if state == DeliveryState.DELIVERED and form.get("AnsweredBy", "").startswith(("machine", "fax")):
+        state, word = DeliveryState.FAILED_PERMANENT, "a mailbox answered"  # said only by accounts that look for one
     ref = form.get("MessageSid") or form.get("SmsSid") or form.get("CallSid") or ""
     if state is None or not ref:
         return
-    detail = plain(f"{word} {form.get('ErrorCode', '')}".strip(), 100)
+    _note(call, ref, state, f"{word} {form.get('ErrorCode', '')}".strip())
+
+
+def _note(call: Call, ref: str, state: DeliveryState, detail: str) -> None:
     kind = ChannelKind(call.provider.kind)
     # This may overtake the answer in which we learn the reference.
     responding.learn_reference(call.request.GET.get("delivery", ""), call.workspace_id, kind, plain(ref, 100))
     receipts.note(
-        workspace_id=call.workspace_id, kind=kind, ref=plain(ref, 100), state=state, detail=detail, now=call.now
+        workspace_id=call.workspace_id,
+        kind=kind,
+        ref=plain(ref, 100),
+        state=state,
+        detail=plain(detail, 100),
+        now=call.now,
     )
 
 
@@ -131,7 +143,7 @@ def _fresh(call: Call, what: str) -> bool:
 
 def _fit(lines: Sequence[str]) -> str:
     """The answer as a text message; typographic marks would make it cost twice as many parts."""
-    text = "\n".join(lines).translate(PLAIN)
+    text = phone.plain("\n".join(lines))
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 3]}..."
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -15,7 +16,7 @@ from notifications.channels import CHANNELS
 from notifications.channels.fence import fence
 from notifications.choices import ChannelKind
 from notifications.contracts import Outlet, PermanentFailure, SendFailure, Sent, TemporaryFailure
-from tests.channels.samples import hostile, page, stand_down
+from tests.channels.samples import INCIDENT, hostile, page, stand_down
 from tests.receivers import RESET, Answer, Receivers
 
 APPRISE = CHANNELS[ChannelKind.APPRISE]
@@ -124,6 +125,20 @@ def test_a_file_named_in_a_url_is_not_read(url: str, http: httpx.Client, tmp_pat
 def test_hostile_titles_are_text(receivers: Receivers, http: httpx.Client) -> None:
     APPRISE.send(hostile(), Outlet(kind=ChannelKind.APPRISE, address=json_url(receivers)), http)
     assert "\n" not in receivers.webhook.requests[0].json["title"]
+
+
+def test_a_service_that_takes_no_message_of_this_kind_has_not_sent_it(http: httpx.Client) -> None:
+    outlet = Outlet(kind=ChannelKind.APPRISE, address=f"jira://{'0123456789abcdef' * 2}/%23team")
+    with pytest.raises(PermanentFailure, match="Jira sends nothing for messages of this kind") as failure:
+        APPRISE.send(stand_down("resolve"), outlet, http)
+    assert not failure.value.address
+
+
+@pytest.mark.parametrize("severity", ["critical", "medium", "low", "info"])
+def test_no_page_is_taken_for_the_end_of_one(severity: str, receivers: Receivers, http: httpx.Client) -> None:
+    low = page(incident=replace(INCIDENT, severity=severity))
+    APPRISE.send(low, Outlet(kind=ChannelKind.APPRISE, address=json_url(receivers)), http)
+    assert receivers.webhook.requests[0].json["type"] in ("warning", "failure")
 
 
 class TestFence:

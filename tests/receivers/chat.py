@@ -10,7 +10,7 @@ import re
 import time
 from html.parser import HTMLParser
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import httpx
 
@@ -98,6 +98,10 @@ class SlackReceiver(HttpReceiver):
                 return "header"
             if part["type"] == "section" and not 0 < len(text) <= 3000:
                 return "section"
+            if part["type"] not in ("header", "section", "actions", "context"):
+                return "type"
+            if part["type"] == "context" and not 0 < len(part["elements"]) <= 10:
+                return "context"
             if part["type"] == "actions":
                 ids = [each["action_id"] for each in part["elements"]]
                 texts = [each["text"]["text"] for each in part["elements"]]
@@ -107,9 +111,11 @@ class SlackReceiver(HttpReceiver):
                     or len(ids) > 25
                     or max(map(len, texts)) > 75
                     or max(map(len, urls)) > 3000
+                    or any(not re.match(r"https?://[^/\s]+", url) for url in urls if url)
                 ):
                     return "actions"
-        return ""
+        blocks_of = [part.get("block_id") for part in blocks if part.get("block_id")]
+        return "" if len(blocks_of) == len(set(blocks_of)) else "block_id"
 
 
 class TeamsReceiver(HttpReceiver):
@@ -122,6 +128,7 @@ class TeamsReceiver(HttpReceiver):
     def answer(self, request: Request) -> Answer:
         card = request.json["attachments"][0]
         good = len(request.body) <= 28 * 1024 and card["contentType"] == "application/vnd.microsoft.card.adaptive"
+        good &= all(re.match(r"https?://[^/\s]+", each["url"]) for each in card["content"]["actions"])
         return (
             Answer(202)
             if good and len(card["content"]["actions"]) <= 6
@@ -168,9 +175,19 @@ class DiscordReceiver(HttpReceiver):
             long |= any(not 0 < len(each["name"]) <= 256 or not 0 < len(each["value"]) <= 1024 for each in fields)
         if long:
             return Answer(400, {"message": "Invalid Form Body", "code": 50035})
+        # Reported of the real one: a host without a dot is no URL to it, and then the whole message is lost.
+        bad = [n for n, embed in enumerate(embeds) if not _in_the_world(embed.get("url", "https://example.com"))]
+        if bad:
+            return Answer(400, {"embeds": [str(n) for n in bad]})
         return (
             Answer(200, {"id": "998877665544332211", "type": 0}) if request.query.get("wait") == "true" else Answer(204)
         )
+
+
+def _in_the_world(url: str) -> bool:
+    """Whether Discord and Telegram take *url*: at a name with a dot, which is no address and not of one machine."""
+    host = urlsplit(url).hostname or ""
+    return bool(re.fullmatch(r"[a-z0-9-]+(\.[a-z0-9-]+)*\.[a-z]{2,}", host)) and not host.endswith(".localhost")
 
 
 class TelegramReceiver(HttpReceiver):
@@ -181,12 +198,23 @@ class TelegramReceiver(HttpReceiver):
     def __init__(self) -> None:
         super().__init__()
         self.chats = {"-1001234567890", "42", "@noc_channel"}
+        self.moved: dict[str, str] = {}  # number of a group → of the supergroup that it became
         self._numbers = itertools.count(100)
 
     def answer(self, request: Request) -> Answer:
         if request.path != f"/bot{self.token}/sendMessage":
             return Answer(404, {"ok": False, "error_code": 404, "description": "Not Found"})
         body = request.json
+        if moved := self.moved.get(body["chat_id"]):
+            return Answer(
+                400,
+                {
+                    "ok": False,
+                    "error_code": 400,
+                    "description": "Bad Request: group chat was upgraded to a supergroup chat",
+                    "parameters": {"migrate_to_chat_id": int(moved)},
+                },
+            )
         if body["chat_id"] not in self.chats:
             return self._bad("Bad Request: chat not found")
         shown = _Shown()
@@ -196,7 +224,7 @@ class TelegramReceiver(HttpReceiver):
         if not 0 < len(shown.text) <= 4096:
             return self._bad("Bad Request: message is too long")
         for button in [each for row in body.get("reply_markup", {}).get("inline_keyboard", []) for each in row]:
-            if not re.match(r"https?://[^/]+\.[^/]+", button["url"]):
+            if not _in_the_world(button["url"]):
                 return self._bad("Bad Request: inline keyboard button URL is invalid: Wrong HTTP URL")
         return Answer(200, {"ok": True, "result": {"message_id": next(self._numbers), "chat": {"id": body["chat_id"]}}})
 

@@ -97,6 +97,7 @@ class SmtpReceiver:
         if reply := self.refuse.get("MAIL"):
             return reply
         envelope.mail_from = address
+        envelope.mail_options = list(options)
         return "250 OK"
 
     async def handle_RCPT(self, server: Any, session: Session, envelope: Envelope, address: str, options: Any) -> str:
@@ -109,6 +110,8 @@ class SmtpReceiver:
         if reply := self.refuse.get("DATA"):
             return reply
         content = envelope.content
+        if not bytes(content or b"").isascii() and "BODY=8BITMIME" not in envelope.mail_options:
+            return "554 5.6.1 Eight bits were not announced"
         mail = Mail(
             envelope.mail_from or "",
             list(envelope.rcpt_tos),

@@ -17,6 +17,23 @@ ACCOUNT = "AC" + "0" * 32
 SENDER = "+15550006666"
 
 
+# GSM 03.38, by its table; what stands after the bar is written with an escape before it.
+BASIC = (
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§¿"
+    "abcdefghijklmnopqrstuvwxyzäöñüà"
+)
+ESCAPED = "^{}\\[~]|€"
+
+
+def segments(text: str) -> int:
+    """How many parts a network sends *text* as."""
+    if all(letter in BASIC + ESCAPED for letter in text):
+        size = sum(2 if letter in ESCAPED else 1 for letter in text)
+        return 1 if size <= 160 else -(-size // 153)
+    size = len(text.encode("utf-16-be")) // 2
+    return 1 if size <= 70 else -(-size // 67)
+
+
 class TwilioReceiver(HttpReceiver):
     """``/2010-04-01/Accounts/…/Messages.json`` and ``Calls.json``."""
 
@@ -48,14 +65,20 @@ class TwilioReceiver(HttpReceiver):
                 return Answer(
                     400, {"code": 21617, "message": "The message body exceeds the 1600 character limit.", "status": 400}
                 )
+            parts = segments(form["Body"])
             sid = f"SM{next(self._numbers):032x}"
         else:
+            if not re.fullmatch(r"\+[1-9]\d{6,14}", form["From"]):
+                return Answer(
+                    400, {"code": 21212, "message": f"The 'From' number {form['From']} is not valid", "status": 400}
+                )
             if len(form["Twiml"]) > 4000:
                 return Answer(400, {"code": 21218, "message": "Invalid TwiML", "status": 400})
             ElementTree.fromstring(form["Twiml"])
             sid = f"CA{next(self._numbers):032x}"
         self.sent[sid] = form
-        return Answer(201, {"sid": sid, "status": "queued"})
+        counted = {"num_segments": str(parts)} if "Body" in form else {}
+        return Answer(201, {"sid": sid, "status": "queued", **counted})
 
     def texts(self, to: str) -> list[str]:
         """The text messages that this phone got."""

@@ -15,6 +15,7 @@ from aiops.kernel import site
 from incidents.choices import Severity
 from incidents.models import Incident
 from incidents.services import incidents
+from notifications.channels.twilio import say
 from notifications.choices import ChannelKind, DeliveryState
 from notifications.models import Delivery, Destination, Provider, Receipt
 from tests.factories import actor, make_incident, make_user
@@ -151,7 +152,7 @@ def called(incident: Incident, ana: User) -> Delivery:
 @pytest.mark.parametrize(("digit", "field"), [("4", "acknowledged_at"), ("6", "resolved_at"), ("8", "escalated_at")])
 def test_keys_during_a_call(client: Client, voice_account: Provider, called: Delivery, digit: str, field: str) -> None:
     assert "Press 4" in call(client, voice_account, called, "1")
-    assert f"<Say>{called.incident.name} " in call(client, voice_account, called, digit)
+    assert f"<Say>{say(called.incident.name)} " in call(client, voice_account, called, digit)
     called.incident.refresh_from_db()
     assert getattr(called.incident, field) == LATER
     assert call(client, voice_account, called, digit).endswith("<Response></Response>")
@@ -353,7 +354,9 @@ def test_after_a_wrong_key_the_right_one_acknowledges(
 ) -> None:
     url = gather(call(client, voice_account, called, "5"))
     response = twilio(client, url.removeprefix(site.url("")), {"CallSid": "CA1", "Digits": "4"}).content.decode()
-    assert f"<Say>{called.incident.name} acknowledged. You have it: nobody else is called. Goodbye.</Say>" in response
+    assert (
+        f"<Say>{say(called.incident.name)} acknowledged. You have it: nobody else is called. Goodbye.</Say>" in response
+    )
     assert status(called.incident) == "acknowledged"
 
 
