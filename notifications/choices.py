@@ -93,12 +93,9 @@ class RunState(models.TextChoices):
     ACTIVE = "active", "Escalating"
     ACKNOWLEDGED = "acknowledged", "Acknowledged"
     PAUSED = "paused", "Paused"  # snoozed or suppressed
-    EXHAUSTED = "exhausted", "Exhausted"  # everybody was told, nobody answered
-    STOPPED = "stopped", "Stopped by a rule"
-    ENDED = "ended", "Ended"  # the incident has ended, or there is no policy
-
-
-GOING = (RunState.ACTIVE, RunState.ACKNOWLEDGED, RunState.PAUSED)
+    EXHAUSTED = "exhausted", "Exhausted"  # no step is left; the fallback was told
+    STOPPED = "stopped", "Stopped by a rule"  # of the policy, or since no policy is in force
+    ENDED = "ended", "Ended"  # the incident has ended
 
 
 class Wake(models.TextChoices):
@@ -110,6 +107,7 @@ class Wake(models.TextChoices):
     EXHAUST = "exhaust", "Nobody left to tell"
     LEASE = "lease", "The acknowledgement expires"
     SEVERITY_RAISED = "severity_raised", "Severity raised"
+    PRIORITY_RAISED = "priority_raised", "Priority raised"
     ESCALATED = "escalated", "Escalated by hand"
     RESUMED = "resumed", "Resumed"
     UNREACHED = "unreached", "Nobody of the step could be reached"

@@ -5,7 +5,7 @@ The engine, the what-if and the previews all ask :func:`next_move`, so that what
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -14,7 +14,19 @@ from incidents.choices import Priority, Severity
 from notifications.choices import Urgency, Wake
 from notifications.definition import RESPONDER, Definition, Step, Window
 
-AGAIN = (Wake.REPEAT, Wake.RESUMED, Wake.SEVERITY_RAISED)  # these tell the current level once more
+ANEW = (
+    Wake.RESUMED,
+    Wake.SEVERITY_RAISED,
+    Wake.PRIORITY_RAISED,
+)  # these tell the current level once more, as a new wave
+AGAIN = (Wake.REPEAT, *ANEW)
+MOMENT = timedelta(minutes=5)  # at a rise, whoever was called within it is not called again at once
+
+# Why a policy has run out.
+NO_STEP = "no step of the policy applies"
+UNREACHED = "nobody could be reached"
+UNANSWERED = "everybody was told and nobody answered"
+NO_POLICY = "no escalation policy is in force"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -24,6 +36,8 @@ class Position:
     A *step* past the last one: the first again (in a further cycle), or the end.
 
     *level_at* is when the level was first told in this pass: the next step's delay counts from there, repeats in between or not.
+    Bit n of *told*: step n was told in this cycle. *risen*: severity or priority rose since the steps were gone through.
+    *forced*: somebody asked for people, so that no rule by severity or priority ends the run.
     """
 
     step: int = 0
@@ -33,15 +47,18 @@ class Position:
     repeats: int = 0
     wake: Wake = Wake.OPENED
     level_at: datetime | None = None
+    told: int = 0
+    risen: bool = False
+    forced: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What decides about an incident."""
+    """What decides about an incident. *started_at*: since when nobody is known to have it, as ``run_lifecycle`` counts it."""
 
     severity: Severity
     priority: Priority
-    started_at: datetime  # of the run
+    started_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,28 +89,31 @@ class Move:
 
 def next_move(definition: Definition, at: Position, facts: Facts, now: datetime) -> Move:
     """The next thing that a run does. Steps that do not apply are passed over at once; when none is left, it has run out."""
-    if reason := _stop_rule(definition, facts, now):
-        return Move(position=at, next_at=None, reason=reason, stopped=True)
+    if reason := _stop_rule(definition, at, facts, now):
+        return Move(position=replace(at, risen=False), next_at=None, reason=reason, stopped=True)
     if at.wake == Wake.OPENED and definition.steps[0].delay and now < facts.started_at + definition.steps[0].delay:
         due = _no_later(definition, facts, facts.started_at + definition.steps[0].delay)
         return Move(position=replace(at, wake=Wake.STEP), next_at=due, wait=True, reason="before the first step")
     if at.wake == Wake.EXHAUST:
-        return _exhausted(at, "everybody was told and nobody answered")
-    again = at.wake in AGAIN and at.level is not None
-    index = at.level if again and at.level is not None else at.step
-    position = at
+        return _exhausted(definition, at)
+    index, again = _begins_at(definition, at, facts, now)
+    position = replace(at, round=at.round + 1) if at.risen and not again else at
+    may_begin_anew = at.wake in ANEW  # rather than end because the level told last no longer applies
     skipped: list[Skipped] = []
     while True:
         if index >= len(definition.steps):
-            if position.cycle < definition.repeat and len(skipped) < len(definition.steps):
-                index, position = 0, replace(position, cycle=position.cycle + 1, round=position.round + 1)
+            goes_on = position.cycle < definition.repeat or may_begin_anew
+            if goes_on and len(skipped) < len(definition.steps):
+                cycle = position.cycle if may_begin_anew else position.cycle + 1
+                index, position = 0, replace(position, cycle=cycle, round=position.round + 1, told=0)
+                may_begin_anew = False
                 continue
-            reason = "no step applies" if len(skipped) >= len(definition.steps) else "there is no further step"
-            return _exhausted(position, reason, skipped)
+            return _exhausted(definition, position, skipped)
         step = definition.steps[index]
         if why := _why_not(step, facts, now):
-            if step.stops:
-                return Move(position=position, next_at=None, reason=why, stopped=True, skipped=tuple(skipped))
+            if step.stops and not position.forced:
+                stopped_at = replace(position, step=index, risen=False)
+                return Move(position=stopped_at, next_at=None, reason=why, stopped=True, skipped=tuple(skipped))
             skipped.append(Skipped(index, why))
             if again and at.wake == Wake.REPEAT:  # its hours are over: no more repeats, but nobody else any sooner
                 after, due = _after(definition, at, index, at.level_at or now)
@@ -102,6 +122,33 @@ def next_move(definition: Definition, at: Position, facts: Facts, now: datetime)
             index, again = index + 1, False
             continue
         return _tell(definition, position, index, facts, now, again=again, skipped=tuple(skipped))
+
+
+def taken_over(at: Position) -> Position:
+    """The position in another policy, which begins with its first step. What was to be told by hand is told at once."""
+    wake = at.wake if at.wake == Wake.ESCALATED else Wake.OPENED
+    return Position(round=at.round + 1, wake=wake, forced=at.forced)
+
+
+def undisturbed(definition: Definition, at: Position, move: Move, facts: Facts, now: datetime) -> Move:
+    """*move*, which would have told the current level again after a rise, when all of its people were called a moment ago: the
+    run goes on from *at* as if nothing had risen."""
+    if at.level is None or move.tell != at.level or at.level_at is None:
+        return move
+    step = definition.steps[at.level]
+    rest = replace(at, risen=False)
+    after, due = _after(definition, rest, at.level, at.level_at)
+    again_at = at.level_at + step.repeat_every * (at.repeats + 1)
+    if at.repeats < step.repeat_times and again_at < due:
+        after, due = replace(rest, wake=Wake.REPEAT), again_at
+    return replace(move, position=after, next_at=_no_later(definition, facts, max(due, now)))
+
+
+def why_exhausted(move: Move, *, anybody_was_told: bool) -> str:
+    """Why the policy has run out, in words. *anybody_was_told*: some page reached a person, a log does not count."""
+    if move.position.level is None:
+        return NO_STEP
+    return UNANSWERED if anybody_was_told else UNREACHED
 
 
 def after_telling(definition: Definition, move: Move, heard_at: Collection[datetime], now: datetime) -> Move:
@@ -123,22 +170,20 @@ def after_telling(definition: Definition, move: Move, heard_at: Collection[datet
     return move
 
 
-def upcoming(definition: Definition, at: Position) -> int | None:
-    """The index of the step that is told next if its conditions hold; None: the policy runs out."""
-    if at.wake == Wake.EXHAUST:
-        return None
-    if at.wake in AGAIN and at.level is not None:
-        return at.level
-    if at.step < len(definition.steps):
-        return at.step
-    return 0 if at.cycle < definition.repeat else None
-
-
 def urgency_of(step: Step, facts: Facts) -> Urgency:
-    """The step's own, else by the incident: what must be answered at once or within the hour may wake somebody."""
-    if step.urgency is not None:
-        return step.urgency
+    """The step's own, else the incident's."""
+    return step.urgency or urgency_by(facts)
+
+
+def urgency_by(facts: Facts) -> Urgency:
+    """By the incident alone: what must be answered at once or within the hour may wake somebody."""
     return Urgency.HIGH if facts.priority <= Priority.P2 or facts.severity >= Severity.HIGH else Urgency.LOW
+
+
+def urgency_at_the_end(definition: Definition, at: Position, facts: Facts) -> Urgency:
+    """How urgent it is that nobody answered: as urgent as the incident, or as the most urgent step that was told."""
+    loud = any(at.told >> n & 1 and step.urgency == Urgency.HIGH for n, step in enumerate(definition.steps))
+    return Urgency.HIGH if loud else urgency_by(facts)
 
 
 def within(window: Window, now: datetime, zone: str) -> bool:
@@ -148,6 +193,20 @@ def within(window: Window, now: datetime, zone: str) -> bool:
     if window.begins < window.ends:
         return window.begins <= clock < window.ends and _on(window, day)
     return (clock >= window.begins and _on(window, day)) or (clock < window.ends and _on(window, (day - 1) % 7))
+
+
+def _begins_at(definition: Definition, at: Position, facts: Facts, now: datetime) -> tuple[int, bool]:
+    """The step to look at first, and whether that is the level told last once more.
+
+    After a rise: the first step that was passed over and applies now, if there is one.
+    """
+    if at.risen:
+        for index in range(min(at.step, len(definition.steps))):
+            if not at.told >> index & 1 and not _why_not(definition.steps[index], facts, now):
+                return index, False
+    if at.wake in AGAIN and at.level is not None:
+        return at.level, True
+    return (0 if at.wake in ANEW else at.step), False
 
 
 def _tell(
@@ -170,6 +229,8 @@ def _tell(
         round=at.round + 1 if again else at.round,
         repeats=at.repeats + 1 if repeating else 0,
         level_at=at.level_at if repeating and at.level_at else now,
+        told=at.told | 1 << index,
+        risen=False,
     )
     after, due = _after(definition, told, index, told.level_at or now)
     if told.repeats < step.repeat_times and now + step.repeat_every < due:
@@ -189,9 +250,9 @@ def _after(definition: Definition, told: Position, index: int, since: datetime) 
     after = replace(told, step=index + 1, wake=Wake.STEP)
     if after.step < len(definition.steps):
         return after, since + definition.steps[after.step].delay
-    return (
-        after if told.cycle < definition.repeat else replace(after, wake=Wake.EXHAUST)
-    ), since + definition.final_wait
+    if told.cycle < definition.repeat:
+        return after, since + definition.final_wait
+    return replace(after, wake=Wake.EXHAUST), since + definition.final_wait
 
 
 def _no_later(definition: Definition, facts: Facts, due: datetime) -> datetime:
@@ -199,14 +260,16 @@ def _no_later(definition: Definition, facts: Facts, due: datetime) -> datetime:
     return due if definition.stop_after is None else min(due, facts.started_at + definition.stop_after)
 
 
-def _exhausted(at: Position, reason: str, skipped: list[Skipped] | None = None) -> Move:
-    return Move(position=at, next_at=None, reason=reason, exhausted=True, skipped=tuple(skipped or ()))
+def _exhausted(definition: Definition, at: Position, skipped: Sequence[Skipped] = ()) -> Move:
+    """The end of the steps. Those that were passed over lie behind it, so that a rise can bring them back."""
+    position = replace(at, step=len(definition.steps), risen=False)
+    return Move(position=position, next_at=None, exhausted=True, skipped=tuple(skipped))
 
 
-def _stop_rule(definition: Definition, facts: Facts, now: datetime) -> str:
+def _stop_rule(definition: Definition, at: Position, facts: Facts, now: datetime) -> str:
     if definition.stop_after is not None and now >= facts.started_at + definition.stop_after:
         return f"it has gone on for {_minutes(definition.stop_after)} min, where the policy stops"
-    if definition.stop_below is not None and facts.severity < definition.stop_below:
+    if definition.stop_below is not None and facts.severity < definition.stop_below and not at.forced:
         return f"severity {facts.severity.word} is below {definition.stop_below.word}, where the policy stops"
     return ""
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from aiops.access.models import Workspace
 from aiops.kernel import events
 from aiops.kernel.events import Fact
-from notifications.choices import Wake
+from notifications.run_lifecycle import RunEvent
 from notifications.services import assignments, defaults, runs
 
 
@@ -24,7 +24,7 @@ def acknowledged(facts: Sequence[Fact], now: datetime) -> None:
 
 
 def acted(facts: Sequence[Fact], now: datetime) -> None:
-    """Somebody works on it."""
+    """``incident.noted``: whoever has it works on it."""
     runs.renew(facts, now)
 
 
@@ -34,6 +34,12 @@ def assigned(facts: Sequence[Fact], now: datetime) -> None:
     assignments.tell(facts, now)
 
 
+def priority_set(facts: Sequence[Fact], now: datetime) -> None:
+    """``incident.priority_set``: a rise is for people, anything else is work on it."""
+    runs.raise_priority([fact for fact in facts if fact.get("rose")], now)
+    runs.renew([fact for fact in facts if not fact.get("rose")], now)
+
+
 def snoozed(facts: Sequence[Fact], now: datetime) -> None:
     """``incident.snoozed``."""
     runs.pause(facts, now, "snoozed")
@@ -41,22 +47,32 @@ def snoozed(facts: Sequence[Fact], now: datetime) -> None:
 
 def unsnoozed(facts: Sequence[Fact], now: datetime) -> None:
     """``incident.unsnoozed``: the silence is over."""
-    runs.resume(facts, now, "the snooze ended")
+    runs.wake(facts, now, "the snooze ended")
+
+
+def suppressed(facts: Sequence[Fact], now: datetime) -> None:
+    """``incident.suppressed``."""
+    runs.pause(facts, now, "suppressed", RunEvent.SUPPRESSED)
+
+
+def unsuppressed(facts: Sequence[Fact], now: datetime) -> None:
+    """``incident.unsuppressed``."""
+    runs.wake(facts, now, "it is no longer suppressed", RunEvent.UNSUPPRESSED, RunEvent.UNSUPPRESSED_HELD)
 
 
 def unacknowledged(facts: Sequence[Fact], now: datetime) -> None:
     """``incident.unacknowledged``: nobody has it any more."""
-    runs.resume(facts, now, "nobody has it any more")
+    runs.give_back(facts, now, "nobody has it any more")
 
 
 def severity_raised(facts: Sequence[Fact], now: datetime) -> None:
-    """``incident.severity_raised``: what was known is not what is."""
-    runs.hurry(facts, now, Wake.SEVERITY_RAISED)
+    """``incident.severity_raised``: policy, steps and routes are asked anew."""
+    runs.urge(facts, now, RunEvent.SEVERITY_RAISED)
 
 
 def escalated(facts: Sequence[Fact], now: datetime) -> None:
     """``incident.escalated``: somebody wants the next level."""
-    runs.hurry(facts, now, Wake.ESCALATED)
+    runs.urge(facts, now, RunEvent.ESCALATED)
 
 
 def resolved(facts: Sequence[Fact], now: datetime) -> None:
@@ -70,8 +86,8 @@ def closed(facts: Sequence[Fact], now: datetime) -> None:
 
 
 def reopened(facts: Sequence[Fact], now: datetime) -> None:
-    """``incident.reopened``."""
-    runs.begin_episode(facts, now)
+    """``incident.reopened``: a new run, over what the policy in force says now."""
+    runs.begin(facts, now, episode=None)
 
 
 def set_up_workspaces(facts: Sequence[Fact], now: datetime) -> None:
@@ -87,9 +103,11 @@ SUBSCRIPTIONS = {
     "incident.investigating": acknowledged,
     "incident.noted": acted,
     "incident.assigned": assigned,
-    "incident.priority_set": acted,
+    "incident.priority_set": priority_set,
     "incident.snoozed": snoozed,
     "incident.unsnoozed": unsnoozed,
+    "incident.suppressed": suppressed,
+    "incident.unsuppressed": unsuppressed,
     "incident.unacknowledged": unacknowledged,
     "incident.severity_raised": severity_raised,
     "incident.escalated": escalated,

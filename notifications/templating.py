@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
 from notifications import sandbox
 from notifications.choices import Purpose
+from notifications.escalation import NO_POLICY, NO_STEP, UNREACHED
 
 LONGEST_SUBJECT = 300  # characters
 LONGEST_SHORT = 160  # what fits a text message
@@ -36,6 +38,13 @@ Since: {{ incident.created_at | at }} ({{ age }}){% if incident.occurrences > 1 
 _LINE = "[{{ incident.severity | upper }}] {{ incident.name }} {{ incident.title }}"
 _SHORT = "{{ incident.severity | upper }} {{ incident.name }} {{ incident.title }} ({{ incident.service }})"
 _SPOKEN = "{{ incident.severity }}. {{ incident.title }}. Service {{ incident.service }}. Incident {{ incident.name }}."
+
+# What a message to the fallback begins with: nobody answered, nobody could be asked, or nobody was.
+_END = f"""\
+{{% if reason == "{UNREACHED}" %}}Nobody could be reached\
+{{% elif reason == "{NO_STEP}" or reason == "{NO_POLICY}" %}}Nobody is told\
+{{% else %}}Nobody answered{{% endif %}}"""
+_SHOUTED = re.sub("(?<=})Nobody[a-z ]+", lambda words: words[0].upper(), _END)
 
 BUILT_IN: dict[Purpose, Words] = {
     Purpose.PAGE: Words(
@@ -74,12 +83,11 @@ acknowledged by {{ incident.acknowledged_by }}.{% else %}It is {{ incident.statu
         "{{ incident.title }}. Incident {{ incident.name }}.",
     ),
     Purpose.FALLBACK: Words(
-        "Nobody answered: " + _LINE,
-        "Nobody has acknowledged this incident, and the escalation policy has nobody left to page.\n"
-        + _FACTS
-        + "{{ incident.url }}",
-        "NOBODY ANSWERED {{ incident.severity | upper }} {{ incident.name }} {{ incident.title }}",
-        "Nobody answered. " + _SPOKEN,
+        _END + ": " + _LINE,
+        "Nobody has acknowledged this incident{% if reason %}: {{ reason }}{% endif %}. "
+        "The escalation policy has nobody left to page.\n" + _FACTS + "{{ incident.url }}",
+        _SHOUTED + " {{ incident.severity | upper }} {{ incident.name }} {{ incident.title }}",
+        _END + ". " + _SPOKEN,
     ),
     Purpose.PROOF: Words(
         "Proof of paging {{ incident.name }}",

@@ -119,6 +119,14 @@ class World:
             **rest,
         }
 
+    def log(self, label: str, **fields: Any) -> Destination:
+        """A shared log of the workspace, which is nobody."""
+        row = destinations.create_destination(
+            actor=SYSTEM, kind=ChannelKind.LOG, address=label, label=label, workspace=self.workspace, now=self.now
+        )
+        Destination.objects.filter(pk=row.pk).update(verified_at=self.now, **fields)
+        return row
+
     def levels(self, *names: str, **rest: Any) -> EscalationPolicy:
         """People, each with a phone, and a policy that goes through them."""
         for name in names:

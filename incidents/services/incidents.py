@@ -148,7 +148,7 @@ def set_priority(*, actor: Actor, incident_id: int, now: datetime, priority: Pri
         work.incident.priority, work.incident.priority_by_hand = priority, True
         work.save("priority", "priority_by_hand")
         work.tell(EntryKind.PRIORITY_SET, data={"from": before.label, "to": priority.label})
-        work.publish("incident.priority_set")
+        work.publish("incident.priority_set", rose=priority < before)
     return work.incident
 
 
@@ -239,8 +239,8 @@ class Work:
             data=data or {},
         )
 
-    def publish(self, event: str) -> None:
-        """Tell the apps above, inside the transaction."""
+    def publish(self, event: str, **more: Any) -> None:
+        """Tell the apps above, inside the transaction; *more* are facts of this event alone."""
         incident = self.incident
         fact = {
             "incident_id": incident.pk,
@@ -248,6 +248,7 @@ class Work:
             "service_id": incident.service_id,
             "severity": incident.severity,
             "actor": {"kind": str(self.actor.kind), "id": self.actor.id, "label": self.actor.label},
+            **more,
         }
         reactions.publish(event, [fact], self.now)
 

@@ -9,7 +9,7 @@ from datetime import datetime
 import orjson
 
 from aiops.access.models import Workspace
-from incidents.choices import Severity, SignalAction, SourceKind
+from incidents.choices import Priority, Severity, SignalAction, SourceKind
 from incidents.contracts import Arrival, Outcome, Route, Signal
 from incidents.models import Service, Source
 from incidents.services.catalogue import ensure_workspace_defaults
@@ -27,10 +27,12 @@ def raise_internal(
     description: str = "",
     severity: Severity = Severity.HIGH,
     signal_type: str = "",
+    priority: Priority | None = None,
     service_id: int | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Open the workspace's internal incident of *dedup_key*, or count on the live one. Without a service, the default one's."""
+    """Open the workspace's internal incident of *dedup_key*, or count on the live one. Without a service, the default one's;
+    without a priority, the service's, or what the severity stands for."""
     said = {"title": title, "description": description, "severity": severity.word}
     return _tell(
         workspace_id,
@@ -49,6 +51,7 @@ def raise_internal(
         ),
         now,
         service_id,
+        priority,
     )
 
 
@@ -69,7 +72,9 @@ def clear_internal(*, workspace_id: int, dedup_key: str, now: datetime) -> Outco
     )
 
 
-def _tell(workspace_id: int, signal: Signal, now: datetime, service_id: int | None) -> Outcome:
+def _tell(
+    workspace_id: int, signal: Signal, now: datetime, service_id: int | None, priority: Priority | None = None
+) -> Outcome:
     source = Source.objects.filter(workspace_id=workspace_id, kind=SourceKind.INTERNAL, is_default=True).first()
     services = Service.objects.filter(workspace_id=workspace_id)
     service = (services.filter(pk=service_id) if service_id else services.filter(is_default=True)).first()
@@ -78,6 +83,11 @@ def _tell(workspace_id: int, signal: Signal, now: datetime, service_id: int | No
         service = service or default
         source = Source.objects.get(workspace_id=workspace_id, kind=SourceKind.INTERNAL, is_default=True)
     route = Route(
-        workspace_id, source.pk, SourceKind.INTERNAL, service.pk, service.default_priority, f"source:{source.pk}"
+        workspace_id,
+        source.pk,
+        SourceKind.INTERNAL,
+        service.pk,
+        priority or service.default_priority,
+        f"source:{source.pk}",
     )
     return ingest([Arrival(uuid.uuid4(), now, route, signal)], now)[0]

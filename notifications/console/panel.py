@@ -25,7 +25,7 @@ from notifications.definition import Definition
 from notifications.intents import ACKNOWLEDGED
 from notifications.models import Delivery, EscalationRun
 from notifications.selectors.next_steps import is_waited_for, ran_out
-from notifications.services.steps import level_name
+from notifications.services.work import level_name
 
 SHOWN = 60  # deliveries of an episode; the log has all
 REASONS = 20  # entries that say why somebody was not told
@@ -130,8 +130,8 @@ def headline(incident: Incident, run: EscalationRun | None, following: NextStep 
     if incident.is_live and incident.status != Status.OPEN:
         who = who_has(incident)
         text = f"{who} has it, paging has stopped" if who else "Somebody has it, paging has stopped"
-        ended = run is not None and run.state in (RunState.EXHAUSTED, RunState.STOPPED)
-        return Headline(text, detail=f"Before that: {run.reason}" if ended and run is not None else "")
+        before = run.reason if run is not None and run.state == RunState.ACKNOWLEDGED else ""  # why it had ended
+        return Headline(text, detail=f"Before that: {before}" if before else "")
     if run is None or run.version is None:
         return Headline("Nobody is paged", tone="late" if is_waited_for(incident, now) else "calm", detail=NO_POLICY)
     if run.state == RunState.ACTIVE and is_waited_for(incident, now):
@@ -142,7 +142,7 @@ def headline(incident: Incident, run: EscalationRun | None, following: NextStep 
             following.at,
             following.style,
             following.tone,
-            since=run.level_at or run.started_at,
+            since=run.level_at or run.anew_at,
         )
     if run.state == RunState.EXHAUSTED:
         waits = is_waited_for(incident, now)

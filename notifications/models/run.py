@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from django.db import models
+from django.db.models.functions import Now
 
 from aiops.access.models import Workspace
 from incidents.models import Incident
@@ -14,7 +15,8 @@ class EscalationRun(models.Model):
     """The escalation of one episode of an incident, over a frozen version of a policy. ``next_step_at`` is its only clock.
 
     *step* is the index of the step that runs next; *round* counts every time that steps are gone through again (repeats of the
-    policy or of a step, resumptions), so that each wave of messages is a new one; *level* is the step told last.
+    policy or of a step, resumptions), so that each wave of messages is a new one; *level* is the step told last. What an event
+    does to ``state`` and ``next_step_at`` is in ``run_lifecycle``.
     """
 
     # No constraints on these: rows are made in bulk in the transaction that made the incident.
@@ -34,7 +36,7 @@ class EscalationRun(models.Model):
     )
     episode = models.PositiveSmallIntegerField(default=0, db_default=0)
     state = models.CharField(max_length=16, choices=RunState.choices, default=RunState.ACTIVE)
-    announced_at = models.DateTimeField(null=True)  # when the routes were told
+    announced_at = models.DateTimeField(null=True)  # when the routes were told; a rise has them asked anew
     step = models.PositiveSmallIntegerField(default=0, db_default=0)
     level = models.PositiveSmallIntegerField(null=True)  # None: nobody was told yet
     round = models.PositiveIntegerField(default=0, db_default=0)
@@ -44,6 +46,15 @@ class EscalationRun(models.Model):
     wake = models.CharField(max_length=16, choices=Wake.choices, default=Wake.OPENED)
     started_at = models.DateTimeField()
     level_at = models.DateTimeField(null=True)  # when that level was told
+    told = models.PositiveIntegerField(default=0, db_default=0)  # bit n: step n was told in this cycle
+    risen = models.BooleanField(
+        default=False, db_default=False
+    )  # severity or priority rose since policy and steps were asked
+    forced = models.BooleanField(
+        default=False, db_default=False
+    )  # escalated by hand or given back: no rule by severity stops it
+    anew_at = models.DateTimeField(db_default=Now())  # the stop rule's minutes count from here
+    alarm_id = models.BigIntegerField(null=True)  # the internal incident that says that this run has run out
     ended_at = models.DateTimeField(null=True)
     reason = models.CharField(
         max_length=300, blank=True, default="", db_default=""
@@ -75,4 +86,7 @@ class EscalationRun(models.Model):
             repeats=self.repeats,
             wake=Wake(self.wake),
             level_at=self.level_at,
+            told=self.told,
+            risen=self.risen,
+            forced=self.forced,
         )

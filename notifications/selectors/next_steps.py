@@ -13,7 +13,7 @@ from aiops.kernel.sql import CompiledQuery, Given
 from incidents.choices import LIVE, Priority, Severity, Status
 from incidents.console.next_step import NextStep
 from incidents.models import Incident
-from notifications.choices import GOING, RunState, TargetKind, Urgency, Wake
+from notifications.choices import RunState, TargetKind, Urgency, Wake
 from notifications.definition import Definition, Target
 from notifications.escalation import Facts, Move, next_move
 from notifications.models import EscalationRun
@@ -73,7 +73,8 @@ def next_steps(incident_ids: Sequence[int], now: datetime, **given: Any) -> dict
 
 def spoken(incident_ids: Sequence[int], now: datetime) -> dict[int, str]:
     """What is still to come, as a sentence for somebody who was just woken: by when, and what then."""
-    going = [run for run in _runs(incidents=list(incident_ids)) if run.version is not None and run.state in GOING]
+    runs = _runs(incidents=list(incident_ids))
+    going = [run for run in runs if run.version is not None and run.next_step_at is not None]
     moves, book = _moves_of(going, now)
     return {it.run.incident_id: said for it in moves if (said := _sentence(it, book, now))}
 
@@ -142,7 +143,7 @@ def _foresee(run: EscalationRun) -> _Next:
     definition = Definition.of_json(run.version.definition)
     if run.state != RunState.ACTIVE or run.next_step_at is None:
         return _Next(run, definition, None)
-    facts = Facts(Severity(run.incident.severity), Priority(run.incident.priority), run.started_at)
+    facts = Facts(Severity(run.incident.severity), Priority(run.incident.priority), run.anew_at)
     return _Next(run, definition, next_move(definition, run.position, facts, run.next_step_at))
 
 

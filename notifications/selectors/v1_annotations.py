@@ -9,8 +9,8 @@ from django.db.models import F
 
 from aiops.kernel.clock import rfc3339
 from incidents.choices import LIVE
-from notifications.choices import GOING, RunState
 from notifications.models import EscalationRun
+from notifications.run_lifecycle import GOING_ON
 
 PREFIX = "platform.chatcli.io/escalation"
 
@@ -21,7 +21,7 @@ def annotations(incident_ids: Sequence[int], now: datetime) -> dict[int, dict[st
         incident_id__in=incident_ids,
         episode=F("incident__episode"),
         incident__status__in=LIVE,
-        state__in=(*GOING, RunState.EXHAUSTED),
+        state__in=GOING_ON,
         level__isnull=False,
         version__isnull=False,
     )

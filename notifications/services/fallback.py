@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -12,31 +13,38 @@ from notifications.intents import Intent
 from notifications.services.targets import Book, Reach
 
 
-def reach(definition: Definition, workspace_id: int, now: datetime) -> Reach:
-    """The policy's fallback destinations; where it has none that works, the admins of the workspace, by whatever reaches them."""
-    named = [Target(TargetKind.CHANNEL, pk) for pk in definition.fallback]
-    found = Book(named, now).reach(named, workspace_id, Urgency.HIGH)
-    if found.calls:
-        return found
-    admins = [Target(TargetKind.ADMINS, workspace_id)]
-    last = Book(admins, now).reach(admins, workspace_id, Urgency.HIGH)
-    last.missed = [*found.missed, *last.missed]
-    return last
+def reach(definition: Definition | None, workspace_id: int, urgency: Urgency, now: datetime) -> Reach:
+    """The policy's fallback destinations; where it has none that works, the admins of the workspace, by whatever reaches them.
+
+    What is urgent goes everywhere at once. What is not keeps to their rules, and waits for the end of their quiet hours.
+    """
+    named = [Target(TargetKind.CHANNEL, pk) for pk in (definition.fallback if definition is not None else ())]
+    found = Book(named, now).reach(named, workspace_id, urgency)
+    if not found.calls:
+        admins = [Target(TargetKind.ADMINS, workspace_id)]
+        last = Book(admins, now).reach(admins, workspace_id, urgency)
+        found = replace(last, missed=[*found.missed, *last.missed])
+    if urgency == Urgency.HIGH:
+        found.calls = [replace(call, at=now) for call in found.calls]
+    return found
 
 
-def intents(about: Mapping[str, Any], reached: Reach, round: int, now: datetime) -> list[Intent]:
-    """The messages that say so to those *reached*; *about* are the fields that every intent of the run carries."""
+def intents(
+    about: Mapping[str, Any], reached: Reach, urgency: Urgency, reason: str, round: int, now: datetime
+) -> list[Intent]:
+    """The messages to those *reached*, which say for what *reason* the policy has run out; *about* are the fields that every
+    intent of the run carries. Where nobody is reached, one that says so and is never sent."""
+    common = {**about, "purpose": Purpose.FALLBACK, "round": round, "urgency": urgency, "data": {"reason": reason}}
+    if not reached.calls:
+        return [Intent(**common, due_at=now, suppressed="; ".join(["nobody is left to tell", *reached.missed]))]
     return [
         Intent(
-            **about,
-            purpose=Purpose.FALLBACK,
-            round=round,
+            **common,
             destination_id=call.destination_id,
             kind=call.kind,
             recipient_id=call.user_id,
-            urgency=Urgency.HIGH,
-            rank=Rank.FIRST_PAGE,
-            due_at=now,
+            rank=Rank.FIRST_PAGE if urgency == Urgency.HIGH else Rank.PAGE,
+            due_at=call.at,
         )
         for call in reached.calls
     ]

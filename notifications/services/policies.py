@@ -14,9 +14,10 @@ from aiops.access.models import Membership, Team, User, Workspace
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from incidents.choices import Severity
 from incidents.models import Service
-from notifications.choices import GOING, TargetKind
+from notifications.choices import TargetKind
 from notifications.definition import Definition
 from notifications.models import Destination, EscalationPolicy, EscalationRun, PolicyVersion, Schedule, ServicePolicy
+from notifications.run_lifecycle import UNFINISHED
 
 WHAT = {
     TargetKind.USER: "person",
@@ -102,11 +103,12 @@ def update_policy(
 
 
 def delete_policy(*, actor: Actor, policy_id: int) -> None:
-    """Remove a policy; refused while an escalation over it goes on, since that would end it. Ended runs forget their version."""
+    """Remove a policy. Refused while an incident is live whose escalation is over it, also one that has run out or was stopped:
+    a rise or a return would find nothing to go on with. Ended runs forget their version."""
     with transaction.atomic():
         policy = _locked(actor, policy_id)
         runs = EscalationRun.objects.filter(version__policy=policy)
-        if (going := runs.filter(state__in=GOING).count()) > 0:
+        if (going := runs.filter(state__in=UNFINISHED).count()) > 0:
             raise Conflict(
                 f"{going} escalation{'s' if going > 1 else ''} over this policy still going on",
                 details="Switch it off instead: no new incident uses it then.",

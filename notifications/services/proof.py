@@ -110,7 +110,8 @@ def _succeed(proof: PagingProof, incident_id: int, at: datetime, now: datetime) 
 
 
 def _fail(proof: PagingProof, now: datetime) -> None:
-    seen = Delivery.objects.filter(incident__isnull=False, incident=proof.incident).order_by("-pk").first()
+    pages = Delivery.objects.filter(incident__isnull=False, incident=proof.incident, purpose=Purpose.PAGE)
+    seen = pages.order_by("-pk").first()
     if proof.incident is None:
         proof.error = "No incident was opened."
     elif seen is None:

@@ -92,7 +92,7 @@ def message_of(
         "event": event,
         "next_step": next_step,
         "age": templating.age_in_words(incident.created_at, now) if incident else "",
-        **{name: delivery.data.get(name, "") for name in ("level", "who", "text", "subject", "url", "code")},
+        **{name: delivery.data.get(name, "") for name in ("level", "who", "text", "subject", "url", "code", "reason")},
     }
     words = DIGEST if count > 1 else BUILT_IN[Purpose(delivery.purpose)]
     subject, text, short, spoken = _filled(words, values)

@@ -7,34 +7,32 @@ the runs' next deadlines) is one transaction; a killed worker leaves the same ru
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any
 
 import orjson
 from django.db import connection, transaction
 
 from aiops.kernel import live
 from aiops.kernel.sql import CompiledQuery, Given, insert
-from incidents.choices import LIVE, PAGING_PROOF, EntryKind, Priority, Severity, SourceKind, Status
-from incidents.models import Incident, TimelineEntry
-from incidents.services import internal, timers
-from notifications.choices import ChannelKind, Purpose, Rank, RunState, Wake
+from incidents.choices import LIVE, PAGING_PROOF, EntryKind, Status
+from incidents.models import Incident
+from incidents.services import timers
+from notifications.choices import ChannelKind, Purpose, Rank, Wake
 from notifications.definition import Definition, Target
-from notifications.escalation import Facts, Move, after_telling, next_move
+from notifications.escalation import Move, after_telling, next_move, undisturbed
 from notifications.intents import Intent
-from notifications.models import EscalationPolicy, EscalationRun
-from notifications.services import deliveries, fallback, routes
-from notifications.services.targets import Book, Reach, Reached, account_mailboxes
+from notifications.models import EscalationRun
+from notifications.run_lifecycle import URGENT, RunEvent
+from notifications.services import deliveries, endings, rises, routes
+from notifications.services.targets import Book, Reached, account_mailboxes
+from notifications.services.work import Outcome, Work, level_name
 
 BATCH = 250
-NAMED = 20  # incidents that an alarm names
-EXHAUSTED = "escalation_exhausted"  # the signal type of that alarm
 SAVED = {
-    "state": "text", "announced_at": "timestamptz", "step": "int", "level": "int", "round": "int", "cycle": "int",
-    "repeats": "int", "next_step_at": "timestamptz", "wake": "text", "level_at": "timestamptz", "ended_at": "timestamptz",
-    "reason": "text",
+    "version_id": "bigint", "state": "text", "announced_at": "timestamptz", "step": "int", "level": "int", "round": "int",
+    "cycle": "int", "repeats": "int", "next_step_at": "timestamptz", "wake": "text", "level_at": "timestamptz", "told": "int",
+    "risen": "boolean", "anew_at": "timestamptz", "ended_at": "timestamptz", "alarm_id": "bigint", "reason": "text",
 }  # fmt: skip
 _SAVE = f"""
 UPDATE notifications_escalationrun r SET {", ".join(f"{name} = t.{name}" for name in SAVED)}
@@ -44,31 +42,9 @@ WHERE r.id = t.id
 RELEASES = {
     Wake.LEASE: "the acknowledgement ran out",
     Wake.SEVERITY_RAISED: "the severity rose",
+    Wake.PRIORITY_RAISED: "the priority rose",
     Wake.ESCALATED: "it was escalated",
 }
-
-
-@dataclass(slots=True)
-class Work:
-    """A run that is due, with its incident, both locked; and what was decided about it."""
-
-    run: EscalationRun
-    incident: Incident
-    definition: Definition | None
-    move: Move | None = None
-
-
-@dataclass(slots=True)
-class Outcome:
-    """What a batch leads to, collected to be written at once."""
-
-    intents: list[Intent] = field(default_factory=list)
-    entries: list[TimelineEntry] = field(default_factory=list)
-    escalated: list[int] = field(default_factory=list)
-    released: dict[Wake, list[int]] = field(default_factory=dict)
-    woken: list[int] = field(default_factory=list)
-    exhausted: list[Work] = field(default_factory=list)
-    last_resorts: dict[tuple[int, tuple[int, ...]], Reach] = field(default_factory=dict)
 
 
 _due = CompiledQuery(
@@ -107,11 +83,16 @@ def run_due(now: datetime, limit: int = BATCH) -> int:
         works = _lock(wanted, now)
         outcome = Outcome()
         _announce([work for work in works if work.run.announced_at is None], outcome, now)
-        going = [work for work in works if _goes_on(work, outcome)]
-        _decide(going, outcome, now)
+        going = [work for work in works if _goes_on(work, outcome, now)]
+        rises.ask_anew(going, outcome, now)
+        _decide([work for work in going if work.definition is not None], outcome, now)
+        for work in going:
+            if work.definition is None:
+                _without_policy(work, outcome, now)
+        _give_mailboxes(outcome, now)
         _write(works, outcome, now)
         transaction.on_commit(partial(_show, works), robust=True)
-    _raise_alarms(outcome.exhausted, now)
+    endings.raise_alarms(outcome, now)
     return len(works)
 
 
@@ -128,21 +109,21 @@ def _lock(wanted: dict[int, int], now: datetime) -> list[Work]:
 
 
 def _announce(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
-    """Tell the shared destinations that routes name, once per run."""
+    """Tell the shared destinations that routes name; after a rise only those that were not told yet (the rows are there).
+
+    What is silent is announced when it wakes.
+    """
+    awake = [work for work in works if not _is_silent(work.incident, now)]
     open_ones = [
-        work.incident
-        for work in works
-        if work.incident.status in LIVE
-        and work.incident.signal_type != PAGING_PROOF
-        and not _is_silent(work.incident, now)
+        work.incident for work in awake if work.incident.status in LIVE and work.incident.signal_type != PAGING_PROOF
     ]
     matched = routes.matching(open_ones, now) if open_ones else {}
-    for work in works:
+    for work in awake:
         work.run.announced_at = now
         for destination in matched.get(work.incident.pk, ()):
             outcome.intents.append(
                 Intent(
-                    **_about(work),
+                    **work.about,
                     purpose=Purpose.ANNOUNCE,
                     destination_id=destination.pk,
                     kind=ChannelKind(destination.kind),
@@ -152,26 +133,37 @@ def _announce(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
             )
 
 
-def _goes_on(work: Work, outcome: Outcome) -> bool:
-    """Whether the run's next step is to be taken. What has ended, rests, or is somebody's is settled here."""
+def _goes_on(work: Work, outcome: Outcome, now: datetime) -> bool:
+    """Whether the run's next step is to be taken. What has ended, rests, or is somebody's is settled here.
+
+    What became more urgent is woken, and taken back from whoever has it.
+    """
     run, incident = work.run, work.incident
+    wake, held = Wake(run.wake), incident.status != Status.OPEN
     if incident.status not in LIVE or run.episode != incident.episode:
-        _settle(run, RunState.ENDED, "the incident has ended")
-    elif work.definition is None:
-        _settle(run, RunState.ENDED, "no policy")
+        event, reason, held = RunEvent.ENDED, "the incident has ended", False
     elif incident.suppressed_by is not None:
-        _settle(run, RunState.PAUSED, "suppressed")
-    elif run.state == RunState.PAUSED or incident.snoozed_until is not None:
-        run.next_step_at, run.state = None, RunState.PAUSED
-        if run.wake in (Wake.SEVERITY_RAISED, Wake.ESCALATED):
-            outcome.woken.append(incident.pk)
-    elif incident.status != Status.OPEN:
-        run.next_step_at, run.state = None, RunState.ACKNOWLEDGED
-        if Wake(run.wake) in RELEASES:
-            outcome.released.setdefault(Wake(run.wake), []).append(incident.pk)
+        event, reason = RunEvent.SUPPRESSED, "suppressed"
+    elif incident.snoozed_until is not None:
+        event, reason = RunEvent.SNOOZED, "snoozed"
+        outcome.woken += [incident.pk] if wake in URGENT else []
+    elif held:
+        event, reason = RunEvent.TAKEN_BACK if wake in RELEASES else RunEvent.FOUND_HELD, ""
     else:
         return True
+    work.moves(event, now, reason=reason)
+    if held and (wake in URGENT or event == RunEvent.TAKEN_BACK):
+        outcome.released.setdefault(wake, []).append(incident.pk)
     return False
+
+
+def _without_policy(work: Work, outcome: Outcome, now: datetime) -> None:
+    """No policy is in force: the run rests until a rise finds one. Whoever asks for people gets the last resort."""
+    work.run.risen = False
+    if work.run.wake == Wake.ESCALATED:
+        endings.without_policy(work, outcome, now)
+    else:
+        work.moves(RunEvent.STOPPED, now, reason="no policy")
 
 
 def _decide(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
@@ -179,79 +171,64 @@ def _decide(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
     wanted: set[Target] = set()
     for work in works:
         assert work.definition is not None
-        work.move = next_move(work.definition, work.run.position, _facts(work), now)
+        work.move = next_move(work.definition, work.run.position, work.facts, now)
         if work.move.tell is not None:
             wanted.update(work.definition.steps[work.move.tell].targets)
     book = Book(wanted, now) if wanted else None
+    endings.remember_people_told(works, outcome, now)
     for work in works:
         _apply(work, book, outcome, now)
-    _give_mailboxes(outcome, now)
 
 
 def _apply(work: Work, book: Book | None, outcome: Outcome, now: datetime) -> None:
     """Turn a move into messages, timeline entries and the run's next deadline."""
-    move, run, definition = work.move, work.run, work.definition
+    move, definition = work.move, work.definition
     assert move is not None and definition is not None
     for skipped in move.skipped:
-        _note(
-            outcome,
-            work,
-            EntryKind.ESCALATION_SKIPPED,
-            f"{level_name(definition, skipped.step)} skipped",
-            now,
-            skipped.reason,
-        )
+        said = f"{level_name(definition, skipped.step)} skipped"
+        outcome.note(work, EntryKind.ESCALATION_SKIPPED, said, now, skipped.reason)
     if move.tell is not None and book is not None:
         move = _tell(work, move, move.tell, book, outcome, now)
-    at = move.position
-    run.step, run.level, run.round, run.cycle, run.repeats = at.step, at.level, at.round, at.cycle, at.repeats
-    run.wake, run.level_at, run.next_step_at = at.wake, at.level_at, move.next_at
-    run.state = RunState.ACTIVE
+    work.stands_at(move.position)
     if move.stopped:
-        _settle(run, RunState.STOPPED, move.reason)
-        _note(outcome, work, EntryKind.ESCALATION_STOPPED, "Escalation stopped", now, move.reason)
+        work.moves(RunEvent.STOPPED, now, reason=move.reason)
+        outcome.note(work, EntryKind.ESCALATION_STOPPED, "Escalation stopped", now, move.reason)
     elif move.exhausted:
-        _settle(run, RunState.EXHAUSTED, move.reason)
-        outcome.exhausted.append(work)
-        said = f"{work.run.version.policy if work.run.version else 'The policy'} has run out"
-        _note(outcome, work, EntryKind.ESCALATION_EXHAUSTED, said, now, move.reason)
-        run.round += 1  # escalated by hand after that, it is said once more
-        outcome.intents += fallback.intents(_about(work), _last_resort(work, definition, outcome, now), run.round, now)
-        outcome.escalated.append(run.incident_id)
+        endings.run_out(work, outcome, now)
+    else:
+        work.moves(RunEvent.WAITS if move.wait else RunEvent.TOLD, now, at=move.next_at)
 
 
 def _tell(work: Work, move: Move, index: int, book: Book, outcome: Outcome, now: datetime) -> Move:
     """Write down who is told of step *index*, and why others are not; returns the move as it is then."""
     definition, run = work.definition, work.run
     assert definition is not None
-    step, name = definition.steps[index], level_name(definition, index)
+    step, level = definition.steps[index], level_name(definition, index)
     reach = book.reach(step.targets, run.workspace_id, move.urgency, step.responders_hours)
-    first_page = index == 0 and move.position.round == 0
-    for call in reach.calls:
+    spared = [call for call in reach.calls if rises.was_called(work, call, move.urgency)]
+    calls = [call for call in reach.calls if call not in spared]
+    first_page = index == 0 and run.level is None
+    for call in calls:
         outcome.intents.append(_page(work, index, call, first_page))
     if index > 0:
         outcome.escalated.append(run.incident_id)
     missed = "; ".join(dict.fromkeys([*reach.missed, *reach.warnings]))
+    names = list(dict.fromkeys(call.name for call in calls))
+    names += [f"{name} (called a moment ago)" for name in dict.fromkeys(call.name for call in spared)]
     if reach.calls:
         kind = EntryKind.ESCALATION_STARTED if first_page else EntryKind.ESCALATION_LEVEL
-        _note(outcome, work, kind, f"{name}: {', '.join(reach.names)}", now, missed)
+        outcome.note(work, kind, f"{level}: {', '.join(names)}", now, missed)
     else:
-        _note(outcome, work, EntryKind.ESCALATION_SKIPPED, f"{name} reaches nobody", now, missed)
-    return after_telling(definition, move, [call.at for call in reach.calls], now)
-
-
-def _last_resort(work: Work, definition: Definition, outcome: Outcome, now: datetime) -> Reach:
-    """Who hears that nobody answered; asked once per batch for all runs that end alike."""
-    key = (work.run.workspace_id, definition.fallback)
-    if key not in outcome.last_resorts:
-        outcome.last_resorts[key] = fallback.reach(definition, work.run.workspace_id, now)
-    return outcome.last_resorts[key]
+        outcome.note(work, EntryKind.ESCALATION_SKIPPED, f"{level} reaches nobody", now, missed)
+    if spared and not calls:
+        return undisturbed(definition, run.position, move, work.facts, now)
+    return after_telling(definition, move, [*(call.at for call in calls), *([now] if spared else [])], now)
 
 
 def _page(work: Work, index: int, call: Reached, first_page: bool) -> Intent:
     assert work.definition is not None and work.move is not None
     return Intent(
-        **_about(work),
+        **work.about,
         purpose=Purpose.PAGE,
         round=work.move.position.round,
         step=index,
@@ -267,7 +244,7 @@ def _page(work: Work, index: int, call: Reached, first_page: bool) -> Intent:
 
 def _give_mailboxes(outcome: Outcome, now: datetime) -> None:
     """Messages for the account's e-mail get the destination that stands for it."""
-    missing = [n for n, intent in enumerate(outcome.intents) if intent.destination_id is None]
+    missing = [n for n, it in enumerate(outcome.intents) if it.destination_id is None and not it.suppressed]
     if not missing:
         return
     boxes = account_mailboxes({pk for n in missing if (pk := outcome.intents[n].recipient_id) is not None}, now)
@@ -297,63 +274,8 @@ def _save(runs: Sequence[EscalationRun]) -> None:
         cursor.execute(_SAVE, [orjson.dumps(rows).decode()])
 
 
-def _raise_alarms(works: Sequence[Work], now: datetime) -> None:
-    """An internal incident per policy that ran out. The platform's own incidents raise none: that would never end.
-
-    After the transaction, since it would wait for the alarm's incident while holding others. The fallback's messages are safe
-    by then; where there are none, and this is where a worker dies, the auditor has the end come again.
-    """
-    by_policy: dict[EscalationPolicy, list[Work]] = {}
-    for work in works:
-        internal_one = work.incident.source is not None and work.incident.source.kind == SourceKind.INTERNAL
-        if work.run.version is not None and not internal_one:
-            by_policy.setdefault(work.run.version.policy, []).append(work)
-    for policy, those in by_policy.items():
-        named = [f"{work.incident.name} {work.incident.title}: {work.run.reason}." for work in those[:NAMED]]
-        more = [f"And {len(those) - NAMED} more."] if len(those) > NAMED else []
-        internal.raise_internal(
-            workspace_id=policy.workspace_id,
-            dedup_key=f"exhausted:{policy.pk}",
-            title=f"Nobody answered: escalation policy “{policy.name}” has run out",
-            description="\n".join([*named, *more]),
-            severity=Severity.CRITICAL,
-            signal_type=EXHAUSTED,
-            labels={"incident": those[0].incident.name, "policy": policy.name},
-            now=now,
-        )
-
-
-def level_name(definition: Definition, index: int) -> str:
-    """What a level is called: its name, else its number."""
-    return (
-        definition.steps[index].name or f"Level {index + 1}" if index < len(definition.steps) else f"Level {index + 1}"
-    )
-
-
-def _about(work: Work) -> dict[str, Any]:
-    return {
-        "workspace_id": work.run.workspace_id,
-        "incident_id": work.run.incident_id,
-        "episode": work.run.episode,
-    }
-
-
-def _settle(run: EscalationRun, state: RunState, reason: str) -> None:
-    run.state, run.next_step_at, run.reason = state, None, reason[:300]
-
-
-def _facts(work: Work) -> Facts:
-    incident = work.incident
-    return Facts(Severity(incident.severity), Priority(incident.priority), work.run.started_at)
-
-
 def _is_silent(incident: Incident, now: datetime) -> bool:
     return incident.suppressed_by is not None or incident.is_snoozed(now)
-
-
-def _note(outcome: Outcome, work: Work, kind: EntryKind, said: str, now: datetime, reason: str = "") -> None:
-    data = {"said": said[:500], **({"reason": reason[:1000]} if reason else {})}
-    outcome.entries.append(timers.system_entry(work.incident, now, kind, data=data))
 
 
 def _show(works: Iterable[Work]) -> None:

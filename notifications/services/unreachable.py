@@ -21,9 +21,10 @@ from notifications.choices import ChannelKind
 from notifications.definition import Definition
 from notifications.escalation import Facts
 from notifications.models import EscalationPolicy, UnreachableService
+from notifications.selectors.in_force import policies_of
 from notifications.services import proof
 from notifications.services.targets import Book
-from notifications.services.whatif import Line, longest, policies_of, walk
+from notifications.services.whatif import Line, longest, walk
 
 HOURS = 24
 SEVERITY = Severity.CRITICAL

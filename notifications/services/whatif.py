@@ -6,20 +6,19 @@ written. Overrides, quiet hours, holes in schedules and missing contact data are
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-
-from django.db.models import Q
 
 from aiops.access.actors import Actor
 from aiops.kernel.errors import NotFound
 from incidents.choices import Priority, Severity
 from incidents.models import Incident, Service
 from incidents.services.ingest.rows import PRIORITY_OF
+from notifications.choices import MACHINES
 from notifications.definition import Definition
-from notifications.escalation import Facts, Position, after_telling, next_move
-from notifications.models import EscalationPolicy, ServicePolicy
+from notifications.escalation import Facts, Position, after_telling, next_move, urgency_at_the_end, why_exhausted
+from notifications.selectors.in_force import policies_of
 from notifications.services import fallback, routes
 from notifications.services.targets import Book, Reach
 
@@ -70,7 +69,7 @@ def what_if(
     book = Book({target for _, target in definition.targets()}, at, at + longest(definition))
     facts = Facts(severity, Priority(wanted), at)
     walked = list(walk(definition, book, service.workspace_id, facts))
-    return [*announced, *walked, *_last_resort(definition, service.workspace_id, walked[-1])]
+    return [*announced, *walked, *_last_resort(definition, service.workspace_id, facts, walked[-1])]
 
 
 def preview(
@@ -78,26 +77,9 @@ def preview(
 ) -> list[Line]:
     """The same for a policy that is being edited."""
     book = Book({target for _, target in definition.targets()}, at, at + longest(definition))
-    walked = list(walk(definition, book, workspace_id, Facts(severity, priority, at)))
-    return [*walked, *_last_resort(definition, workspace_id, walked[-1])]
-
-
-def policies_of(services: Sequence[Service], severity: Severity) -> dict[int, EscalationPolicy]:
-    """The policy in force per service: its own, else one of the workspace that names the severity, else the default."""
-    own = {
-        row.service_id: row.policy
-        for row in ServicePolicy.objects.filter(service__in=services, policy__enabled=True).select_related(
-            "policy__version"
-        )
-    }
-    workspaces = {service.workspace_id for service in services}
-    fits = Q(is_default=True) | Q(severities__contains=[severity.word])
-    general: dict[int, EscalationPolicy] = {}
-    rows = EscalationPolicy.objects.filter(fits, workspace_id__in=workspaces, enabled=True, version__isnull=False)
-    for policy in rows.select_related("version").order_by("is_default", "pk"):
-        general.setdefault(policy.workspace_id, policy)
-    found = {service.pk: own.get(service.pk) or general.get(service.workspace_id) for service in services}
-    return {pk: policy for pk, policy in found.items() if policy is not None}
+    facts = Facts(severity, priority, at)
+    walked = list(walk(definition, book, workspace_id, facts))
+    return [*walked, *_last_resort(definition, workspace_id, facts, walked[-1])]
 
 
 def longest(definition: Definition) -> timedelta:
@@ -108,7 +90,7 @@ def longest(definition: Definition) -> timedelta:
 
 def walk(definition: Definition, book: Book, workspace_id: int, facts: Facts) -> Iterator[Line]:
     """Go through the policy as the engine would; the last line is exhausted or stopped."""
-    position, now = Position(), facts.started_at
+    position, now, anybody = Position(), facts.started_at, False
     for _ in range(MOVES):
         move = next_move(definition, position, facts, now)
         for skipped in move.skipped:
@@ -117,9 +99,11 @@ def walk(definition: Definition, book: Book, workspace_id: int, facts: Facts) ->
             step = definition.steps[move.tell]
             reach = book.reach(step.targets, workspace_id, move.urgency, step.responders_hours, now)
             yield from _told(facts, now, definition, move.tell, reach)
+            anybody = anybody or any(call.kind not in MACHINES and not call.lacks for call in reach.calls)
             move = after_telling(definition, move, [call.at for call in reach.calls], now)
         if move.next_at is None:
-            yield _line(facts, now, "exhausted" if move.exhausted else "stopped", definition, None, note=move.reason)
+            why = why_exhausted(move, anybody_was_told=anybody) if move.exhausted else move.reason
+            yield _line(facts, now, "exhausted" if move.exhausted else "stopped", definition, None, note=why)
             return
         position, now = move.position, move.next_at
     yield _line(facts, now, "stopped", definition, None, note="and so on")
@@ -146,15 +130,16 @@ def _told(facts: Facts, now: datetime, definition: Definition, index: int, reach
         yield _line(facts, now, "unreached", definition, index, note=wrong)
 
 
-def _last_resort(definition: Definition, workspace_id: int, last: Line) -> list[Line]:
+def _last_resort(definition: Definition, workspace_id: int, facts: Facts, last: Line) -> list[Line]:
     """Where it ends when it has run out: the fallback, or that there is none."""
     if last.what != "exhausted":
         return []
-    reach = fallback.reach(definition, workspace_id, last.at)
+    urgency = urgency_at_the_end(definition, Position(told=(1 << len(definition.steps)) - 1), facts)
+    reach = fallback.reach(definition, workspace_id, urgency, last.at)
     told = [
         Line(
-            at=last.at,
-            minutes=last.minutes,
+            at=call.at,
+            minutes=last.minutes + int((call.at - last.at).total_seconds() // 60),
             what="fallback",
             who=call.name,
             via=call.via,

@@ -389,8 +389,9 @@ def test_when_nobody_is_left_the_end_comes_at_once(world: World) -> None:
 
     assert world.run("cpu").state == RunState.EXHAUSTED
     assert world.told("cpu").count("L1 reaches nobody") == 11
-    world.phone("root").expects("NOBODY ANSWERED", "cpu")
-    world.phone("root").expects("NOBODY ANSWERED", "has run out")
+    world.phone("root").expects("NOBODY COULD BE REACHED", "cpu")
+    world.phone("root").expects("NOBODY COULD BE REACHED", "has run out")
+    assert world.run("cpu").reason == "nobody could be reached"
 
 
 def test_low_urgency_waits_for_the_end_of_quiet_hours_and_the_policy_with_it(world: World) -> None:
@@ -501,7 +502,7 @@ def test_without_a_policy_only_routes_are_told(world: World) -> None:
     world.fire("note", severity=Severity.INFO)
 
     run = world.run("note")
-    assert (run.state, run.reason, run.next_step_at) == (RunState.ENDED, "no policy", None)
+    assert (run.state, run.reason, run.next_step_at) == (RunState.STOPPED, "no policy", None)
     told = Delivery.objects.get(incident=world.incident("note"))
     assert (told.purpose, told.kind, told.state) == (Purpose.ANNOUNCE, ChannelKind.LOG, DeliveryState.DELIVERED)
 

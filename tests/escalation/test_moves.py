@@ -10,7 +10,7 @@ import pytest
 from incidents.choices import Priority, Severity
 from notifications.choices import Urgency, Wake
 from notifications.definition import Definition
-from notifications.escalation import Facts, Move, Position, next_move, upcoming
+from notifications.escalation import Facts, Move, Position, next_move, why_exhausted
 from tests.factories import NOW, minutes
 
 FACTS = Facts(Severity.CRITICAL, Priority.P1, NOW)
@@ -150,7 +150,8 @@ def test_escalating_past_the_last_level_is_the_loud_end() -> None:
 
     move = next_move(policy(*L3), told_all, FACTS, NOW)
 
-    assert (move.exhausted, move.reason) == (True, "there is no further step")
+    assert move.exhausted
+    assert why_exhausted(move, anybody_was_told=True) == "everybody was told and nobody answered"
 
 
 @pytest.mark.parametrize(
@@ -222,21 +223,6 @@ def test_what_is_due_late_is_done_at_once_and_never_in_the_past() -> None:
 
     assert move.tell == 0
     assert move.next_at == late  # the next level was due long ago
-
-
-@pytest.mark.parametrize(
-    ("position", "expected"),
-    [
-        (Position(), 0),
-        (AT_L2, 2),
-        (replace(AT_L2, wake=Wake.REPEAT), 1),
-        (Position(step=3, level=2, wake=Wake.STEP), 0),
-        (Position(step=3, level=2, cycle=1, wake=Wake.STEP), None),
-        (Position(step=3, level=2, wake=Wake.EXHAUST), None),
-    ],
-)
-def test_upcoming(position: Position, expected: int | None) -> None:
-    assert upcoming(policy(*L3, repeat=1), position) == expected
 
 
 def test_a_move_is_exactly_one_thing() -> None:

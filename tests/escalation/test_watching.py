@@ -14,8 +14,9 @@ from aiops.access.models import Workspace
 from aiops.console.overview import opened_by_hour
 from aiops.gauges import exposition
 from incidents import counting, selectors
-from incidents.choices import PAGING_PROOF
+from incidents.choices import PAGING_PROOF, Severity
 from incidents.models import Alert, Incident, TimelineEntry
+from incidents.services import incidents
 from incidents.services.catalogue import ensure_workspace_defaults
 from notifications.choices import DeliveryState, RunState
 from notifications.models import Delivery, Destination, EscalationPolicy, EscalationRun, PagingProof
@@ -126,16 +127,18 @@ class TestAuditor:
         Delivery.objects.filter(pk=page.pk).update(state=DeliveryState.SENT)
         assert reasons(world) == []
 
-    def test_a_page_on_its_way_is_enough(self, world: World) -> None:
+    def test_a_page_on_its_way_is_no_next_step(self, world: World) -> None:
         world.levels("ana")
         world.fire("cpu")
         world.phone("ana").expects("cpu")
         world.now += LATE
-        break_run(world, next_step_at=NOW)
-        Delivery.objects.update(state=DeliveryState.FAILED_TEMPORARY, due_at=world.now + minutes(1))
+        break_run(world, next_step_at=None)
+        Delivery.objects.update(due_at=world.now + minutes(600))
 
-        assert reasons(world) == []
-        Delivery.objects.update(state=DeliveryState.SENT)
+        assert reasons(world) == ["its escalation has no next step"]
+        world.sweep()
+        world.phone("ana").expects("Paging lost sight")
+        world.phone("ana").read_all()
 
     def test_what_had_no_policy_when_it_opened_is_not_missed(self, world: World) -> None:
         routes.ensure_default_routes(world.workspace)
@@ -155,6 +158,77 @@ class TestAuditor:
 
         assert world.run("cpu").state == RunState.STOPPED
         assert reasons(world) == []
+
+    @pytest.mark.parametrize(
+        ("policy", "severity"),
+        [({"stop": {"below_severity": "high"}}, Severity.LOW), ({}, Severity.MEDIUM)],
+        ids=["below a severity", "at a step for others"],
+    )
+    def test_a_stopped_run_is_one_when_its_rule_no_longer_holds(
+        self, world: World, policy: dict[str, Any], severity: Severity
+    ) -> None:
+        world.person("ana")
+        world.policy({"targets": ["ana"], "conditions": {"severities": ["critical"]}, "otherwise": "stop"}, **policy)
+        world.fire("cpu", severity)
+        world.now += LATE
+        assert reasons(world) == []
+
+        Incident.objects.update(severity=Severity.CRITICAL)  # and nobody heard the event
+
+        assert reasons(world) == ["the rule that stopped its escalation no longer holds"]
+        world.sweep()
+        assert any("cpu" in text for text in world.phone("ana").read_all())
+
+    def test_an_alarm_of_the_past_satisfies_nothing(self, world: World) -> None:
+        world.levels("ana", "bo")
+        world.fire("old")
+        world.advance(hours=2)
+        world.fire("cpu")
+        world.advance(hours=2)
+        for name in ("ana", "bo"):
+            world.phone(name).read_all()
+        assert reasons(world) == []
+
+        break_run(world, alarm_id=None)  # as if a worker had died before it raised the alarm about this one
+
+        assert reasons(world) == ["its policy ran out and no alarm was raised"]
+        world.sweep()
+        assert reasons(world) == []
+        for name in ("ana", "bo"):
+            world.phone(name).read_all()
+
+    def test_an_alarm_that_somebody_ends_returns_while_nobody_has_the_incident(self, world: World) -> None:
+        world.levels("ana")
+        world.fire("cpu")
+        world.advance(hours=1)
+        [alarm] = world.alarms()
+        incidents.resolve(actor=world.actor("ana"), incident_id=alarm.pk, now=world.now)
+        world.advance(minutes=5)
+        world.phone("ana").read_all()
+
+        assert reasons(world) == [], "nothing is wrong with the paging"
+        world.sweep()
+
+        [again] = world.alarms()
+        assert (again.signal_type, again.pk != alarm.pk) == ("escalation_exhausted", True)
+        world.phone("ana").expects("Nobody answered")
+        world.act("acknowledge", "cpu")
+        incidents.resolve(actor=world.actor("ana"), incident_id=again.pk, now=world.now)
+        world.advance(minutes=5)
+        assert [reasons(world), world.alarms()] == [[], []], "somebody has it"
+        world.phone("ana").read_all()
+
+    def test_an_acknowledgement_that_never_runs_out_is_found(self, world: World) -> None:
+        world.levels("ana", acknowledge_minutes=30)
+        world.fire("cpu")
+        world.act("acknowledge", "cpu")
+        break_run(world, next_step_at=None)
+        world.now += LATE
+
+        assert reasons(world) == ["its acknowledgement never runs out"]
+        world.advance(minutes=31)
+        assert world.incident("cpu").status == "open"
+        world.phone("ana").read_all()
 
 
 @pytest.fixture

@@ -23,8 +23,8 @@ from incidents.choices import LIVE
 from notifications.api.v1.levels import definition_of, levels_of
 from notifications.api.v1.naming import GONE, Finder, names, taken_is_a_conflict
 from notifications.api.v1.serializers import DeletedOut, PolicyIn, PolicyListOut, PolicyOut, flattened
-from notifications.choices import GOING, RunState
 from notifications.models import EscalationPolicy, EscalationRun
+from notifications.run_lifecycle import GOING_ON
 from notifications.selectors.chosen import workspace_of
 from notifications.services import policies
 
@@ -181,7 +181,7 @@ def _active(rows: Sequence[EscalationPolicy]) -> dict[int, list[dict[str, Any]]]
     """Per policy, the escalations that are on, newest first; of live incidents only, which an index knows."""
     runs = EscalationRun.objects.filter(
         version__policy__in=rows,
-        state__in=(*GOING, RunState.EXHAUSTED),
+        state__in=GOING_ON,
         incident__status__in=LIVE,
         incident__workspace__in={policy.workspace_id for policy in rows},
     )

@@ -13,11 +13,11 @@ from aiops.access.actors import Actor, Role
 from aiops.access.models import Workspace
 from aiops.kernel.errors import NotFound
 from incidents.models import Service
-from notifications.choices import GOING
 from notifications.console.naming import Named, Names
 from notifications.definition import RESPONDER, Definition, Step
 from notifications.escalation import hours
 from notifications.models import EscalationPolicy, EscalationRun, PolicyVersion, ServicePolicy, UnreachableService
+from notifications.run_lifecycle import UNFINISHED
 from notifications.services import proof
 
 MOST_SERVICES = 200  # on the page; the rest is found by name
@@ -63,7 +63,7 @@ def policies_of(actor: Actor) -> dict[str, Any]:
     read = {p.pk: Definition.of_json(p.version.definition) for p in policies if p.version is not None}
     names = Names(read.values())
     going = dict(
-        EscalationRun.objects.filter(version__policy__in=policies, state__in=GOING)
+        EscalationRun.objects.filter(version__policy__in=policies, state__in=UNFINISHED)
         .values_list("version__policy")
         .annotate(n=Count("pk"))
     )
@@ -108,7 +108,7 @@ def policy_page(actor: Actor, policy: EscalationPolicy, number: int | None = Non
         "chain": chain_of(read, Names([read])) if read is not None else None,
         "versions": versions,
         "services": list(services[:MOST_SERVICES]),
-        "going": EscalationRun.objects.filter(version__policy=policy, state__in=GOING).count(),
+        "going": EscalationRun.objects.filter(version__policy=policy, state__in=UNFINISHED).count(),
         "admin": actor.may(Role.ADMIN, policy.workspace_id) and policy.name != proof.NAME,  # that one is the platform's
         "unreachable": [row for row in unreachable_of(actor) if row.workspace_id == policy.workspace_id],
     }
