@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from aiops.kernel.errors import Conflict, InvalidInput
-from incidents.contracts import Signal
+from incidents.contracts import Outcome, Signal
 
 
 class NewerIncidentLive(Conflict):
@@ -43,6 +43,15 @@ class PartlyRefused(InvalidInput):
         first = refused[0][0]
         super().__init__(first.message, details=first.details, field=first.field)
         self.signals, self.refused = signals, refused
+
+
+class PartlyStored(InvalidInput):
+    """Some signals of a request can't be used, the others are stored: *outcomes* of those, *errors* of these, which are kept.
+    As an error it is the first of them."""
+
+    def __init__(self, outcomes: Sequence[Outcome], errors: Sequence[InvalidInput]) -> None:
+        super().__init__(errors[0].message, details=errors[0].details, field=errors[0].field)
+        self.outcomes, self.errors = outcomes, errors
 
 
 class NothingToDo(Conflict):

@@ -17,6 +17,7 @@ from aiops.access import credentials
 from aiops.kernel import metrics
 from aiops.kernel.errors import DomainError, NotAuthenticated, Overloaded
 from incidents.contracts import Arrival
+from incidents.errors import PartlyStored
 from incidents.front import door
 from incidents.front.callers import LookAgain, Refused
 from incidents.front.door import Endpoint
@@ -63,7 +64,16 @@ def answering(endpoint: Endpoint, inbound: Inbound, now: datetime) -> Generator[
     try:
         try:
             received = yield from _twice(lambda: door.receive(endpoint, inbound, now))
-            outcomes = (yield Commit(received.arrivals)) if received.arrivals else []
+            errors = [error for error, _ in received.refused]
+            try:
+                outcomes = (yield Commit(received.arrivals)) if received.arrivals else []
+            except PartlyStored as partly:
+                outcomes, errors = partly.outcomes, [*errors, *partly.errors]
+            for letter in received.letters(inbound, now):
+                yield Keep(letter)
+            if errors:
+                metrics.REFUSED.labels("unreadable").inc(len(errors))
+                return door.answer_partly(endpoint, outcomes, errors)
             return door.answer(endpoint, outcomes)
         except Refused as refusal:
             yield from _keep(refusal, inbound, now)

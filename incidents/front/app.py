@@ -12,8 +12,9 @@ import logging
 import sys
 import threading
 import time
-from collections.abc import Awaitable, Callable, Generator, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Generator, MutableMapping, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, TypeVar
 
 from django.conf import settings
@@ -30,6 +31,7 @@ from aiops.kernel.errors import DomainError, Overloaded
 from aiops.kernel.headers import as_bytes, private
 from aiops.kernel.threads import essential
 from incidents.contracts import Arrival, Outcome
+from incidents.errors import PartlyStored
 from incidents.front import callers, door
 from incidents.front.answering import Deed, Keep, Refresh, admitting, answering, away
 from incidents.front.callers import LookAgain, Refused
@@ -56,6 +58,7 @@ GC_THRESHOLD = (20_000, 50, 50)  # the default of 700 new objects is reached 30 
 REFRESH = 2.0  # seconds
 GLANCE = 0.5  # seconds between two looks at who waits for too long
 LATEST = 0.05  # seconds that an answer waits for a good moment; the database may hang
+LARGE = 64 * 1024  # bytes of a body that takes too long to read for everybody else to wait for it
 DRAIN = 5.0  # seconds to commit what waits when we stop
 
 
@@ -84,7 +87,10 @@ class Answering:
         if not isinstance(error, DomainError):
             log.error("a signal could not be stored", exc_info=error)
             error = Overloaded("This went wrong here; send again.", data={"retry_after": 5})
-        self._answer(door.refuse(self._endpoint, error))
+        if isinstance(error, PartlyStored):
+            self._answer(door.answer_partly(self._endpoint, error.outcomes, error.errors))
+        else:
+            self._answer(door.refuse(self._endpoint, error))
 
 
 class FrontDoor:
@@ -164,19 +170,28 @@ class FrontDoor:
             answer(door.refuse(endpoint, Overloaded("The server is starting; send again.", data={"retry_after": 1})))
             return
         try:
-            received = door.receive(endpoint, inbound, utcnow())
-            if received.arrivals:
-                self._writer.submit(Job(Answering(endpoint, answer, started, self._open), received.arrivals))
-                return
+            received = None if len(inbound.body) > LARGE else door.receive(endpoint, inbound, utcnow())
         except (Refused, LookAgain, DomainError):
-            task = asyncio.get_running_loop().create_task(self._answer_slowly(endpoint, inbound, answer))
-            self._slow.add(task)
-            task.add_done_callback(self._slow.discard)
-            return
-        answer(door.answer(endpoint, []))
+            received = None
+        if received is None or received.refused:
+            self._later(self._answer_slowly(endpoint, inbound, answer))
+        elif not received.arrivals:
+            answer(door.answer(endpoint, []))
+        else:
+            waiting = Answering(endpoint, answer, started, self._open)
+            try:
+                self._writer.submit(Job(waiting, received.arrivals))
+            except Overloaded as error:
+                waiting.set_exception(error)
+
+    def _later(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(coroutine)
+        self._slow.add(task)
+        task.add_done_callback(self._slow.discard)
 
     async def _answer_slowly(self, endpoint: Endpoint, inbound: Inbound, answer: Answer) -> None:
-        """What memory alone can't answer: perhaps the database knows the key, or the body has to be kept."""
+        """What memory alone can't answer, or not at once: perhaps the database knows the key, the body has to be kept, or it is
+        so large that everybody else would wait while it is read."""
         answer(await self._handle(endpoint, inbound))
 
     def refuses(self, endpoint: Endpoint, inbound: Inbound, answer: Callable[[Reply | None], None]) -> None:
@@ -192,9 +207,7 @@ class FrontDoor:
         async def ask() -> None:
             answer(await self._drive(asked, first, inbound, now))
 
-        task = asyncio.get_running_loop().create_task(ask())
-        self._slow.add(task)
-        task.add_done_callback(self._slow.discard)
+        self._later(ask())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = one_slash(scope["path"]).rstrip("/") if scope["type"] == "http" else ""
@@ -232,21 +245,23 @@ class FrontDoor:
     async def _drive(self, asked: Generator[Deed, Any, T], deed: Deed | None, inbound: Inbound, now: datetime) -> T:
         """Do what *asked* wants, *deed* first if it was told already, and return its answer; all within our patience."""
         deadline = asyncio.get_running_loop().time() + PATIENCE
-        try:
-            deed = deed or next(asked)
-            while True:
-                try:
-                    async with asyncio.timeout_at(deadline):
-                        result = await self._do(deed, inbound, now)
-                except TimeoutError:
-                    deed = asked.throw(away())
-                except Exception as error:  # noqa: BLE001 - it is the other side's to judge
-                    deed = asked.throw(error)
-                else:
-                    deed = asked.send(result)
-        except StopIteration as answer:
-            found: T = answer.value
-            return found
+        if deed is None:
+            read = partial(_advance, lambda: next(asked))
+            is_over, told = await asyncio.to_thread(read) if len(inbound.body) > LARGE else read()
+        else:
+            is_over, told = False, deed
+        while not is_over:
+            try:
+                async with asyncio.timeout_at(deadline):
+                    result = await self._do(told, inbound, now)
+            except TimeoutError:
+                is_over, told = _advance(lambda: asked.throw(away()))
+            except Exception as failure:  # noqa: BLE001 - it is the other side's to judge
+                is_over, told = _advance(partial(asked.throw, failure))
+            else:
+                is_over, told = _advance(partial(asked.send, result))
+        found: T = told
+        return found
 
     async def _do(self, deed: Deed, inbound: Inbound, now: datetime) -> list[Outcome]:
         if isinstance(deed, Refresh):
@@ -260,6 +275,14 @@ class FrontDoor:
         future: asyncio.Future[list[Outcome]] = asyncio.get_running_loop().create_future()
         self._writer.submit(Job(future, arrivals, letter))
         return await future
+
+
+def _advance(step: Callable[[], Any]) -> tuple[bool, Any]:
+    """Whether the generator that *step* moves on is over, and what it returned, else what it wants done."""
+    try:
+        return False, step()
+    except StopIteration as answer:
+        return True, answer.value
 
 
 def _briefly_connected(ask: Callable[[], object]) -> None:

@@ -21,16 +21,19 @@ from aiops.access.actors import Role
 from aiops.kernel.errors import BodyTooLarge, DomainError, InvalidInput, NotPermitted, Overloaded, UnparsableBody
 from incidents.choices import SourceKind
 from incidents.contracts import Arrival, Outcome, Route, Signal
+from incidents.errors import PartlyRefused
 from incidents.front import callers, replies
 from incidents.front.callers import LookAgain, Refused
 from incidents.front.limits import allow
 from incidents.front.requests import Inbound, Reply
 from incidents.services import directory
+from incidents.services.deadletters import Letter
 from incidents.services.directory import KnownService, KnownSource
 from incidents.sources import SOURCE_WORDS, SOURCES, events
 
 SOURCE_PATH = re.compile(r"^/in/([0-9A-Za-z_-]{16,64})$")
 ROUTING_KEY = re.compile(rb'"(?:routing|service)_key"\s{0,9}:\s{0,9}"([0-9A-Za-z_-]{16,64})"')
+MOST_LETTERS = 50  # of one request
 HINTS = 64 * 1024  # bytes of a body that can't be read in which a routing key is looked for
 V1_EVENT = (
     "'service_key' is of the Events API version 1; this is version 2: 'routing_key', 'event_action' and a 'payload' with"
@@ -52,10 +55,23 @@ class Endpoint:
 
 @dataclass(slots=True)
 class Received:
-    """A request that was understood: its source, and its signals on their way."""
+    """A request that was understood: its source, its signals on their way, and those *refused*, with their own pieces of it."""
 
     source: KnownSource
     arrivals: list[Arrival]
+    refused: Sequence[tuple[InvalidInput, bytes]] = ()
+
+    def letters(self, inbound: Inbound, now: datetime) -> list[Letter]:
+        """What is kept of the signals that were refused: each with its reason, the last of very many together."""
+        pieces = [
+            (error.message, error.field, piece or inbound.body) for error, piece in self.refused[: MOST_LETTERS - 1]
+        ]
+        if rest := self.refused[MOST_LETTERS - 1 :]:
+            first, _ = rest[0]
+            more = f"{first.message} And {len(rest) - 1} more." if len(rest) > 1 else first.message
+            pieces.append((more, first.field, b"\n".join(piece for _, piece in rest) or inbound.body))
+        content_type, source = inbound.headers.get("content-type", ""), self.source
+        return [Letter(source.workspace_id, source.pk, source.kind, now, content_type, *piece) for piece in pieces]
 
 
 def endpoint_for(method: str, path: str) -> Endpoint | None:
@@ -76,6 +92,11 @@ def receive(endpoint: Endpoint, inbound: Inbound, now: datetime) -> Received:
 def answer(endpoint: Endpoint, outcomes: Sequence[Outcome]) -> Reply:
     """The reply once everything is committed."""
     return endpoint.words.accepted(outcomes)
+
+
+def answer_partly(endpoint: Endpoint, outcomes: Sequence[Outcome], errors: Sequence[DomainError]) -> Reply:
+    """The reply when some signals are committed and others were refused."""
+    return endpoint.words.partly(outcomes, errors)
 
 
 def refuse(endpoint: Endpoint, error: DomainError) -> Reply:
@@ -198,18 +219,23 @@ def _arrivals(
     source: KnownSource, route_of: Callable[[Signal], Route | None], inbound: Inbound, now: datetime
 ) -> Received:
     allow(source, now)
+    refused: Sequence[tuple[InvalidInput, bytes]] = ()
     try:
         inbound.inflate()
-        signals = SOURCES[source.kind](inbound.body, now)
+        signals: Sequence[Signal] = SOURCES[source.kind](inbound.body, now)
+    except PartlyRefused as partly:
+        signals, refused = partly.signals, partly.refused
     except InvalidInput as error:
         raise Refused(source, error) from error
     arrivals = []
-    for signal in signals:
+    for place, signal in enumerate(signals):
+        if not signal.event_id and (message := inbound.headers.get("webhook-id")):
+            signal.event_id = f"{message[:500]}/{place}"
         route = route_of(signal)
         if route is None:
             raise LookAgain(Overloaded(callers.SETTING_UP, data={"retry_after": 1}))
         arrivals.append(Arrival(new_id(now), now, route, signal))
-    return Received(source, arrivals)
+    return Received(source, arrivals, refused)
 
 
 # Unique, not secret; a system call per id would give the interpreter lock away.

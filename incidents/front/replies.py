@@ -28,14 +28,16 @@ STATUS = {
     "overloaded": 503,
 }
 RETRY_AFTER = 5
+MOST_ERRORS = 20  # that an answer tells
 
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How an endpoint says yes and no."""
+    """How an endpoint says yes, no, and yes to some."""
 
     accepted: Callable[[Sequence[Outcome]], Reply]
     refused: Callable[[DomainError], Reply]
+    partly: Callable[[Sequence[Outcome], Sequence[DomainError]], Reply]
 
 
 def _headers(error: DomainError) -> dict[str, str]:
@@ -82,6 +84,17 @@ def _webhook_accepted(outcomes: Sequence[Outcome]) -> Reply:
     if len(outcomes) > 1:
         body["incidents"] = [_webhook_item(outcome) for outcome in outcomes]
     return Reply(200, body)
+
+
+def _webhook_partly(outcomes: Sequence[Outcome], errors: Sequence[DomainError]) -> Reply:
+    """200: the good ones are stored, the others kept. Alertmanager would take anything else for a failure of all, and send all of
+    them again for as long as the bad one fires."""
+    reply = _webhook_accepted(outcomes)
+    told = [
+        {"detail": error.message, **({"field": error.field} if error.field else {})} for error in errors[:MOST_ERRORS]
+    ]
+    reply.body |= {"refused": told, "refused_count": len(errors)}
+    return reply
 
 
 def _detail(status: int, error: DomainError) -> dict[str, Any]:
@@ -144,7 +157,21 @@ def _alertmanager_error(status: int, error: DomainError) -> dict[str, Any]:
     return envelopes.alertmanager(status, error.message)
 
 
-WEBHOOK = Words(_webhook_accepted, _refused(_detail, {}))
-EVENTS = Words(_events_accepted, _refused(_events_error, {"invalid_input": 400}))
-ENQUEUE = Words(_enqueue_accepted, _refused(_enqueue_error, {"invalid_input": 400, "not_found": 400}))
-ALERTMANAGER = Words(_alertmanager_accepted, _refused(_alertmanager_error, {"invalid_input": 400}))
+def _alertmanager_partly(outcomes: Sequence[Outcome], errors: Sequence[DomainError]) -> Reply:
+    """400 once the good ones are stored, as Alertmanager does: Prometheus counts it, and does not send the same again."""
+    return Reply(400, envelopes.alertmanager(400, "; ".join(error.message for error in errors[:MOST_ERRORS])))
+
+
+def _first(words: Callable[[DomainError], Reply]) -> Callable[[Sequence[Outcome], Sequence[DomainError]], Reply]:
+    """For paths that take one signal: there is no part of it."""
+    return lambda outcomes, errors: words(errors[0])
+
+
+WEBHOOK = Words(_webhook_accepted, _refused(_detail, {}), _webhook_partly)
+_EVENT_REFUSED = _refused(_events_error, {"invalid_input": 400})
+EVENTS = Words(_events_accepted, _EVENT_REFUSED, _first(_EVENT_REFUSED))
+_ENQUEUE_REFUSED = _refused(_enqueue_error, {"invalid_input": 400, "not_found": 400})
+ENQUEUE = Words(_enqueue_accepted, _ENQUEUE_REFUSED, _first(_ENQUEUE_REFUSED))
+ALERTMANAGER = Words(
+    _alertmanager_accepted, _refused(_alertmanager_error, {"invalid_input": 400}), _alertmanager_partly
+)

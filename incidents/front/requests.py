@@ -11,6 +11,7 @@ import orjson
 from django.conf import settings
 
 from aiops.kernel.encodings import inflated
+from incidents.sources.body import as_utf8
 
 WANTED = frozenset(
     (
@@ -24,6 +25,7 @@ WANTED = frozenset(
         b"x-source",
         b"x-workspace-id",
         b"x-workspace-name",
+        b"webhook-id",
     )
 )
 
@@ -39,10 +41,12 @@ class Inbound:
     body: bytes
 
     def inflate(self) -> None:
-        """Undo what ``Content-Encoding`` says of the body, once. Raises ``InvalidInput``, and leaves the body as it came then."""
+        """Undo what ``Content-Encoding`` says of the body, once, and the charset of ``Content-Type``. Raises ``InvalidInput``,
+        and leaves the body as it came then."""
         if encoding := self.headers.get("content-encoding"):
             self.body = inflated(self.body, encoding, settings.AIOPS_MAX_BODY_BYTES)
             self.headers = {name: value for name, value in self.headers.items() if name != "content-encoding"}
+        self.body = as_utf8(self.body, self.headers.get("content-type", ""))
 
 
 @dataclass(slots=True)

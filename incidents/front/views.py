@@ -20,11 +20,13 @@ from aiops.access import keyring
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput
 from incidents.contracts import Arrival, Outcome
+from incidents.errors import PartlyStored
 from incidents.front import callers, door
 from incidents.front import serializers as words
 from incidents.front.answering import Deed, Keep, Refresh, answering
 from incidents.front.door import Endpoint
 from incidents.front.requests import WANTED, Inbound, Reply, parse_query
+from incidents.front.writer import UNSTORABLE
 from incidents.services import directory
 from incidents.services.deadletters import Letter, keep
 from incidents.services.ingest import ingest
@@ -130,12 +132,32 @@ def _do(deed: Deed, inbound: Inbound, now: datetime) -> list[Outcome]:
 
 
 def _store(arrivals: Sequence[Arrival], now: datetime) -> list[Outcome]:
-    """Store them; what the database can't take is kept."""
+    """Store them; what the database can't take is kept, and takes no other along."""
     try:
         return ingest(arrivals, now)
-    except (DataError, IntegrityError) as error:
+    except (DataError, IntegrityError, TypeError, ValueError) as error:
+        if len(arrivals) > 1:
+            return _store_halves(arrivals, now)
         keep(Letter.of_arrivals(arrivals, str(error)))
-        raise InvalidInput("This signal can't be stored as it is; it was kept for inspection.") from error
+        raise InvalidInput(UNSTORABLE) from error
+
+
+def _store_halves(arrivals: Sequence[Arrival], now: datetime) -> list[Outcome]:
+    """Halve until the culprit is alone. Raises ``PartlyStored``, or ``InvalidInput`` when there are none but culprits."""
+    outcomes: list[Outcome] = []
+    errors: list[InvalidInput] = []
+    middle = len(arrivals) // 2
+    for half in (arrivals[:middle], arrivals[middle:]):
+        try:
+            outcomes += _store(half, now)
+        except PartlyStored as partly:
+            outcomes += partly.outcomes
+            errors += partly.errors
+        except InvalidInput as error:
+            errors.append(error)
+    if not errors:
+        return outcomes
+    raise PartlyStored(outcomes, errors) if outcomes else errors[0]
 
 
 def _inbound(request: HttpRequest) -> Inbound:

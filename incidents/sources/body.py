@@ -63,8 +63,7 @@ def is_json_text(value: object) -> bool:
 def as_utf8(body: bytes, content_type: str) -> bytes:
     """*body* in UTF-8, where it is in another encoding that *content_type* names. What is UTF-8 already stays as it is: that is
     what JSON is in, and a content type that says otherwise is wrong more often than right."""
-    named = _CHARSET.search(content_type)
-    if named is None or body.isascii():
+    if "charset" not in content_type.lower() or body.isascii() or (named := _CHARSET.search(content_type)) is None:
         return body
     try:
         charset = codecs.lookup(named[1]).name

@@ -110,6 +110,60 @@ async def test_one_bad_signal_never_fails_its_neighbours(
     assert orjson.loads(bytes(letter.raw))["title"] == "culprit"
 
 
+@pytest.mark.parametrize("culprits", [[25], [0, 49], [7, 8, 30]])
+async def test_bad_signals_fail_alone_among_fifty_of_one_request(
+    client: httpx.AsyncClient, culprits: list[int]
+) -> None:
+    """Halving goes down to the signal: the others of the request are stored, each culprit is kept with its reason."""
+    reject_title("culprit")
+    alerts = [
+        {"labels": {"alertname": f"a{n}"}, "annotations": {"summary": "culprit" if n in culprits else "fine"}}
+        for n in range(50)
+    ]
+    try:
+        prometheus = await client.post("/api/v2/alerts", json=alerts)
+        webhook = await client.post("/webhook", json=[{"title": a["annotations"]["summary"]} for a in alerts[:26]])
+    finally:
+        reject_title(None)
+    assert prometheus.status_code == 400
+    assert await database(Incident.objects.filter(source_name="prometheus").count) == 50 - len(culprits)
+    letters = await database(lambda: list(DeadLetter.objects.filter(source_kind="prometheus")))
+    assert sorted(orjson.loads(bytes(letter.raw))["labels"]["alertname"] for letter in letters) == sorted(
+        f"a{n}" for n in culprits
+    )
+    assert all("refused" in letter.error for letter in letters)
+    assert webhook.status_code == 200
+    assert webhook.json()["refused_count"] == len([n for n in culprits if n < 26])
+
+
+async def test_a_large_request_is_committed_in_parts_between_those_of_others(
+    client: httpx.AsyncClient, door: FrontDoor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(writer_module, "MAX_BATCH", 16)
+    ended: list[str] = []
+
+    async def send(name: str, body: Any) -> httpx.Response:
+        answer = await client.post("/webhook", json=body)
+        ended.append(name)
+        return answer
+
+    large = [{"title": f"large {n}", "description": "x" * 600} for n in range(150)]
+    answer, *others = await asyncio.gather(
+        send("large", large), *(send(f"small {n}", {"title": f"small {n}"}) for n in range(8))
+    )
+    assert [one.status_code for one in (answer, *others)] == [200] * 9
+    assert ended[-1] == "large"
+    by_id = await database(lambda: {incident.public_id: incident.title for incident in Incident.objects.all()})
+    assert [by_id[one["incident_id"]] for one in answer.json()["incidents"]] == [one["title"] for one in large]
+    assert door.waiting == 0
+
+
+async def test_what_is_refused_of_a_batch_is_told_after_the_good_ones_are_stored(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/api/v2/alerts", json=[{"labels": {"alertname": "a"}}, {"labels": {}}])
+    assert (answer.status_code, answer.json()["code"]) == (400, 400)
+    assert (await database(Incident.objects.count), await database(DeadLetter.objects.count)) == (1, 1)
+
+
 async def test_a_signal_that_cant_even_be_written_down_fails_alone(door: FrontDoor, key: str) -> None:
     """JSON numbers of Python may be larger than those of the database's JSON: the culprit is refused, its neighbour stored."""
     route = await database(lambda: make_route(Workspace.objects.get()))
