@@ -83,17 +83,10 @@ def message_of(
     event = str(delivery.data.get("event", "trigger"))
     if covers is None:
         covers = int(incident is not None and delivery.purpose in ASKING)
-    values: dict[str, Any] = {
-        **{key: value for key, value in delivery.data.items() if key not in ("event",)},
-        "incident": incident,
-        "incidents": [incident, *named] if incident else list(named),
-        "count": count,
-        "over": over,
-        "event": event,
-        "next_step": next_step,
-        "age": templating.age_in_words(incident.created_at, now) if incident else "",
-        **{name: delivery.data.get(name, "") for name in ("level", "who", "text", "subject", "url", "code", "reason")},
-    }
+    about = {"incident": incident, "incidents": [incident, *named] if incident else list(named)}
+    age = templating.age_in_words(incident.created_at, now) if incident else ""
+    rest = {"count": count, "over": over, "event": event, "next_step": next_step, "age": age}
+    values = {**_given(delivery), **about, **rest}
     words = DIGEST if count > 1 else BUILT_IN[Purpose(delivery.purpose)]
     subject, text, short, spoken = _filled(words, values)
     if template is not None and count == 1:
@@ -154,6 +147,12 @@ def provider_for(destination: Destination, workspace_id: int) -> Provider | None
     if not CHANNELS[ChannelKind(destination.kind)].settings:
         return None
     return Provider.objects.filter(workspace_id=workspace_id, kind=destination.kind, is_default=True).first()
+
+
+def _given(delivery: Delivery) -> dict[str, Any]:
+    """What a delivery says itself, and "" for what its words may ask for."""
+    names = ("level", "who", "text", "subject", "url", "code", "reason")
+    return {**dict.fromkeys(names, ""), **delivery.data}
 
 
 def _filled(words: Words, values: dict[str, Any]) -> tuple[str, str, str, str]:
