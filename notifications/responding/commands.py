@@ -56,11 +56,11 @@ _POLITE = re.compile(
     re.IGNORECASE,
 )
 _YES = re.compile(r"(?:ok|okay|yes|yep|yeah|sure|alright|all right|right)\s?[,.!-]?\s+(?=[a-z])", re.IGNORECASE)
-_THIS = r"(?:it|this|that|this one|that one|the page|the alert)"
+_THIS = r"(?:it|this one|that one|this|that|the page|the alert)"
 # What people write who take it. Alone, or with what follows behind a comma or a full stop: "Got it, looking".
 _ON_IT = re.compile(
     r"(?:(?:i(?:['’]?m| am|['’]ve| have|['’]ll| will)|we(?:['’]re| are|['’]ve| have|['’]ll| will)|i|we|will)\s)?"
-    rf"(?:(?:acked|ack['’]d|acking|acknowledged|acknowledging)(?: {_THIS})?|(?:got|have|on|take|taking|working on) {_THIS}"
+    rf"(?:(?:ack(?:ed|['’]d|ing)?|acknowledg(?:e|ed|ing))(?: {_THIS})?|(?:got|have|on|take|taking|working on) {_THIS}"
     rf"|(?:look|looking) (?:in ?to|at) {_THIS}|(?:take|taking|have|having) a look(?: at {_THIS})?|investigating(?: {_THIS})?)"
     r"(?: (?:now|thanks|thank you|thx|cheers|all|team|folks|everyone|already))?(?![\w'’])",
     re.IGNORECASE,
@@ -69,7 +69,7 @@ _ON_IT = re.compile(
 _SHORT = {
     Verb.ACKNOWLEDGE: re.compile(
         r"(?:ok(?:ay)?|oki|k|(?:(?:it['’]?s|this is|this one is) )?mine|(?:looking|checking)(?: now)?"
-        r"|(?:roger|copy)(?: that)?|aye|👍|👌|🆗|✅|✔|🫡)(?![\w'’])",
+        r"|(?:roger|copy)(?: that)?|aye|thumbsup|ok_hand|\+1|👍|👌|🆗|✅|✔|🫡)(?![\w'’])",
         re.IGNORECASE,
     ),
     Verb.RESOLVE: re.compile(r"(?:it['’]?s |this is |is )?(?:resolved|fixed)(?: it| now)?(?![\w'’])", re.IGNORECASE),

@@ -79,6 +79,8 @@ def text_of(page: str) -> str:
             pieces.append(f"\n{'>' * min(depth, 5)}{QUOTE if depth else UNQUOTE}")
         elif not closing and _EARLIER.search(page, start, min(end, start + 500)):
             pieces.append(f"\n{EARLIER}\n")
+        elif name in ("td", "th"):
+            pieces.append(" ")
         elif name in _ENDS_LINE:
             pieces.append("\n")
     pieces.append(_words(page[place:]))

@@ -62,6 +62,7 @@ OUTLOOK = (
         (b"<div>Got it<br></div><div id=appendonsend></div><hr><div id=divRplyFwdMsg>From: NOC</div>", "Got it"),
         (b"<p>a&nbsp;&lt;b&gt; &amp; c</p><script>alert(1)</script>", "a <b> & c"),
         (b"<p>\nack\n</p><!-- not closed <p>more", "ack"),
+        (b"<table><tr><td>ack</td><td>on it</td></tr></table>", "ack  on it"),
         (b"ack <", "ack <"),
     ],
 )  # fmt: skip
