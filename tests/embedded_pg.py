@@ -31,5 +31,5 @@ def start() -> str:
             shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(stop)
-    os.environ["AIOPS_TEST_DATABASE_URL"] = postgres.url
-    return postgres.url
+    os.environ["AIOPS_TEST_DATABASE_URL"] = postgres.admin_url
+    return postgres.admin_url

@@ -35,6 +35,7 @@ class DataDir:
         self.postgres = root / "postgres"
         self.postgres_log = root / "postgres.log"
         self.passwords = root / "pgpass"
+        self.admin_passwords = root / "pgpass.admin"
         try:
             root.parent.mkdir(parents=True, exist_ok=True)
             root.mkdir(mode=0o700, exist_ok=True)
@@ -71,8 +72,15 @@ class DataDir:
         return self._secret(self.root / "secret_key", lambda: secrets.token_urlsafe(48))
 
     def database_password(self, user: str) -> str:
-        """The password of PostgreSQL's only user; kept in libpq's own format, so that ``PGPASSFILE`` works for people too."""
-        return self._secret(self.passwords, lambda: f"*:*:*:{user}:{secrets.token_hex(24)}").rpartition(":")[2]
+        """The password of our role; kept in libpq's own format, so that ``PGPASSFILE`` works for people too."""
+        return self._password(self.passwords, user)
+
+    def admin_password(self, user: str) -> str:
+        """The same for the role that makes databases and roles."""
+        return self._password(self.admin_passwords, user)
+
+    def _password(self, path: Path, user: str) -> str:
+        return self._secret(path, lambda: f"*:*:*:{user}:{secrets.token_hex(24)}").rpartition(":")[2]
 
     def socket_folder(self, name: str, account: Account | None) -> Path:
         """A private folder (0700) for a server's socket: here, or in a runtime folder when this path is too long for one."""

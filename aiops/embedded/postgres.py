@@ -11,22 +11,20 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, urlencode
-
-import psycopg
-from psycopg import sql
 
 from aiops import env
 from aiops.embedded import orphans
 from aiops.embedded.datadir import DataDir, private_folder
 from aiops.embedded.failure import StartRefused
-from aiops.embedded.privileges import account_for, command_as, give
+from aiops.embedded.privileges import account_for, command_as, give, reachable
+from aiops.embedded.roles import ADMIN, DATABASE, OURS, Server
 
 log = logging.getLogger(__name__)
 
-USER = DATABASE = "aiops"
 PROCESSES = 6  # with a pool of connections: web, two for each queue, beat
 BESIDE = 30
 START_SECONDS = 600  # recovery after a crash may have a lot to replay
@@ -84,8 +82,7 @@ class Postgres:
         self.data = data
         self.account = account_for(data.postgres)
         self.sockets = data.socket_folder("run", self.account)
-        own = {"unix_socket_directories": str(self.sockets), "max_connections": str(most_connections())}
-        self._settings = {**SETTINGS, **own, **(settings or {})}
+        self._settings = {**SETTINGS, "max_connections": str(most_connections()), **(settings or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self._log_start = 0  # where this server's own lines begin in the log
 
@@ -93,6 +90,11 @@ class Postgres:
     def url(self) -> str:
         """What to put into DATABASE_URL."""
         return url_for(self.data, self.sockets)
+
+    @property
+    def admin_url(self) -> str:
+        """The same for the role that makes databases."""
+        return url_for(self.data, self.sockets, admin=True)
 
     @property
     def pid(self) -> int:
@@ -113,12 +115,24 @@ class Postgres:
         private_folder(fresh, self.account)
         passwords = self.sockets / "password"
         passwords.touch(mode=0o600)
-        passwords.write_text(self.data.database_password(USER))
+        passwords.write_text(self.data.admin_password(ADMIN))
         give(passwords, self.account)
-        command = [str(binaries() / "initdb"), f"--pgdata={fresh}", f"--username={USER}", f"--pwfile={passwords}"]
-        command += ["--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions"]
-        command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
-        done = self._run(command)
+        with self._handed(fresh) as (files, sockets, options):
+            command = [
+                self._program("initdb"),
+                f"--pgdata={files}",
+                f"--username={ADMIN}",
+                f"--pwfile={sockets}/password",
+            ]
+            command += ["--auth=scram-sha-256", "--encoding=UTF8", "--no-instructions"]
+            command += ["--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+            done = subprocess.run(  # noqa: S603 - our own binary
+                command_as(self.account, command),
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                check=False,
+                **options,
+            )
         passwords.unlink()
         if done.returncode:
             raise StartRefused(
@@ -130,22 +144,17 @@ class Postgres:
         """Start the server and return at once. What a killed owner left running on our files is stopped first."""
         orphans.stop(self.data.postgres)
         major = (self.data.postgres / "PG_VERSION").read_text().strip()
-        command = [str(binaries(major) / "postgres"), "-D", str(self.data.postgres)]
-        for name, value in self._settings.items():
-            command += ["-c", f"{name}={value}"]
+        program = self._program("postgres", major)
         if self.data.postgres_log.exists() and self.data.postgres_log.stat().st_size > LOG_BYTES:
             self.data.postgres_log.replace(self.data.postgres_log.with_suffix(".log.1"))
         descriptor = os.open(self.data.postgres_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        with open(descriptor, "ab") as output:
+        with open(descriptor, "ab") as output, self._handed(self.data.postgres) as (files, sockets, options):
             self._log_start = output.tell()
+            command = [program, "-D", files]
+            for name, value in {**self._settings, "unix_socket_directories": sockets}.items():
+                command += ["-c", f"{name}={value}"]
             self._process = subprocess.Popen(  # noqa: S603 - our own binary
-                command_as(self.account, command),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=output,
-                env=_environment(),
-                cwd="/",  # ours may be closed to the account
-                start_new_session=True,  # Ctrl-C in the terminal is for us; we stop PostgreSQL when its clients are done
+                command_as(self.account, command), stdout=output, stderr=output, **options
             )
 
     def wait_until_ready(
@@ -182,17 +191,9 @@ class Postgres:
             time.sleep(0.01)
 
     def ensure_database(self) -> None:
-        """Make our database inside the running server, if it has none yet."""
-        with psycopg.connect(
-            host=str(self.sockets),
-            passfile=str(self.data.passwords),
-            user=USER,
-            dbname="postgres",
-            connect_timeout=10,
-            autocommit=True,
-        ) as connection:
-            if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone():
-                connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+        """Make our role and our database inside the running server, if it has none yet."""
+        passwords = self.data.database_password(OURS), self.data.admin_password(ADMIN)
+        Server(str(self.sockets), *passwords).ensure()
 
     def poll(self) -> int | None:
         """The exit status of the server that was started last (negative: the signal); None while it runs."""
@@ -239,17 +240,29 @@ class Postgres:
             file.seek(self._log_start)
             return file.read()[-2000:].decode(errors="replace").strip() or "(nothing)"
 
-    def _run(self, command: list[str]) -> subprocess.CompletedProcess[bytes]:
-        return subprocess.run(  # noqa: S603 - our own binary
-            command_as(self.account, command),
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            env=_environment(),
-            cwd="/",
-            start_new_session=True,
-            check=False,
-        )
+    def _program(self, name: str, major: str | None = None) -> str:
+        """The path of a program of the wheel, where the account may run it."""
+        return str(reachable(self.account, binaries(major).parent, f"bin/{name}") / "bin" / name)
+
+    @contextlib.contextmanager
+    def _handed(self, files: Path) -> Iterator[tuple[str, str, dict[str, Any]]]:
+        """How a process of the account calls *files* and the folder of the socket, and with which options it is started.
+
+        The folders above may be closed to the account, so it is handed both, and walks to neither.
+        """
+        options: dict[str, Any] = {
+            "stdin": subprocess.DEVNULL,
+            "env": _environment(),
+            "start_new_session": True,  # Ctrl-C in the terminal is for us; we stop PostgreSQL when its clients are done
+        }
+        if self.account is None:
+            yield str(files), str(self.sockets), {**options, "cwd": "/"}
+            return
+        descriptor = os.open(self.sockets, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield "/proc/self/cwd", f"/proc/self/fd/{descriptor}", {**options, "cwd": files, "pass_fds": (descriptor,)}
+        finally:
+            os.close(descriptor)
 
 
 def _environment() -> dict[str, str]:
@@ -257,17 +270,19 @@ def _environment() -> dict[str, str]:
     return {"PATH": os.environ.get("PATH") or os.defpath, "LC_ALL": "C"}
 
 
-def url_for(data: DataDir, sockets: Path) -> str:
+def url_for(data: DataDir, sockets: Path, *, admin: bool = False) -> str:
     """The DATABASE_URL of a server of ours. It names the file with the password, not the password."""
-    options = urlencode({"host": sockets, "passfile": data.passwords}, quote_via=quote)
-    return f"postgresql://{USER}@/{DATABASE}?{options}"
+    user, passwords, database = (ADMIN, data.admin_passwords, "postgres") if admin else (OURS, data.passwords, DATABASE)
+    options = urlencode({"host": sockets, "passfile": passwords}, quote_via=quote)
+    return f"postgresql://{user}@/{database}?{options}"
 
 
 def url_of_running(data: DataDir) -> str:
     """The DATABASE_URL of the server that another process runs on *data*; :class:`StartRefused` if there is none yet."""
     try:
-        lines = (data.postgres / "postmaster.pid").read_text().splitlines()
-        return url_for(data, Path(lines[4]))
+        place = Path((data.postgres / "postmaster.pid").read_text().splitlines()[4])
+        handed = place.is_relative_to("/proc")  # by us as root, who finds the folder by its path
+        return url_for(data, data.socket_folder("run", account_for(data.postgres)) if handed else place)
     except (FileNotFoundError, IndexError):
         raise StartRefused(
             f"The aiops that runs on {data.root} has not started its PostgreSQL yet; try again."

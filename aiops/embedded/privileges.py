@@ -1,23 +1,28 @@
-"""PostgreSQL refuses to run as root. When we are root, it runs as an ordinary account instead.
+"""PostgreSQL refuses to run as root. When we are root, it runs as an ordinary account instead, with no right of ours.
 
-The account gets one thing more than it has by itself: it may pass through folders that are closed to it, so that neither the
-data directory nor the home of root has to be opened to anybody. Files that it writes are its own.
+Its folders may lie below some that are closed to it (the data directory, the home of root). Those stay closed: it is handed
+its own as a working folder and an open descriptor, which ``/proc`` leads to. Files that it writes are its own.
 """
 
 from __future__ import annotations
 
+import contextlib
+import hashlib
 import os
 import pwd
 import shutil
+import stat
+import subprocess
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
+from aiops.embedded.announce import progress
 from aiops.embedded.failure import StartRefused
 
 CANDIDATES = ("postgres", "nobody")
-# What lets a process through a closed folder, the weaker one first; bits of Linux' capability sets.
-PASSAGES = {"dac_read_search": 2, "dac_override": 1}
-SETPCAP = 8
+# Where programs go that the account can't reach where they are; root's alone to write.
+PROGRAMS = (Path("/var/lib/aiops"), Path("/usr/local/lib/aiops"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,22 +77,49 @@ def command_as(account: Account | None, command: list[str]) -> list[str]:
             "PostgreSQL can't run as root, and setpriv (util-linux) is missing; start as an ordinary user."
         )
     become = [setpriv, f"--reuid={account.uid}", f"--regid={account.gid}", "--clear-groups"]
-    if passage := _passage():
-        # The secure bit is for access(2), which otherwise answers as if the account had no such passage.
-        become += ["--securebits=+no_setuid_fixup", f"--inh-caps=-all,+{passage}", f"--ambient-caps=-all,+{passage}"]
-    return [*become, "--", *command]
+    return [*become, "--inh-caps=-all", "--no-new-privs", "--", *command]
 
 
-def _passage() -> str | None:
-    """The weakest capability that opens closed folders for reading, if we have one and may hand it on."""
-    try:
-        status = Path("/proc/self/status").read_text()
-    except OSError:
-        return None
-    permitted = next((int(line.split()[1], 16) for line in status.splitlines() if line.startswith("CapPrm:")), 0)
-    if not permitted >> SETPCAP & 1:
-        return None
-    return next((name for name, bit in PASSAGES.items() if permitted >> bit & 1), None)
+def reachable(account: Account | None, folder: Path, program: str) -> Path:
+    """*folder* of programs, or a copy of it where *account* may run *program*. The copy is made once, and told."""
+    if account is None or _runs(account, folder / program):
+        return folder
+    source = folder / program
+    print_of_it = f"{folder}:{source.stat().st_size}:{source.stat().st_mtime_ns}"
+    name = f"{folder.name}-{hashlib.blake2b(print_of_it.encode(), digest_size=6).hexdigest()}"
+    for base in PROGRAMS:
+        with contextlib.suppress(OSError):
+            copy = _copied(folder, base, name)
+            if _runs(account, copy / program):
+                return copy
+    raise StartRefused(
+        f"PostgreSQL runs as the account {account.name}, which can't reach {folder}: a folder above is closed to it. Start as an "
+        f"ordinary user, move the platform elsewhere (/opt, say), or let us write to {PROGRAMS[0]}."
+    )
+
+
+def _copied(folder: Path, base: Path, name: str) -> Path:
+    base.mkdir(mode=0o755, exist_ok=True)
+    found = base.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != 0 or found.st_mode & 0o022:
+        raise PermissionError(f"{base} is not root's alone to write")
+    copy = base / name
+    if not copy.exists():
+        progress(f"copying PostgreSQL to {copy}, where its account may run it")
+        fresh = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=base))
+        shutil.copytree(folder, fresh, symlinks=True, dirs_exist_ok=True)
+        fresh.chmod(0o755)
+        try:
+            fresh.rename(copy)
+        except OSError:  # somebody else was quicker
+            shutil.rmtree(fresh)
+    return copy
+
+
+def _runs(account: Account, program: Path) -> bool:
+    """Whether *account* can run it. ``test`` asks: ``setpriv`` has our rights until it has become another program."""
+    command = command_as(account, ["test", "-x", str(program)])
+    return subprocess.run(command, capture_output=True, cwd="/", check=False).returncode == 0  # noqa: S603 - our own words
 
 
 def _account(entry: pwd.struct_passwd) -> Account:

@@ -63,7 +63,7 @@ def test_a_commit_whose_answer_gets_lost_counts_once(victim: Installation) -> No
     """PostgreSQL waits for a standby that it never had: what is committed for good is not confirmed. Then it dies."""
     pid = victim.postgres_pid()
     assert pid is not None
-    database = victim.database()
+    database = victim.database(admin=True)
 
     def a_commit_waits() -> bool:
         # Single statements wait too (a block of numbers for names, say); those need not.

@@ -128,11 +128,11 @@ class Installation:
                 return pid
         return None
 
-    def database(self) -> psycopg.Connection:
-        """A connection to its database, beside its own."""
-        folder = self.data / "run"
+    def database(self, *, admin: bool = False) -> psycopg.Connection:
+        """A connection to its database, beside its own; as the *admin* of the server, who may also change its settings."""
+        user, passwords = ("aiops_admin", "pgpass.admin") if admin else ("aiops", "pgpass")
         return psycopg.connect(
-            host=str(folder), user="aiops", dbname="aiops", passfile=str(self.data / "pgpass"), autocommit=True
+            host=str(self.data / "run"), user=user, dbname="aiops", passfile=str(self.data / passwords), autocommit=True
         )
 
     def raw_connection(self) -> socket.socket:
