@@ -89,6 +89,11 @@ class Message:
     maybe_twice: bool = False
     data: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def asks(self) -> bool:
+        """Whether it asks for an answer."""
+        return bool(self.covers or self.answers)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outlet:

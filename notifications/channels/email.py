@@ -124,7 +124,7 @@ def _replies(message: Message) -> str:
     words = "reply to this mail with ack, resolve, snooze 1h, escalate or a note"
     if message.covers > 1:
         return f"To answer for all {message.covers}, {words}."
-    return f"Or {words}." if message.covers else ""
+    return f"Or {words}." if message.asks else ""
 
 
 def _text(message: Message, replies: str) -> str:

@@ -47,7 +47,7 @@ def send_sms(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
 def sms_text(message: Message, outlet: Outlet) -> str:
     """The text: what happened, what to answer (if answers reach us), and a link to acknowledge with."""
     lines = [phone.fit_places(phone.plain(line(message.short)), SHORT)]
-    if message.reply_code is not None and _takes_answers(outlet):
+    if message.reply_code is not None and message.asks and _takes_answers(outlet):
         everything = f" for all {message.covers}" if message.covers > 1 else ""
         taken = message.covers == 1 and message.incident is not None and message.incident.status != "open"
         acknowledge = "" if taken else f'"ack {message.reply_code}" or '
@@ -79,7 +79,7 @@ def twiml(message: Message, outlet: Outlet) -> str:
     """What the call says, twice, and which keys it waits for. Nothing in the text can become markup."""
     words = say(_ILLEGAL_IN_XML.sub("", line(message.spoken or message.short)))
     spoken = f"<Say>{fit(words, SPOKEN, escape)}</Say>"
-    if message.covers and outlet.hook_url:
+    if message.asks and outlet.hook_url:
         everything = f" They count for all {message.covers} incidents." if message.covers > 1 else ""
         keys = f"<Say>{KEYS}{everything}</Say>"
         hook = quoteattr(_hook(message, outlet))
