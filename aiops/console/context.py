@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
-from django.core.cache import cache
 from django.http import HttpRequest
 from django.utils import timezone
 
+from aiops import probes
 from aiops.access import devmode
 from aiops.access.actors import Actor, Role
 from aiops.access.models import User, Workspace
@@ -20,10 +19,7 @@ from aiops.console.theme import theme_of
 from aiops.kernel.clock import utcnow
 from incidents import counting
 from incidents.console import kept
-from notifications.services import proof
-
-LATE = 3  # intervals without a proof
-PROOF_AGE = 5  # seconds that what is known of the last proof may be old
+from notifications.selectors.standing import Standing
 
 # One behaviour each, in order: live updates remember what the server sent before the clock rewrites times.
 SCRIPTS = tuple(
@@ -47,15 +43,6 @@ SCRIPTS = tuple(
         "theme",
     )
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Proof:
-    """What the top bar says of paging itself. *on*: whether it is proven at all; *late*: the last proof is missing or old."""
-
-    on: bool
-    at: datetime | None
-    late: bool
 
 
 class Shell:
@@ -117,11 +104,19 @@ class Shell:
         return counting.figures(self.actor, self.now)
 
     @cached_property
-    def proof(self) -> Proof:
-        """When a page was last proven to get through, for the top bar."""
-        at = cache.get_or_set("console:proof", lambda: proof.latest() or "", PROOF_AGE) or None
-        late = at is None or self.now - at >= LATE * timedelta(minutes=settings.AIOPS_PROOF_MINUTES)
-        return Proof(bool(settings.AIOPS_PROOF_MINUTES), at, late)
+    def standing(self) -> Standing:
+        """How paging stands, for the top bar."""
+        return probes.paging()
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with the platform itself, in words; "" when nobody needs to know."""
+        return self.standing.words(self.now) if not self.standing.ok else probes.disk()
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether test pages are sent at all."""
+        return bool(settings.AIOPS_PROOF_MINUTES)
 
     @property
     def version(self) -> str:

@@ -16,10 +16,12 @@ from aiops.access.models import User
 from incidents import counting, selectors
 from incidents.console.rows import for_rows, rows_of
 from incidents.models import Incident
+from notifications.selectors.people import reachable
 
 WAITING = 8  # rows
 ENDED = 5  # rows
 SERVICES = 8  # bars
+NAMED = 5  # people whom no page reaches
 HOURS = 24
 LATEST = 20_000  # incidents that are counted by hour, at most: the page costs the same however much happened
 HOURS_AGE = 10  # seconds that these counts may be old
@@ -43,6 +45,7 @@ def overview_context(actor: Actor, now: datetime) -> dict[str, Any]:
     waiting = listing.needing_someone(now).order_by("-severity", "pk")[:WAITING]
     ended = listing.ended().order_by("-pk")[:ENDED]
     hours = opened_by_hour(actor, now)
+    reach = reachable(actor, now)
     return {
         "figures": figures,
         "live": figures.live - figures.suppressed,
@@ -51,6 +54,9 @@ def overview_context(actor: Actor, now: datetime) -> dict[str, Any]:
         "services": figures.by_service[:SERVICES],
         "most_services": max((count for _, _, count in figures.by_service), default=0),
         "most_severities": max(figures.by_severity.values(), default=0),
+        "reach": reach,
+        "unreached": reach.missing[:NAMED],
+        "more_unreached": len(reach.missing[NAMED:]),
         "hours": hours,
         "opened": sum(hour.count for hour in hours),
         "now": now,

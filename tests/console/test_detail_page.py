@@ -102,7 +102,7 @@ class TestTimeline:
         ]
         assert told == sorted(told)
         assert "from the unknown word “bad”" in story
-        assert "<b>Bo Berg</b>" in story
+        assert "<b><bdi>Bo Berg</bdi></b>" in story
 
 
 class TestAlerts:
@@ -207,7 +207,7 @@ def test_the_number_of_queries_does_not_grow(browser, ana, opened, workspace, no
         for n in range(count):
             fire(make_route(workspace), now, dedup_key="k", action=SignalAction.TRIGGER)
             services.add_note(actor=actor(workspace), incident_id=incident.pk, now=now, content=f"note {n}")
-        with django_assert_max_num_queries(14):
+        with django_assert_max_num_queries(18):
             client.get(page_of(incident))
 
 
@@ -217,3 +217,33 @@ def test_a_suppressed_one_says_by_what(browser, ana, opened):
     page = browser(ana).get(page_of(incident)).content.decode()
     assert "Suppressed" in element(page, "head")
     assert "Silent: staging at night" in element(page, "glance")
+
+
+class TestForeignText:
+    """What strangers write neither turns our words round nor vanishes."""
+
+    @pytest.mark.parametrize("blank", ["\u200b", "\u2060\ufeff", "\u00ad", "\u3164", "\u2800", "\u202e"])
+    def test_an_invisible_title_is_said_to_be_one(self, browser, ana, opened, blank):
+        incident = opened("visible")
+        Incident.objects.filter(pk=incident.pk).update(title=blank)  # as one may stand in an older database
+        client = browser(ana)
+        assert ">(no visible text)</h1>" in element(client.get(page_of(incident)).content.decode(), "head")
+        row = element(client.get("/console/incidents").content.decode(), f"row-{incident.public_id}")
+        assert ">(no visible text)</a>" in row
+
+    def test_overrides_and_other_directions_stay_within_their_text(self, browser, ana, opened, workspace, now):
+        turned = "pay\u202estnem"
+        incident = opened("visible")
+        Incident.objects.filter(pk=incident.pk).update(
+            title=turned, namespace=turned, pod=turned, description=turned, labels={turned: turned}
+        )
+        services.add_note(actor=actor(workspace, label="דנה"), incident_id=incident.pk, now=now, content="12 דקות")
+        page = browser(ana).get(page_of(incident)).content.decode()
+        assert re.search(r'<h1 dir="auto">paystnem</h1>', page)
+        for shown in re.finditer("pay\u202estnem", page):
+            before = page[: shown.start()]
+            assert re.search(r'(<bdi>|dir="auto"[^>]*>)(pay\u202estnem=)?$', before) or before.endswith("="), before[
+                -80:
+            ]
+        assert '<blockquote dir="auto">12 דקות</blockquote>' in page
+        assert "<bdi>דנה</bdi>" in page

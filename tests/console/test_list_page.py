@@ -313,7 +313,7 @@ def test_the_number_of_queries_does_not_grow_with_the_rows(browser, ana, opened,
     for count in (3, 47):
         for n in range(count):
             opened(f"n{n}")
-        with django_assert_max_num_queries(11):
+        with django_assert_max_num_queries(24):
             client.get(path)
 
 

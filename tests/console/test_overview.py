@@ -6,11 +6,14 @@ import re
 from datetime import timedelta
 
 import pytest
+from django.core.cache import cache
+from django.db import connection
 from django.http import HttpResponse
 from django.test import RequestFactory
+from django.test.utils import CaptureQueriesContext
 
 from aiops.access.actors import Role
-from aiops.access.models import Membership
+from aiops.access.models import Membership, User
 from aiops.console import views
 from aiops.console.context import Shell
 from aiops.console.middleware import SecurityHeadersMiddleware
@@ -19,8 +22,10 @@ from aiops.console.templatetags import ui
 from incidents.choices import Severity, SourceKind
 from incidents.models import DeadLetter
 from incidents.services import incidents as services
+from notifications.models import Destination, Provider
+from notifications.selectors.people import reachable
 from tests.console.conftest import HX, element
-from tests.factories import actor, make_service, make_workspace, minutes
+from tests.factories import actor, make_service, make_user, make_workspace, minutes
 
 
 @pytest.mark.django_db
@@ -65,6 +70,61 @@ class TestOverview:
             opened(at=now - timedelta(hours=hours))
         counts = [hour.count for hour in opened_by_hour(actor(workspace), now)]
         assert (len(counts), counts[-1], counts[-2], sum(counts)) == (24, 1, 2, 3)
+
+
+@pytest.mark.django_db
+class TestSetUp:
+    """Before the first page: who can be reached, and what is missing."""
+
+    @pytest.fixture
+    def shown(self, browser, ana):
+        def look() -> str:
+            cache.clear()
+            page = browser(ana).get("/console").content.decode()
+            return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", "", page))
+
+        return look
+
+    def test_it_counts_people_and_names_what_is_missing(self, shown, ana, viewer, workspace, settings):
+        User.objects.filter(pk=ana.pk).update(email="ana@example.com")
+        said = shown()
+        assert "Reaches people 0 of 1" in said
+        assert "Ana Moreau has ana@example.com, but no mail server is set up" in said
+        assert "Mail server not set up" in said
+        assert "Web push not set up" in said
+        settings.AIOPS_SMTP_URL = "smtp://127.0.0.1:25?from=noc@example.com"
+        assert "Before the first page" not in shown()
+
+    def test_no_address_is_said_as_such(self, shown, ana):
+        User.objects.filter(pk=ana.pk).update(email="")
+        assert "Ana Moreau has no destination and no e-mail address" in shown()
+
+    def test_a_phone_without_an_account_reaches_nobody(self, shown, ana, now):
+        Destination.objects.create(owner=ana, kind="sms", label="+1", verified_at=now)
+        assert "Reaches people 0 of 1" in shown()
+        assert "no SMS account is set up" in shown()
+
+    def test_a_browser_that_takes_pushes_is_enough(self, shown, ana, workspace, now):
+        Provider.objects.create(
+            workspace=workspace, kind="webpush", name="Console", is_default=True, settings_sealed=""
+        )
+        Destination.objects.create(owner=ana, kind="webpush", label="Chromium", verified_at=now)
+        assert "Before the first page" not in shown()
+
+    def test_of_other_workspaces_nothing(self, shown, stranger, ana):
+        assert "stranger" not in shown()
+
+    def test_many_people_cost_as_many_queries_as_one(self, workspace, ana, now):
+        def cost() -> int:
+            cache.clear()
+            with CaptureQueriesContext(connection) as captured:
+                reachable(actor(workspace), now)
+            return len(captured)
+
+        one = cost()
+        for n in range(20):
+            make_user(f"person{n}", workspace, Role.OPERATOR)
+        assert cost() == one
 
 
 @pytest.mark.django_db

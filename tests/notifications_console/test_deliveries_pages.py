@@ -113,7 +113,7 @@ class TestLog:
         for n in range(8):
             world.fire(f"db-{n}")
         client = browser(viv)
-        with django_assert_max_num_queries(9):
+        with django_assert_max_num_queries(13):
             client.get(LOG)
 
 

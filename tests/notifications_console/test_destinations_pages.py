@@ -272,5 +272,5 @@ def test_it_costs_the_same_however_many_there_are(browser, world, mia, path, dja
         made = make_shared(world, f"hook {n}", address=f"https://example.com/{n}")
         Route.objects.create(workspace=world.workspace, name=f"route {n}").destinations.add(made)
     client = browser(mia)
-    with django_assert_max_num_queries(12):
+    with django_assert_max_num_queries(16):
         client.get(HOME + path)

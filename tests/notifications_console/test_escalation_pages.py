@@ -223,5 +223,5 @@ def test_the_list_costs_the_same_however_many_there_are(browser, world, viv, ana
     for n in range(12):
         world.policy({"targets": ["ana"]}, {"targets": ["viv"]}, name=f"Policy {n}")
     client = browser(viv)
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(18):
         client.get(HOME)

@@ -195,5 +195,5 @@ def test_it_costs_the_same_however_much_there_is(browser, world, ana, django_ass
         )
         ContactRule.objects.create(user=ana, destination=row, delay_minutes=n)
     client = browser(ana)
-    with django_assert_max_num_queries(24):
+    with django_assert_max_num_queries(28):
         client.get(HOME)

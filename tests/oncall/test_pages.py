@@ -104,7 +104,7 @@ def test_pages_cost_the_same_for_many_schedules(
     client = browser(ana)
     for n in range(5):
         make(ana, bo, name=f"s{n}")
-    with django_assert_max_num_queries(20):
+    with django_assert_max_num_queries(24):
         client.get("/console/oncall")
 
 

@@ -233,7 +233,7 @@ def test_a_test_says_what_came_of_it_and_nothing_goes_at_a_slip(pager: Installat
 def test_the_top_bar_says_when_paging_was_last_proven(pager: Installation, ada: Window) -> None:
     def proven() -> bool:
         ada.page.goto("/console")
-        return "Last proven page" in ada.page.locator("#proof").inner_text()
+        return "Paging engine proven" in ada.page.locator("#proof").inner_text()
 
     eventually("a proof of paging", proven, seconds=60, pause=1)
     expect(ada.page.locator("#proof")).to_have_class("proof")

@@ -18,6 +18,7 @@ from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from aiops.kernel.clock import rfc3339
+from aiops.kernel.text import seen
 from incidents.choices import Priority, Severity
 
 register = template.Library()
@@ -87,6 +88,12 @@ _TEXT = {
     "stamp": "%H:%M:%S",
     "full": "%-d %b %Y, %H:%M:%S %Z",
 }
+
+
+@register.filter
+def visible(value: object) -> str:
+    """A stranger's text as one that can be seen: what turns other text round is left out, and blank is said to be so."""
+    return seen(str(value)).strip() or "(no visible text)"
 
 
 @register.filter
