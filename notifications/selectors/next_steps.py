@@ -15,7 +15,7 @@ from incidents.console.next_step import NextStep
 from incidents.models import Incident
 from notifications.choices import RunState, TargetKind, Urgency, Wake
 from notifications.definition import Definition, Target
-from notifications.escalation import Facts, Move, next_move
+from notifications.escalation import NO_STEP, UNREACHED, Facts, Move, next_move
 from notifications.models import EscalationRun
 from notifications.services.targets import Book
 
@@ -128,9 +128,7 @@ def _are(names: Sequence[str]) -> str:
 
 def ran_out(reason: str) -> str:
     """How an escalation ended that has told all that it could: what a row has room for, by the run's reason."""
-    if "could be reached" in reason:
-        return "nobody could be reached"
-    return "no level applies" if "applies" in reason else "nobody answered"
+    return {UNREACHED: UNREACHED, NO_STEP: "no level applies"}.get(reason, "nobody answered")
 
 
 def is_waited_for(incident: Incident, now: datetime) -> bool:

@@ -58,7 +58,9 @@ def test_a_lease_says_when_it_is_given_back(browser, world, ana):
     world.policy({"targets": ["ana"]}, acknowledge_minutes=30)
     incident = world.fire("db")
     services.acknowledge(actor=acting(ana), incident_id=incident.pk, now=world.now)
-    assert re.search(r'<bdi>Resting\. Goes on</bdi> <time datetime="[^"]+" data-time="until">', panel(browser, ana, incident))
+    assert re.search(
+        r'<bdi>Resting\. Goes on</bdi> <time datetime="[^"]+" data-time="until">', panel(browser, ana, incident)
+    )
 
 
 def test_the_end_is_told_to_those_who_were_told(browser, world, ana):

@@ -146,7 +146,6 @@ class TestRunOut:
         assert panel.startswith("Nobody answered")
         assert "1 person told, nobody has it yet" in panel
 
-    @pytest.mark.xfail(strict=False, reason="the run's own reason does not tell it yet")
     def test_nobody_could_be_reached(self, world, seen):
         world.person("cy", phone=False)
         world.policy({"targets": ["cy"]})
