@@ -53,6 +53,9 @@ class DialectSchema(AutoSchema):
         yield from self.view.refusals
         if "{" in self.path:
             yield HTTPStatus.NOT_FOUND
+        if self.method != "GET":
+            yield HTTPStatus.REQUEST_ENTITY_TOO_LARGE
+            yield HTTPStatus.UNSUPPORTED_MEDIA_TYPE
         if self.method != "GET" and "{" in self.path:
             yield HTTPStatus.CONFLICT
         if self.view.limited:

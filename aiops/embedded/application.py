@@ -11,6 +11,7 @@ import socket
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import psycopg
 from celery.signals import beat_init, worker_ready
@@ -36,6 +37,7 @@ from aiops.probes import ask_database
 from incidents.services.bootstrap import Installation, ensure_installation
 from notifications.services import defaults
 
+WEB_STATEMENT_SECONDS = 30
 DATABASE_PATIENCE = 30.0  # seconds that a start waits for a PostgreSQL
 
 
@@ -141,6 +143,9 @@ def run_web(bound: socket.socket, stopping: Stopping, ready: Callable[[], None])
     """Serve until we are asked to stop; *ready* is called once we answer. Returns the exit status."""
     connections.close_all()
     stopping.check()
+    # No page or command works for half a minute; what does is stuck, and holds a connection that others need.
+    options: Any = settings.DATABASES["default"]["OPTIONS"]
+    options["options"] = f"{options.get('options', '')} -c statement_timeout={WEB_STATEMENT_SECONDS * 1000}".strip()
     process.parts[:] = [Timekeeper()]
     return 0 if serve(bound, stopping, ready) else 1
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import resource
 import socket
 from collections.abc import Callable, Iterator
 
@@ -72,8 +73,18 @@ def url_of(bound: socket.socket) -> str:
     return f"http://{f'[{host}]' if host.count(':') > 1 and not host.startswith('[') else host}:{port}"
 
 
+def open_more_files() -> None:
+    """Let this process have as many connections as it may hold, whatever the shell's soft limit is."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = settings.AIOPS_MAX_CONNECTIONS + 1000
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+
+
 def serve(bound: socket.socket, stopping: Stopping, on_ready: Callable[[], None]) -> bool:
     """Serve until we are asked to stop; the parts stop inside (ASGI lifespan). False when the server could not start."""
+    open_more_files()
     config = uvicorn.Config(
         "aiops.asgi:application",
         loop="uvloop",

@@ -50,6 +50,24 @@ class Refusal(serializers.Serializer):
     field = serializers.CharField(required=False)
 
 
+class EventIssues(serializers.Serializer):
+    issues = serializers.ListField(child=serializers.CharField())
+
+
+class EventRefusal(serializers.Serializer):
+    """Why not, and everything that is wrong with the event."""
+
+    error = serializers.CharField()
+    meta = EventIssues()
+
+
+class AlertmanagerRefusal(serializers.Serializer):
+    """As Alertmanager refuses: ``code`` is the HTTP status."""
+
+    code = serializers.IntegerField()
+    message = serializers.CharField()
+
+
 class EventPayload(serializers.Serializer):
     """What a trigger tells."""
 

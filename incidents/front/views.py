@@ -14,9 +14,11 @@ from django.http import HttpRequest, HttpResponse
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
+from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from aiops.access import keyring
+from aiops.api.envelopes import client, envelope_of
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput
 from incidents.contracts import Arrival, Outcome
@@ -50,15 +52,33 @@ class IngestView(APIView):
         except RequestDataTooBig:
             return _response(door.too_large(endpoint))
 
+    def handle_exception(self, exc: Exception) -> Response:
+        """A refusal of the framework's, in the words of the path."""
+        response = super().handle_exception(exc)
+        envelope = envelope_of(self.request.path) or client
+        response.data = envelope(response.status_code, str(getattr(exc, "detail", exc)))
+        return response
 
-def _documented(request: Any, answer: Any, refusal: Any, status: int, summary: str, *extra: OpenApiParameter) -> Any:
+
+SENDING = (400, 401, 403, 405, 408, 413, 415, 503)  # refusals of every path
+
+
+def _documented(
+    request: Any,
+    answer: Any,
+    refusal: Any,
+    status: int,
+    summary: str,
+    *more: OpenApiParameter,
+    also: Sequence[int] = (),
+) -> Any:
     """The schema of one path of the door."""
     return extend_schema(
         summary=summary,
         tags=["ingest"],
-        parameters=list(extra),
+        parameters=list(more),
         request={"application/json": request},
-        responses={status: answer, 400: refusal, 401: refusal, 403: refusal, 503: refusal},
+        responses={status: answer} | dict.fromkeys((*SENDING, *also), refusal),
     )
 
 
@@ -66,7 +86,15 @@ SOURCE_WORD = OpenApiParameter("X-Source", location=OpenApiParameter.HEADER, des
 
 
 class WebhookView(IngestView):
-    @_documented(words.WebhookBody, words.WebhookAnswer, words.Refusal, 200, "Send an alert", SOURCE_WORD)
+    @_documented(
+        words.WebhookBody,
+        words.WebhookAnswer,
+        words.Refusal,
+        200,
+        "Send an alert",
+        SOURCE_WORD,
+        also=[422],
+    )
     def post(self, request: Request, **path: str) -> HttpResponse:
         return super().post(request, **path)
 
@@ -76,13 +104,20 @@ class WebhookView(IngestView):
 
 
 class SourceView(WebhookView):
-    @_documented(words.WebhookBody, words.WebhookAnswer, words.Refusal, 200, "Send to a source's own URL")
+    @_documented(
+        words.WebhookBody,
+        words.WebhookAnswer,
+        words.Refusal,
+        200,
+        "Send to a source's own URL",
+        also=[404, 422],
+    )
     def post(self, request: Request, **path: str) -> HttpResponse:
         return super().post(request, **path)
 
 
 class EventsView(IngestView):
-    @_documented(words.EventBody, words.EventAnswer, words.Refusal, 202, "Send an event, with an API key")
+    @_documented(words.EventBody, words.EventAnswer, words.EventRefusal, 202, "Send an event, with an API key")
     def post(self, request: Request, **path: str) -> HttpResponse:
         return super().post(request, **path)
 
@@ -94,7 +129,9 @@ class EnqueueView(IngestView):
 
 
 class AlertmanagerView(IngestView):
-    @_documented(words.PrometheusAlert(many=True), None, words.Refusal, 200, "Send alerts, as to an Alertmanager")
+    @_documented(
+        words.PrometheusAlert(many=True), None, words.AlertmanagerRefusal, 200, "Send alerts, as to an Alertmanager"
+    )
     def post(self, request: Request, **path: str) -> HttpResponse:
         return super().post(request, **path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict
+from http import HTTPStatus
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -39,6 +40,8 @@ class OnCallOut(ServiceOnCallOut):
 
 
 class OnCall(ClientView):
+    refusals = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+
     @extend_schema(
         summary="Who is on call now",
         parameters=[query("service", "A service's name; without it the default one's, and all in `services`.")],
