@@ -55,7 +55,12 @@ def _opened(fact: Fact) -> Line:
 
 
 def _raised(fact: Fact) -> Line:
-    return Line(f"Severity raised to {fact.data.get('severity', 'a higher one')}", tone="warn")
+    former = fact.data.get("former_title")
+    aside = f"it was “{former}” before" if former else ""
+    quote = str(fact.data.get("title", ""))
+    return Line(
+        f"Severity raised to {fact.data.get('severity', 'a higher one')}", aside=aside, quote=quote, tone="warn"
+    )
 
 
 _MOVES = {

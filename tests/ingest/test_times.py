@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import timedelta
 from typing import Any
 
@@ -15,7 +15,9 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from incidents.api.v1.timeline import event
 from incidents.choices import EntryKind, Priority, Result, Severity, SignalAction, Status
+from incidents.console.story import Fact, line_of
 from incidents.contracts import Arrival, Route
 from incidents.models import Incident, RecentResolve, SeenEvent, TimelineEntry
 from incidents.services import incidents, timers
@@ -279,6 +281,10 @@ def test_a_repeat_that_raises_the_severity_brings_its_words(route: Route) -> Non
     assert (incident.severity, incident.priority) == (Severity.CRITICAL, 1)
     raised = TimelineEntry.objects.get(kind=EntryKind.SEVERITY_RAISED)
     assert raised.data == {"severity": "critical", "title": "Disk 99%", "former_title": "Disk 91%"}
+    assert event(raised)["message"] == "Severity raised to critical: Disk 99%"
+    told = line_of(Fact(*(getattr(raised, field.name) for field in fields(Fact))))
+    assert (told.what, told.quote) == ("Severity raised to critical", "Disk 99%")
+    assert told.aside == "it was “Disk 91%” before"
 
 
 @pytest.mark.parametrize("severity", [Severity.MEDIUM, Severity.LOW])

@@ -55,7 +55,9 @@ def _of_a_newer_version(entry: TimelineEntry, facts: Facts) -> str:
 SENTENCES: dict[str, Callable[[TimelineEntry, Facts], str]] = {
     EntryKind.ALERT_RECEIVED: lambda e, f: f"Alert received from {f.get('source') or e.actor_label}",
     EntryKind.INCIDENT_CREATED: lambda e, f: f"Incident opened: {f.get('title', '')}",
-    EntryKind.SEVERITY_RAISED: lambda e, f: f"Severity raised to {f.get('severity', '')}",
+    EntryKind.SEVERITY_RAISED: lambda e, f: ": ".join(
+        filter(None, [f"Severity raised to {f.get('severity', '')}", f.get("title")])
+    ),
     EntryKind.STATUS_CHANGED: _status_changed,
     EntryKind.NOTE_ADDED: lambda e, f: "",
     EntryKind.SNOOZED: lambda e, f: f"Snoozed until {f.get('until', '')} by {f.get('by') or e.actor_label}",
