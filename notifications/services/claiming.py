@@ -35,7 +35,8 @@ UPDATE notifications_delivery SET state = 'sending', claimed_until = %(until)s, 
 WHERE id = ANY (ARRAY(
     SELECT id FROM notifications_delivery
     WHERE state IN ('pending', 'failed_temporary') AND due_at <= %(now)s
-        AND kind <> ALL(%(full)s) AND (destination_id IS NULL OR destination_id <> ALL(%(busy)s))
+        AND kind || ' ' || workspace_id <> ALL(%(full)s)
+        AND (destination_id IS NULL OR destination_id <> ALL(%(busy)s))
     ORDER BY rank, due_at LIMIT %(limit)s FOR UPDATE SKIP LOCKED))
 RETURNING id
 """
@@ -93,19 +94,19 @@ def claim(
     limit: int,
     *,
     busy: Collection[int] = (),
-    full: Collection[ChannelKind] = (),
+    full: Collection[tuple[ChannelKind, int]] = (),
     lease: timedelta = LEASE,
 ) -> list[Parcel]:
     """Take at most *limit* due deliveries in hand for *lease*, and say what becomes one message. Empty: nothing is due.
 
-    Passed over is what goes to the destinations *busy*, and to outlets of the kinds *full*.
+    Passed over is what goes to the destinations *busy*, and to outlets of a kind of a workspace that are *full*.
     """
     values: dict[str, Any] = {
         "now": now,
         "until": now + lease,
         "limit": limit,
         "busy": list(busy),
-        "full": [str(kind) for kind in full],
+        "full": [f"{kind} {workspace_id}" for kind, workspace_id in full],
     }
     with transaction.atomic():
         _take_back(now)

@@ -29,7 +29,7 @@ from notifications.services import crew as crews
 from notifications.services.claiming import LEASE, RENEWED, claim, renew
 from notifications.services.crew import Crew
 from tests.deliveries.conftest import Page, make_destination, seconds, send
-from tests.factories import NOW, make_incident, minutes
+from tests.factories import NOW, make_incident, make_workspace, minutes
 from tests.fault_proxy import Fault, FaultProxy
 from tests.proof.harness import eventually
 from tests.receivers import HELD, SILENCE, Answer, HttpReceiver, Receivers
@@ -77,6 +77,23 @@ def test_a_provider_that_hangs_holds_up_nobody_else(
     receivers.mattermost.close()
     eventually("the lanes have ended", lambda: not crew.is_busy)
     assert not Delivery.objects.filter(state=S.SENDING).exists()
+
+
+def test_destinations_of_one_workspace_hold_up_no_page_of_another(
+    workspace: Workspace, incident: Incident, page: Page, receivers: Receivers, crew: Crew
+) -> None:
+    """More of the same kind hang there than there are threads, all taken in hand before."""
+    hanging = [mattermost(workspace, receivers, n) for n in range(1, crews.THREADS + 3)]
+    receivers.mattermost.fail(*[SILENCE] * crews.THREADS)
+    for destination in hanging:
+        page(incident, destination)
+    assert crew.begin(NOW) == len(hanging)
+    receivers.mattermost.wait(crews.THREADS)
+    other = make_workspace("other")
+    theirs = page(make_incident(other), mattermost(other, receivers, 99))
+    assert crew.begin(NOW) == 1
+    eventually("it is written down", lambda: Delivery.objects.get(pk=theirs.pk).state == S.SENT)
+    receivers.mattermost.close()
 
 
 def test_after_a_failure_the_rest_goes_back_uncounted(workspace: Workspace, page: Page, receivers: Receivers) -> None:
