@@ -59,7 +59,8 @@ class Message:
     *event* is trigger, acknowledge or resolve for outlets that keep state of their own; *dedup_key* names the problem to them.
     *covers* is how many incidents an answer takes, all that the message tells of and that can still be answered; 0: it can't be
     answered, and must not ask.
-    *previous_ref* is what the provider called the message of this incident that went there first (to thread or update it).
+    *previous_ref* is what the provider called the message of this incident that went there first (to thread or update it),
+    and *previous_many* says that it told of other incidents too, so that it must stay as it is.
     *reply_code* is what a text message may be answered with, *reply_token* the same for e-mail (``reply+<token>@…``).
     *next_step* says what happens if this is ignored ("" when nothing).
     *others* are the incidents of a digest beside *incident*.
@@ -82,6 +83,7 @@ class Message:
     event: str = "trigger"
     dedup_key: str = ""
     previous_ref: str = ""
+    previous_many: bool = False
     reply_code: int | None = None
     reply_token: str = field(default="", repr=False)
     next_step: str = ""

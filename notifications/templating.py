@@ -37,7 +37,10 @@ Since: {{ incident.created_at | at }} ({{ age }}){% if incident.occurrences > 1 
 {% endif %}"""
 _LINE = "[{{ incident.severity | upper }}] {{ incident.name }} {{ incident.title }}"
 _SHORT = "{{ incident.severity | upper }} {{ incident.name }} {{ incident.title }} ({{ incident.service }})"
-_SPOKEN = "{{ incident.severity }}. {{ incident.title }}. Service {{ incident.service }}. Incident {{ incident.name }}."
+_SPOKEN = (
+    "{{ incident.severity | capitalize }}. {{ incident.title }}. Service {{ incident.service }}. "
+    "Incident {{ incident.name }}."
+)
 
 # What a message to the fallback begins with: nobody answered, nobody could be asked, or nobody was.
 _END = f"""\

@@ -87,10 +87,12 @@ def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
     if before is None:
         return Sent(detail="There is no message to change.") if quiet else _post(message, outlet, http)
     channel, ts = before.groups()
-    if message.event != "trigger":
+    if message.event != "trigger" and not message.previous_many:
         changed = _changed(message, outlet, http, channel, ts)
         if quiet or (changed and message.event == "acknowledge"):
             return Sent(ref=message.previous_ref)
+    if quiet:
+        return Sent(ref=message.previous_ref, detail="The message told of others too, and stays.")
     # A page that comes again must be seen in the channel, not only in a thread.
     _post(message, outlet, http, channel=channel, thread_ts=ts, reply_broadcast=message.event == "trigger")
     return Sent(ref=message.previous_ref)

@@ -70,6 +70,7 @@ def message_of(
     next_step: str = "",
     template: MessageTemplate | None = None,
     previous_ref: str = "",
+    previous_many: bool = False,
     strict: bool = False,
 ) -> Message:
     """The message of *delivery*, which has its incident loaded. A digest tells of *others* too; *count* is how many it is about,
@@ -109,6 +110,7 @@ def message_of(
         event=event,
         dedup_key=f"aiops-{incident.id}-{delivery.episode}" if incident else "",
         previous_ref=previous_ref,
+        previous_many=previous_many,
         reply_code=delivery.reply_code if covers else None,
         reply_token=tokens.make(delivery.pk) if covers and delivery.kind == ChannelKind.EMAIL else "",
         next_step=next_step,

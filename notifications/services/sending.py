@@ -176,6 +176,7 @@ class Lane:
         if _nobody_read(delivery, earlier):
             return "what it is about did not arrive here"
         reply_codes.assign(delivery, along)
+        first = next((said for said in earlier if said.provider_ref), None)
         message = rendering.message_of(
             delivery,
             now,
@@ -185,7 +186,8 @@ class Lane:
             covers=len(reply_codes.asked_by([delivery, *along])),
             next_step=self._next_steps.get(delivery.incident_id or 0, ""),
             template=self._template(delivery),
-            previous_ref=next((said.provider_ref for said in earlier if said.provider_ref), ""),
+            previous_ref=first.provider_ref if first else "",
+            previous_many=first is not None and _told_of_many(first),
         )
         delivery.said = hashlib.sha256(f"{message.subject}\n{message.text}".encode()).hexdigest()[:32]
         if any(_says_the_same(delivery, said, now) for said in earlier):
@@ -270,6 +272,10 @@ def _what_is_wrong(delivery: Delivery) -> str:
     if not destination.enabled:
         return "The destination is switched off."
     return f"The destination is broken: {destination.broken_reason}" if destination.broken_at is not None else ""
+
+
+def _told_of_many(said: Delivery) -> bool:
+    return said.digest_id is not None or Delivery.objects.filter(digest=said).exists()
 
 
 def _nobody_read(delivery: Delivery, earlier: Sequence[Delivery]) -> bool:

@@ -117,6 +117,29 @@ def test_a_digest_of_what_is_over_or_of_too_much_asks_for_nothing(
         assert "ack" not in text and "Reply" not in text and "/respond/" not in text
 
 
+def test_news_of_one_incident_leaves_the_digest_that_told_of_it_as_it_is(
+    workspace: Workspace, receivers: Receivers
+) -> None:
+    slack = receivers.slack
+    account = {"token": slack.token, "signing_secret": slack.signing_secret, "base_url": slack.api}
+    providers.save_provider(actor=SYSTEM, workspace=workspace, kind=ChannelKind.SLACK, name="bot", settings=account)
+    channel = make_destination(kind=ChannelKind.SLACK, address="#noc", workspace=workspace)
+    three = [make_incident(workspace, title=f"Host {number} is down") for number in range(3)]
+    about = {"workspace_id": workspace.pk, "destination_id": channel.pk, "kind": ChannelKind.SLACK, "due_at": NOW}
+    pages = [Intent(**about, incident_id=i.pk, purpose=Purpose.ANNOUNCE, rank=Rank.DIGEST) for i in three]
+    deliveries.intend(pages, NOW)
+    sending.send_due(NOW, clock=lambda: NOW)
+    for event, step in (("acknowledge", -2), ("resolve", -1)):
+        news = Intent(**about, incident_id=three[1].pk, purpose=Purpose.STAND_DOWN, step=step, data={"event": event})
+        deliveries.intend([news], NOW)
+        sending.send_due(NOW, clock=lambda: NOW)
+    digest, *threaded = slack.requests
+    assert "3 incidents" in digest.json["text"]
+    assert [request.path.rpartition(".")[2] for request in threaded] == ["postMessage", "postMessage"]
+    for request in threaded:
+        assert request.json["thread_ts"] in slack.messages and request.json["reply_broadcast"] is False
+
+
 def test_rows_say_what_they_went_with_and_the_one_that_went_which_it_carried(
     workspace: Workspace, phone: Destination
 ) -> None:
