@@ -1,6 +1,6 @@
 # make run: the platform on this machine, with nothing to install but Python.   make test: everything that must hold.
 .DEFAULT_GOAL := help
-.PHONY: help run test check format lock clean
+.PHONY: help run test check format lock audit clean
 PYTEST_OPTIONS ?= -n 2 --dist loadfile
 
 help: ## what can be made
@@ -35,6 +35,10 @@ lock: ## resolve requirements/*.in anew
 	  .venv/bin/uv pip compile requirements/$$name.in --output-file requirements/$$name.txt --quiet --upgrade \
 	    --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header || exit 1; \
 	done
+
+audit: ## ask for known vulnerabilities of what is locked (needs the internet: docs/advisories.md)
+	@.ci/venv dev
+	.venv/bin/uv tool run pip-audit --requirement requirements/base.txt --require-hashes --disable-pip
 
 clean: ## remove what can be made again (never the data directory)
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache test-results

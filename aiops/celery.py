@@ -10,6 +10,7 @@ from celery.signals import task_postrun, worker_process_init
 from django.db import connections
 
 from aiops import process
+from aiops.kernel.memory import Trimmer
 from aiops.kernel.timekeeper import Timekeeper
 from aiops.standby import Standby
 
@@ -39,6 +40,7 @@ def begin_beside(**_: object) -> None:
     its parent."""
     process.follow()
     Timekeeper().start()
+    Trimmer().start()
     if "paging" in app.amqp.queues.consume_from:
         standby = Standby({name: app.tasks[name] for name in DEADLINES})
         task_postrun.connect(lambda task, **_: standby.told(task.name), weak=False)

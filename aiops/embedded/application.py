@@ -32,6 +32,7 @@ from aiops.embedded.failure import StartRefused
 from aiops.embedded.serve import serve, url_of
 from aiops.embedded.stopping import Stopping
 from aiops.kernel.clock import utcnow
+from aiops.kernel.memory import Trimmer
 from aiops.kernel.timekeeper import Timekeeper
 from aiops.probes import ask_database
 from incidents.services.bootstrap import Installation, ensure_installation
@@ -146,7 +147,7 @@ def run_web(bound: socket.socket, stopping: Stopping, ready: Callable[[], None])
     # No page or command works for half a minute; what does is stuck, and holds a connection that others need.
     options: Any = settings.DATABASES["default"]["OPTIONS"]
     options["options"] = f"{options.get('options', '')} -c statement_timeout={WEB_STATEMENT_SECONDS * 1000}".strip()
-    process.parts[:] = [Timekeeper()]
+    process.parts[:] = [Timekeeper(), Trimmer()]
     return 0 if serve(bound, stopping, ready) else 1
 
 

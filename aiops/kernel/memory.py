@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import ctypes
+import threading
 from collections.abc import Callable
 from functools import cache
 
+from aiops.kernel.threads import essential
+
 ARENA_MAX = -8  # M_ARENA_MAX of malloc.h
 ARENAS = 2
+EVERY = 60.0  # seconds
 
 
 @cache
@@ -29,3 +33,24 @@ def give_back() -> None:
     """Hand what is free back to the machine; takes some milliseconds."""
     if trim := _function("malloc_trim"):
         trim(0)
+
+
+class Trimmer:
+    """A thread that gives back once a minute. A part of the web process (``aiops.process``), and of each process of a worker."""
+
+    def __init__(self) -> None:
+        self._stop = threading.Event()
+        self._thread = essential("trimmer", self._run)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self, seconds: float) -> None:
+        """No more; waits for at most *seconds*."""
+        self._stop.set()
+        self._thread.join(seconds)
+
+    def _run(self) -> None:
+        while not self._stop.wait(EVERY):
+            give_back()

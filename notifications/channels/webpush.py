@@ -17,10 +17,10 @@ import orjson
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from py_vapid import Vapid, VapidException
-from pywebpush import WebPusher, WebPushException
 
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput
+from notifications.channels.push_encryption import encrypt
 from notifications.channels.text import block, clip_bytes, line
 from notifications.channels.wire import call, check_url
 from notifications.choices import ChannelKind
@@ -65,9 +65,10 @@ def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
     subscription = orjson.loads(outlet.address)
     endpoint = str(subscription["endpoint"])
     try:
-        encrypted = WebPusher(subscription).encode(payload(message))["body"]
+        browser, auth = (base64.urlsafe_b64decode(_padded(subscription["keys"][name])) for name in ("p256dh", "auth"))
+        encrypted = encrypt(payload(message), browser, auth)
         headers = _signed(endpoint, outlet)
-    except (WebPushException, VapidException, ValueError, KeyError) as error:
+    except (VapidException, ValueError, KeyError) as error:
         raise PermanentFailure("Web push: this workspace's keys can't be used.", address=False) from error
     headers |= {
         "Content-Type": "application/octet-stream",
