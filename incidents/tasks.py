@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from celery import shared_task
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 
 from aiops.kernel import marks
 from aiops.kernel.clock import utcnow
-from incidents.services import deadletters, partitions, reactions, timers
+from incidents.services import deadletters, partitions, reactions, timers, upkeep
 
 SWEEP_MARK = "aiops:sweep:ended"  # epoch seconds of the last finished sweep; /metrics tells its age
 
@@ -17,11 +19,12 @@ SWEEP_MARK = "aiops:sweep:ended"  # epoch seconds of the last finished sweep; /m
 def sweep() -> dict[str, int]:
     """Every few seconds: whatever has become due."""
     now = utcnow()
-    done = {
-        "woken": timers.wake_snoozed(now),
-        "closed": timers.close_resolved(now, settings.AIOPS_AUTO_CLOSE_AFTER),
-        "reactions": reactions.retry_due(now),
+    works = {
+        "woken": partial(timers.wake_snoozed, now),
+        "closed": partial(timers.close_resolved, now, settings.AIOPS_AUTO_CLOSE_AFTER),
+        "reactions": partial(reactions.retry_due, now),
     }
+    done = upkeep.parts("sweep", works, now)
     marks.leave(SWEEP_MARK, now)
     return done
 
@@ -30,8 +33,12 @@ def sweep() -> dict[str, int]:
 def housekeeping() -> None:
     """Every ten minutes: what keeps the house small."""
     now = utcnow()
-    partitions.maintain(now, settings.AIOPS_ALERT_RETENTION)
-    timers.forget_resolves(now)
-    timers.forget_events(now)
-    deadletters.forget_old(now)
-    SessionStore.clear_expired()
+    works = {
+        "partitions": partial(partitions.maintain, now, settings.AIOPS_ALERT_RETENTION),
+        "resolves": partial(timers.forget_resolves, now),
+        "events": partial(timers.forget_events, now),
+        "dead letters": partial(deadletters.forget_old, now),
+        "sessions": SessionStore.clear_expired,
+        "troubles": partial(upkeep.forget_gone, now),
+    }
+    upkeep.parts("housekeeping", works, now)

@@ -69,9 +69,16 @@ def _work_off(until: float) -> int:
     while time.monotonic() < until:
         _crew.changed.clear()
         now = deadlines.now()
-        with doorbell.heard():
-            worked = steps.run_due(now)
+        failure: Exception | None = None
+        worked = 0
+        try:
+            with doorbell.heard():
+                worked = steps.run_due(now)
+        except Exception as error:  # noqa: BLE001 (what is planned already goes out first; then it is raised)
+            failure = error
         worked += _crew.begin(now)
+        if failure is not None:
+            raise failure
         marks.leave(SWEEP_MARK, now)
         done += worked
         if _crew.is_busy:

@@ -111,7 +111,8 @@ class ScopedAdmin(admin.ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
         """A row never changes its workspace."""
-        fixed = ["workspace"] if obj is not None and not isinstance(obj, Workspace) else []
+        has_one = obj is not None and any(field.name == "workspace" for field in obj._meta.fields)
+        fixed = ["workspace"] if has_one else []
         return [*super().get_readonly_fields(request, obj), *fixed]
 
     def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest | None, **kwargs: Any) -> Any:

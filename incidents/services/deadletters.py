@@ -13,6 +13,7 @@ from aiops.kernel.redaction import redact
 from incidents.choices import SourceKind
 from incidents.contracts import Arrival
 from incidents.models import DeadLetter
+from incidents.services import upkeep
 
 KEPT = timedelta(days=30)
 MOST = 10_000  # of one workspace; a sender that talks nonsense all day must not fill the disk
@@ -65,10 +66,20 @@ def keep(letter: Letter) -> DeadLetter:
 
 def forget_old(now: datetime) -> int:
     """Drop letters older than 30 days, and the oldest of a workspace that has more than 10,000; returns how many."""
-    dropped = DeadLetter.objects.filter(received_at__lt=now - KEPT).delete()[0]
-    for workspace_id in DeadLetter.objects.order_by().values_list("workspace_id", flat=True).distinct():
-        letters = DeadLetter.objects.filter(workspace_id=workspace_id).order_by("-received_at", "-pk")
-        last_kept = letters[MOST - 1 : MOST].first()
-        if last_kept is not None:
-            dropped += letters.filter(received_at__lt=last_kept.received_at).delete()[0]
-    return dropped
+    dropped = [DeadLetter.objects.filter(received_at__lt=now - KEPT).delete()[0]]
+    workspaces = DeadLetter.objects.order_by().values_list("workspace_id", flat=True).distinct()
+    upkeep.each(
+        list(workspaces),
+        lambda workspace_id: dropped.append(_forget_most(workspace_id)),
+        of=lambda workspace_id: upkeep.Subject(
+            f"dead letters:{workspace_id}", "The clearing of old dead letters", workspace_id
+        ),
+        now=now,
+    )
+    return sum(dropped)
+
+
+def _forget_most(workspace_id: int) -> int:
+    letters = DeadLetter.objects.filter(workspace_id=workspace_id).order_by("-received_at", "-pk")
+    last_kept = letters[MOST - 1 : MOST].first()
+    return letters.filter(received_at__lt=last_kept.received_at).delete()[0] if last_kept is not None else 0

@@ -8,10 +8,13 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from aiops.kernel import events
+from aiops.kernel.text import storable
 from incidents.models import PendingReaction
 
 BATCH = 100
 LONGEST_PAUSE = timedelta(hours=1)
+LONGEST_ERROR = 2000
+MOST_ATTEMPTS = 32_000  # that the column holds
 
 
 def publish(event: str, facts: Sequence[events.Fact], now: datetime, *, savepoints: bool = True) -> None:
@@ -24,7 +27,7 @@ def publish(event: str, facts: Sequence[events.Fact], now: datetime, *, savepoin
                 event=failure.event,
                 handler=failure.handler,
                 facts=failure.facts,
-                error=failure.error,
+                error=storable(failure.error, LONGEST_ERROR),
                 created_at=now,
                 next_attempt_at=now + timedelta(seconds=5),
             )
@@ -33,19 +36,22 @@ def publish(event: str, facts: Sequence[events.Fact], now: datetime, *, savepoin
 
 
 def retry_due(now: datetime) -> int:
-    """Call failed handlers again whose time has come; returns how many succeeded. Pauses double from 5 s to an hour."""
-    done = 0
+    """Call failed handlers again whose time has come, each in a transaction of its own; returns how many succeeded. Pauses double
+    from 5 s to an hour."""
+    due = PendingReaction.objects.filter(next_attempt_at__lte=now).order_by("next_attempt_at")
+    return sum(_retry(pk, now) for pk in due.values_list("pk", flat=True)[:BATCH])
+
+
+def _retry(pk: int, now: datetime) -> bool:
     with transaction.atomic():
-        due = PendingReaction.objects.filter(next_attempt_at__lte=now).select_for_update(skip_locked=True)[:BATCH]
-        for reaction in due:
-            error = events.retry(reaction.event, reaction.handler, reaction.facts, now)
-            if error is None:
-                reaction.delete()
-                done += 1
-                continue
-            pause = min(LONGEST_PAUSE, timedelta(seconds=5 * 2**reaction.attempts))
-            reaction.attempts += 1
-            reaction.error = error
-            reaction.next_attempt_at = now + pause
-            reaction.save(update_fields=["attempts", "error", "next_attempt_at"])
-    return done
+        rows = PendingReaction.objects.filter(pk=pk, next_attempt_at__lte=now)
+        if (reaction := rows.select_for_update(skip_locked=True).first()) is None:
+            return False
+        error = events.retry(reaction.event, reaction.handler, reaction.facts, now)
+        if error is None:
+            reaction.delete()
+            return True
+        pause = min(LONGEST_PAUSE, timedelta(seconds=5 * 2 ** min(reaction.attempts, 16)))
+        attempts = min(reaction.attempts + 1, MOST_ATTEMPTS)
+        rows.update(attempts=attempts, error=storable(error, LONGEST_ERROR), next_attempt_at=now + pause)
+        return False

@@ -7,12 +7,13 @@ transaction it was in, and the next sweep finds the same rows due.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 from functools import partial
 
 import orjson
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 from django.db.models import F
 
 from aiops.access.actors import SYSTEM
@@ -21,7 +22,9 @@ from incidents.choices import EntryKind
 from incidents.lifecycle import TRANSITIONS, Action, starts_of
 from incidents.models import Incident, RecentResolve, SeenEvent, TimelineEntry
 from incidents.querysets import IncidentQuerySet
-from incidents.services import reactions, transitions
+from incidents.services import reactions, transitions, upkeep
+
+log = logging.getLogger(__name__)
 
 BATCH = 500
 MAX_BATCHES = 100
@@ -122,28 +125,51 @@ def system_entry(incident: Incident, at: datetime, kind: EntryKind, **fields: ob
 
 
 def _sweep(due: IncidentQuerySet, now: datetime, act: Callable[[list[Incident]], None], event: str) -> int:
-    """Take what is due, a batch a transaction; what another process has in hand is passed over and comes next time."""
-    done = 0
+    """Take what is due, a batch a transaction; what another process has in hand is passed over and comes next time. A broken one
+    is left alone, the others of its batch have their turn."""
+    done, broken = 0, set[int]()
     for _ in range(MAX_BATCHES):
-        with transaction.atomic():
-            batch = list(due.order_by("pk").select_for_update(no_key=True, skip_locked=True)[:BATCH])
-            if batch:
-                act(batch)
-                facts = [
-                    {
-                        "incident_id": i.pk,
-                        "workspace_id": i.workspace_id,
-                        "service_id": i.service_id,
-                        "severity": i.severity,
-                    }
-                    for i in batch
-                ]
-                reactions.publish(event, facts, now)
-                transaction.on_commit(partial(_announce, batch), robust=True)
-        done += len(batch)
-        if len(batch) < BATCH:
+        left = due.exclude(pk__in=broken) if broken else due
+        try:
+            taken = moved = _take(left, now, act, event)
+        except OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001 (one of them is broken; which, is found out)
+            log.warning("a batch for %s fails and is done one by one: %s", event, error)
+            pks = list(left.order_by("pk").values_list("pk", flat=True)[:BATCH])
+            moved = upkeep.apart(
+                pks,
+                lambda some: _take(due.filter(pk__in=some), now, act, event),
+                of=lambda pk: upkeep.Subject(
+                    f"{event}:{pk}", f"What is due of incident {pk} ({event})", gone=upkeep.OFTEN
+                ),
+                now=now,
+            )
+            taken = len(pks)
+            broken.update(pks)
+        done += moved
+        if taken < BATCH:
             break
     return done
+
+
+def _take(due: IncidentQuerySet, now: datetime, act: Callable[[list[Incident]], None], event: str) -> int:
+    with transaction.atomic():
+        batch = list(due.order_by("pk").select_for_update(no_key=True, skip_locked=True)[:BATCH])
+        if batch:
+            act(batch)
+            facts = [
+                {
+                    "incident_id": i.pk,
+                    "workspace_id": i.workspace_id,
+                    "service_id": i.service_id,
+                    "severity": i.severity,
+                }
+                for i in batch
+            ]
+            reactions.publish(event, facts, now)
+            transaction.on_commit(partial(_announce, batch), robust=True)
+    return len(batch)
 
 
 def _announce(batch: list[Incident]) -> None:

@@ -9,21 +9,39 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import Model, QuerySet
+from django.db.models import ForeignKey, Model, Q, QuerySet
 from django.http import HttpRequest
 
 from aiops.access.actors import Actor, Role
-from aiops.access.models import User
-from aiops.access.scoped import ReadOnlyAdmin, ScopedFilter, WholeRowForm, actor_of, become
+from aiops.access.models import User, Workspace
+from aiops.access.scoped import ReadOnlyAdmin, ScopedFilter, WholeRowForm, actor_of, become, within
 from aiops.kernel.clock import utcnow
 from notifications.admin.base import ByService, each
 from notifications.choices import RotationUnit
 from notifications.models import Layer, Override, Schedule, ShiftSwap, TimeOff
+from notifications.selectors.oncall import members_of
 from notifications.services import overrides, schedules, swaps
 from notifications.services.schedules import LayerDraft, ScheduleDraft
 
 
-class OfScheduleAdmin(ByService):
+class OfPeopleAdmin(ByService):
+    """Rows that name people: those of the workspaces in which the actor has the role *needs*, and no others."""
+
+    needs = Role.ADMIN
+
+    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest | None, **kwargs: Any) -> Any:
+        """Names of people stay within their workspaces."""
+        if request is not None and db_field.remote_field.model is User:
+            workspaces = within(Workspace.objects.all(), actor_of(request), self.needs)
+            theirs = Q(memberships__workspace__in=workspaces) | Q(is_superuser=True)  # superusers are in all
+            kwargs["queryset"] = User.objects.filter(theirs, is_active=True).distinct().order_by("username")
+        if request is not None and db_field.remote_field.model is Schedule:
+            kwargs["queryset"] = within(Schedule.objects.all(), actor_of(request), self.needs)
+            return admin.ModelAdmin.formfield_for_foreignkey(self, db_field, request, **kwargs)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
+class OfScheduleAdmin(OfPeopleAdmin):
     """Rows that belong to a schedule, and through it to a workspace."""
 
     list_filter = (("schedule", ScopedFilter),)
@@ -43,7 +61,7 @@ class OfScheduleAdmin(ByService):
 
 
 @admin.register(Schedule)
-class ScheduleAdmin(ByService):
+class ScheduleAdmin(OfPeopleAdmin):
     """Who is on call when; its layers have pages of their own."""
 
     list_display = ("name", "workspace", "team", "time_zone", "fallback", "alert_on_gaps")
@@ -89,9 +107,11 @@ class LayerForm(WholeRowForm):
     def clean_members_in_turn(self) -> list[int]:
         """The ids, in turn."""
         names = [name.strip() for name in self.cleaned_data["members_in_turn"].split(",") if name.strip()]
-        ids = dict(User.objects.filter(username__in=names).values_list("username", "pk"))
+        schedule = self.cleaned_data.get("schedule") or getattr(self.instance, "schedule", None)
+        members = members_of(schedule.workspace_id) if schedule is not None else User.objects.none()
+        ids = dict(members.filter(username__in=names).values_list("username", "pk"))
         if unknown := [name for name in names if name not in ids]:
-            raise ValidationError(f"There is nobody called {unknown[0]!r}.")
+            raise ValidationError(f"There is nobody called {unknown[0]!r} in the schedule's workspace.")
         return [ids[name] for name in names]
 
 
@@ -155,6 +175,7 @@ class LayerAdmin(OfScheduleAdmin):
 class OverrideAdmin(OfScheduleAdmin):
     """Made and ended, never changed."""
 
+    needs = Role.OPERATOR
     list_display = ("user", "schedule", "starts_at", "ends_at", "reason", "created_by")
     list_select_related = ("user", "schedule")
     date_hierarchy = "starts_at"
@@ -194,6 +215,7 @@ class TimeOffAdmin(ReadOnlyAdmin):
     """When people are away: said by themselves, or by their calendars."""
 
     list_display = ("user", "starts_at", "ends_at", "reason")
+    fields = ("user", "starts_at", "ends_at", "reason", "import_uid", "created_at")
     list_select_related = ("user",)
     date_hierarchy = "starts_at"
 
@@ -212,6 +234,7 @@ class ShiftSwapAdmin(OfScheduleAdmin):
 
     list_display = ("schedule", "requester", "candidate", "starts_at", "ends_at", "state", "taken_by")
     list_filter = (("schedule", ScopedFilter), "state")
+    fields = (*list_display, "note", "override", "answered_at")
     list_select_related = ("schedule", "requester", "candidate", "taken_by")
     actions = ("cancel",)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import icalendar
@@ -123,6 +123,7 @@ def feed(name: str, entries: Iterable[Entry], now: datetime) -> bytes:
         "x-published-ttl": "PT15M",
     }.items():
         calendar.add(key, value)
+    components: list[icalendar.Component] = []
     for entry in entries:
         event = icalendar.Event()
         event.add("uid", entry.uid)
@@ -136,5 +137,17 @@ def feed(name: str, entries: Iterable[Entry], now: datetime) -> bytes:
             attendee = icalendar.vCalAddress(f"mailto:{entry.email}")
             attendee.params["cn"] = icalendar.vText(entry.name)
             event.add("attendee", attendee)
-        calendar.add_component(event)
+        components.append(event)
+    for component in components or [_utc()]:  # a calendar without any component is none for some clients
+        calendar.add_component(component)
     return calendar.to_ical()
+
+
+def _utc() -> icalendar.Timezone:
+    zone, standard = icalendar.Timezone(), icalendar.TimezoneStandard()
+    zone.add("tzid", "UTC")
+    standard.add("dtstart", datetime(1970, 1, 1))  # noqa: DTZ001 (on the zone's own clock)
+    standard.add("tzoffsetfrom", timedelta())
+    standard.add("tzoffsetto", timedelta())
+    zone.add_component(standard)
+    return zone

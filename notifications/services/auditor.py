@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from django.core.cache import cache
@@ -19,7 +20,7 @@ from django.db import connection, transaction
 
 from incidents.choices import Severity, Status
 from incidents.models import Incident
-from incidents.services import internal
+from incidents.services import internal, upkeep
 from notifications.run_lifecycle import RunEvent
 from notifications.services import runs
 
@@ -125,7 +126,8 @@ def audit(now: datetime) -> list[Violation]:
     The result is also put where /metrics and the heartbeat find it.
     """
     lost = violations(now)
-    _heal(lost, now)
+    if lost:
+        upkeep.together(lost, partial(_heal, now=now), of=_subject_of, now=now)
     found = [*(violation for violation in lost if violation.reason != ALARM_ENDED), *_unsent(now)]
     _alarm(found, now)
     cache.set(MARK, (now.timestamp(), len(found)), timeout=None)
@@ -165,10 +167,16 @@ def _unsent(now: datetime) -> list[Violation]:
     ]
 
 
-def _heal(lost: Sequence[Violation], now: datetime) -> None:
-    """Begin what was never begun, and make the rest due, as the table says. What others have in hand comes next time."""
-    if not lost:
-        return
+def _subject_of(violation: Violation) -> upkeep.Subject:
+    what = f"The escalation of {violation.name}, which was to be set going again,"
+    return upkeep.Subject(
+        f"audit:{violation.incident_id}", what, violation.workspace_id, Severity.HIGH, gone=upkeep.OFTEN
+    )
+
+
+def _heal(lost: Sequence[Violation], now: datetime) -> int:
+    """Begin what was never begun, and make the rest due, as the table says. What others have in hand comes next time.
+    Returns how many were looked at."""
     mended = (violation for violation in lost if violation.reason != LEASE_OVERDUE)
     facts = {violation.fact["incident_id"]: violation for violation in mended if violation.fact}
     with transaction.atomic():
@@ -182,6 +190,7 @@ def _heal(lost: Sequence[Violation], now: datetime) -> None:
                 by_event[event].append(fact)
         for event, found in by_event.items():
             runs.heal(found, now, event)
+    return len(lost)
 
 
 def _alarm(found: Iterable[Violation], now: datetime) -> None:
@@ -189,18 +198,31 @@ def _alarm(found: Iterable[Violation], now: datetime) -> None:
     by_workspace: dict[int, list[Violation]] = defaultdict(list)
     for violation in found:
         by_workspace[violation.workspace_id].append(violation)
-    for workspace_id, violations in by_workspace.items():
-        named = [f"{violation.name}: {violation.reason}" for violation in violations[:NAMED]]
-        more = [f"and {len(violations) - NAMED} more"] if len(violations) > NAMED else []
-        internal.raise_internal(
-            workspace_id=workspace_id,
-            dedup_key=KEY,
-            title=f"Paging lost sight of {len(violations)} incident{'s' if len(violations) > 1 else ''}",
-            description="\n".join([*named, *more, "Their escalation was set going again."]),
-            severity=Severity.CRITICAL,
-            signal_type="paging_audit",
-            now=now,
-        )
+    upkeep.each(
+        by_workspace,
+        lambda workspace_id: _raise(workspace_id, by_workspace[workspace_id], now),
+        of=lambda workspace_id: upkeep.Subject(f"audit:alarm:{workspace_id}", "The auditor's alarm", workspace_id),
+        now=now,
+    )
     raised = Incident.objects.live().filter(signal_type="paging_audit", dedup_key=KEY)
-    for workspace_id in raised.exclude(workspace_id__in=by_workspace).values_list("workspace_id", flat=True):
-        internal.clear_internal(workspace_id=workspace_id, dedup_key=KEY, now=now)
+    over = raised.exclude(workspace_id__in=by_workspace).values_list("workspace_id", flat=True)
+    upkeep.each(
+        over,
+        lambda workspace_id: internal.clear_internal(workspace_id=workspace_id, dedup_key=KEY, now=now),
+        of=lambda workspace_id: upkeep.Subject(f"audit:alarm:{workspace_id}", "The auditor's alarm", workspace_id),
+        now=now,
+    )
+
+
+def _raise(workspace_id: int, violations: Sequence[Violation], now: datetime) -> None:
+    named = [f"{violation.name}: {violation.reason}" for violation in violations[:NAMED]]
+    more = [f"and {len(violations) - NAMED} more"] if len(violations) > NAMED else []
+    internal.raise_internal(
+        workspace_id=workspace_id,
+        dedup_key=KEY,
+        title=f"Paging lost sight of {len(violations)} incident{'s' if len(violations) > 1 else ''}",
+        description="\n".join([*named, *more, "Their escalation was set going again."]),
+        severity=Severity.CRITICAL,
+        signal_type="paging_audit",
+        now=now,
+    )

@@ -7,6 +7,7 @@ what is time off, is a table in ``notifications.oncall.ical``.
 from __future__ import annotations
 
 import itertools
+import logging
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -33,6 +34,8 @@ from notifications.services.calendar_reading import fetch, read
 from notifications.services.calendar_taking import Imported, Origin, take
 from notifications.services.overrides import user_of
 from notifications.services.schedules import locked
+
+log = logging.getLogger(__name__)
 
 BACK, AHEAD = timedelta(days=30), timedelta(days=180)
 LONGEST_URL = 1000
@@ -152,8 +155,10 @@ def _import(calendar: Schedule | PersonalCalendar, now: datetime) -> None:
         rows.update(import_error=storable(words, LONGEST_WORDS))
         raise
     except Exception as error:
-        rows.update(import_error=storable(f"It could not be taken ({type(error).__name__})", LONGEST_WORDS))
-        raise
+        log.exception("%s could not be taken", subject_of(calendar).what)
+        words = f"It could not be taken ({type(error).__name__})"
+        rows.update(import_error=words)
+        raise InvalidInput(words, field="calendar") from error
 
 
 def _entries(schedules: Sequence[Schedule], now: datetime, user_id: int | None = None) -> list[ical.Entry]:

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from incidents.choices import Severity
-from incidents.services import internal
+from incidents.services import internal, upkeep
 from notifications import oncall
 from notifications.models import Schedule
 from notifications.oncall import Span
@@ -29,15 +29,24 @@ def watch(now: datetime) -> int:
     watched = list(
         Schedule.objects.filter(alert_on_gaps=True, layers__retired_at=None, layers__isnull=False).distinct()
     )
-    specs = load([schedule.pk for schedule in watched], now, now + AHEAD)
-    found = 0
-    for schedule in watched:
-        open_gaps = [gap for gap in oncall.gaps(specs[schedule.pk], now, now + AHEAD) if not gap.fallback]
-        found += bool(open_gaps)
-        _tell(schedule, open_gaps, now)
-    for schedule in Schedule.objects.exclude(gaps_told=[]).exclude(pk__in=[row.pk for row in watched]):
-        _tell(schedule, [], now)  # watched no more
-    return found
+    found: list[bool] = []
+    upkeep.each(watched, lambda schedule: found.append(_look(schedule, now)), of=_subject_of, now=now)
+    no_more = Schedule.objects.exclude(gaps_told=[]).exclude(pk__in=[row.pk for row in watched])
+    upkeep.each(no_more, lambda schedule: _tell(schedule, [], now), of=_subject_of, now=now)
+    return sum(found)
+
+
+def _look(schedule: Schedule, now: datetime) -> bool:
+    spec = load([schedule.pk], now, now + AHEAD)[schedule.pk]
+    open_gaps = [gap for gap in oncall.gaps(spec, now, now + AHEAD) if not gap.fallback]
+    _tell(schedule, open_gaps, now)
+    return bool(open_gaps)
+
+
+def _subject_of(schedule: Schedule) -> upkeep.Subject:
+    return upkeep.Subject(
+        f"coverage:{schedule.pk}", f"The look for gaps in the schedule {schedule.name}", schedule.workspace_id
+    )
 
 
 def dedup_key(schedule_id: int) -> str:

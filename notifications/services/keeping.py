@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 
+from incidents.services import upkeep
 from notifications.choices import ON_ITS_WAY
 from notifications.models import Delivery, PagingProof, UsedLink
 
@@ -16,8 +19,16 @@ PROOFS = timedelta(days=30)
 
 def forget_old(now: datetime) -> int:
     """Drop what is older than its time, a batch at a time; returns how many deliveries went."""
-    UsedLink.objects.filter(used_at__lt=now - LINKS).delete()
-    PagingProof.objects.filter(started_at__lt=now - PROOFS).delete()
+    works: dict[str, Callable[[], object]] = {
+        "links": UsedLink.objects.filter(used_at__lt=now - LINKS).delete,
+        "proofs": PagingProof.objects.filter(started_at__lt=now - PROOFS).delete,
+        "deliveries": partial(_forget_deliveries, now),
+    }
+    dropped: int = upkeep.parts("paging-housekeeping", works, now).get("deliveries", 0)
+    return dropped
+
+
+def _forget_deliveries(now: datetime) -> int:
     dropped = 0
     old = Delivery.objects.filter(created_at__lt=now - settings.AIOPS_DELIVERY_RETENTION).exclude(state__in=ON_ITS_WAY)
     while ids := list(old.order_by("pk").values_list("pk", flat=True)[:BATCH]):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from datetime import datetime, timedelta
+from functools import partial
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -19,7 +20,7 @@ from aiops.access.models import Workspace
 from aiops.kernel import secrets
 from incidents.choices import PAGING_PROOF, Severity
 from incidents.models import Alert, Incident, Service
-from incidents.services import catalogue, internal
+from incidents.services import catalogue, internal, upkeep
 from notifications.choices import PROOF_ADDRESS, ChannelKind, DeliveryState, Purpose, TargetKind
 from notifications.models import Delivery, Destination, EscalationPolicy, PagingProof, ServicePolicy
 from notifications.services import policies
@@ -36,10 +37,8 @@ def prove(now: datetime) -> None:
     with transaction.atomic():
         if not _mine():
             return
-        for proof in (
-            PagingProof.objects.filter(proved_at=None, failed_at=None).select_related("incident").order_by("pk")
-        ):
-            _settle(proof, now)
+        open_ones = PagingProof.objects.filter(proved_at=None, failed_at=None).select_related("incident").order_by("pk")
+        upkeep.each(open_ones, partial(_settle, now=now), of=_subject_of, now=now)
         if _is_time(now):
             _start(now)
 
@@ -89,6 +88,11 @@ def _start(now: datetime) -> None:
     proof.save(update_fields=["incident"])
 
 
+def _subject_of(proof: PagingProof) -> upkeep.Subject:
+    return upkeep.Subject(f"proof:{proof.pk}", f"Proof of paging {proof.pk}", proof.workspace_id)
+
+
+@transaction.atomic
 def _settle(proof: PagingProof, now: datetime) -> None:
     """Whether the page has arrived; long after its time, that it has not."""
     pages = Delivery.objects.filter(incident=proof.incident, purpose=Purpose.PAGE, state__in=ARRIVED)

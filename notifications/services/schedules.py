@@ -59,7 +59,7 @@ class ScheduleDraft:
 def create_schedule(*, actor: Actor, workspace_id: int, draft: ScheduleDraft, now: datetime) -> Schedule:
     """Make a schedule with its layers and a calendar feed of its own."""
     _require_admin(actor, workspace_id)
-    _check(draft, workspace_id)
+    _check(actor, draft, workspace_id)
     key = FreshKey.make()
     try:
         with transaction.atomic():
@@ -81,7 +81,7 @@ def update_schedule(*, actor: Actor, schedule_id: int, draft: ScheduleDraft, now
         with transaction.atomic():
             schedule = locked(actor, schedule_id)
             _require_admin(actor, schedule.workspace_id)
-            _check(draft, schedule.workspace_id)
+            _check(actor, draft, schedule.workspace_id)
             old_zone = schedule.time_zone
             _fill(schedule, draft)
             schedule.save()
@@ -266,7 +266,7 @@ def _wants(draft: LayerDraft, position: int, zone: str) -> tuple[Any, ...]:
     return position, draft.time_zone or zone, *turns, rules, list(draft.members)
 
 
-def _check(draft: ScheduleDraft, workspace_id: int) -> None:
+def _check(actor: Actor, draft: ScheduleDraft, workspace_id: int) -> None:
     if not 0 < len(draft.name.strip()) <= 200:
         raise InvalidInput("A schedule needs a name of at most 200 characters", field="name")
     _check_zone(draft.time_zone, "time_zone")
@@ -279,10 +279,10 @@ def _check(draft: ScheduleDraft, workspace_id: int) -> None:
     if draft.fallback_id and draft.fallback_id not in there:
         raise InvalidInput("The fallback person must be a member of the workspace", field="fallback")
     for place, layer in enumerate(draft.layers):
-        _check_layer(layer, f"layers[{place}]", there)
+        _check_layer(actor, layer, f"layers[{place}]", there)
 
 
-def _check_layer(layer: LayerDraft, place: str, there: set[int]) -> None:
+def _check_layer(actor: Actor, layer: LayerDraft, place: str, there: set[int]) -> None:
     if layer.time_zone:
         _check_zone(layer.time_zone, f"{place}.time_zone")
     if len(layer.name) > 200:
@@ -294,7 +294,8 @@ def _check_layer(layer: LayerDraft, place: str, there: set[int]) -> None:
     if not 1 <= len(layer.members) <= MOST_MEMBERS:
         raise InvalidInput(f"{place}.members must be 1 to {MOST_MEMBERS} people", field=f"{place}.members")
     if strangers := [user_id for user_id in layer.members if user_id not in there]:
-        names = ", ".join(User.objects.filter(pk__in=strangers).values_list("username", flat=True)) or strangers[0]
+        known = User.objects.filter(pk__in=strangers) if actor.everywhere is not None else User.objects.none()
+        names = ", ".join(known.values_list("username", flat=True)) or "somebody"  # names stay within their workspaces
         raise InvalidInput(f"{place}.members: {names} is no member of this workspace", field=f"{place}.members")
     try:
         restrictions.of_json(list(layer.restrictions))

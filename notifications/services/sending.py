@@ -132,8 +132,14 @@ class Lane:
         """What follows if nobody answers, for all pages at once."""
         paged = [p.delivery.incident_id for p in self.parcels if p.delivery.purpose == Purpose.PAGE]
         ids = [pk for pk in paged if pk is not None]
-        if ids:
+        if not ids:
+            return
+        try:
             self._next_steps = spoken(ids, self.clock())
+        except Error:
+            raise
+        except Exception:  # a message without that sentence is better than none
+            log.exception("what follows if nobody answers is not known")
 
     def _hand_over(self, parcel: Parcel) -> bool:
         """Returns whether more may be tried there. Raises ``django.db.Error`` only before anything was said."""

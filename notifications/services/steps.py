@@ -7,7 +7,7 @@ the runs' next deadlines) is one transaction; a killed worker leaves the same ru
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 
 import orjson
@@ -15,9 +15,9 @@ from django.db import connection, transaction
 
 from aiops.kernel import live
 from aiops.kernel.sql import CompiledQuery, Given, insert
-from incidents.choices import LIVE, PAGING_PROOF, EntryKind, Status
+from incidents.choices import LIVE, PAGING_PROOF, EntryKind, Severity, Status
 from incidents.models import Incident
-from incidents.services import timers
+from incidents.services import timers, upkeep
 from notifications.choices import ChannelKind, Purpose, Rank, Wake
 from notifications.definition import Definition, Target
 from notifications.escalation import Move, after_telling, next_move, undisturbed
@@ -79,8 +79,26 @@ def run_due(now: datetime, limit: int = BATCH) -> int:
     wanted = dict(_due(now=now)[:limit])
     if not wanted:
         return 0
+    return upkeep.together(
+        list(wanted.items()),
+        partial(_run, now=now),
+        of=_subject_of,
+        now=now,
+        patience=timedelta(0),  # somebody is not told: that is said at once
+    )
+
+
+def _subject_of(due: tuple[int, int]) -> upkeep.Subject:
+    incident = Incident.objects.filter(pk=due[1]).first()
+    what = f"The escalation of {incident.name if incident else 'an incident that is gone'}"
+    workspace = incident.workspace_id if incident else None
+    return upkeep.Subject(f"escalation:{due[0]}", what, workspace, Severity.CRITICAL, gone=upkeep.OFTEN)
+
+
+def _run(wanted: Sequence[tuple[int, int]], now: datetime) -> int:
+    """Runs and their incidents, in one transaction."""
     with transaction.atomic():
-        works = _lock(wanted, now)
+        works = _lock(dict(wanted), now)
         outcome = Outcome()
         _announce([work for work in works if work.run.announced_at is None], outcome, now)
         going = [work for work in works if _goes_on(work, outcome, now)]

@@ -15,7 +15,7 @@ from django.db import transaction
 
 from incidents.choices import Priority, Severity
 from incidents.models import Incident, Service
-from incidents.services import internal
+from incidents.services import internal, upkeep
 from incidents.services.ingest.rows import PRIORITY_OF
 from notifications.choices import ChannelKind
 from notifications.definition import Definition
@@ -74,19 +74,27 @@ def find(services: Sequence[Service], now: datetime) -> dict[int, Hole]:
     policies = policies_of(services, SEVERITY)
     walked: dict[tuple[int, Priority], Hole | None] = {}
     books: dict[int, Book] = {}
-    found = {}
-    for service in services:
+    found: dict[int, Hole] = {}
+
+    def look(service: Service) -> None:
         policy = policies.get(service.pk)
         if policy is None or policy.version is None:
             found[service.pk] = Hole(now, "no escalation policy is in force")
-            continue
+            return
         priority = Priority(service.default_priority or PRIORITY_OF[SEVERITY])
         key = (policy.pk, priority)
         if key not in walked:
             walked[key] = _first_hole(policy, priority, service.workspace_id, books, now)
         if (hole := walked[key]) is not None:
             found[service.pk] = hole
+
+    upkeep.each(services, look, of=_subject_of, now=now)
     return found
+
+
+def _subject_of(service: Service) -> upkeep.Subject:
+    what = f"The look whether anybody is reached for {service.name}"
+    return upkeep.Subject(f"unreachable:{service.pk}", what, service.workspace_id)
 
 
 def _first_hole(
@@ -111,20 +119,36 @@ def _is_somebody(line: Line) -> bool:
 
 
 def _tell(fresh: dict[int, list[Service]], holes: dict[int, Hole], now: datetime) -> None:
-    for workspace_id, services in fresh.items():
-        named = [f"{s.name} at {holes[s.pk].at:%Y-%m-%d %H:%M} UTC: {holes[s.pk].reason}" for s in services[:NAMED]]
-        more = [f"and {len(services) - NAMED} more"] if len(services) > NAMED else []
-        internal.raise_internal(
-            workspace_id=workspace_id,
-            dedup_key=KEY,
-            title=f"Nobody would be reached for {services[0].name}"
-            + (f" and {len(services) - 1} other services" if len(services) > 1 else ""),
-            description="\n".join([*named, *more]),
-            severity=Severity.HIGH,
-            signal_type="unreachable_service",
-            now=now,
-        )
+    upkeep.each(
+        fresh,
+        lambda workspace_id: _raise(workspace_id, fresh[workspace_id], holes, now),
+        of=_alarm_of,
+        now=now,
+    )
     mended = Incident.objects.live().filter(signal_type="unreachable_service", dedup_key=KEY)
     still = UnreachableService.objects.values("workspace_id")
-    for workspace_id in mended.exclude(workspace_id__in=still).values_list("workspace_id", flat=True):
-        internal.clear_internal(workspace_id=workspace_id, dedup_key=KEY, now=now)
+    upkeep.each(
+        mended.exclude(workspace_id__in=still).values_list("workspace_id", flat=True),
+        lambda workspace_id: internal.clear_internal(workspace_id=workspace_id, dedup_key=KEY, now=now),
+        of=_alarm_of,
+        now=now,
+    )
+
+
+def _alarm_of(workspace_id: int) -> upkeep.Subject:
+    return upkeep.Subject(f"unreachable:alarm:{workspace_id}", "The alarm for services that reach nobody", workspace_id)
+
+
+def _raise(workspace_id: int, services: Sequence[Service], holes: dict[int, Hole], now: datetime) -> None:
+    named = [f"{s.name} at {holes[s.pk].at:%Y-%m-%d %H:%M} UTC: {holes[s.pk].reason}" for s in services[:NAMED]]
+    more = [f"and {len(services) - NAMED} more"] if len(services) > NAMED else []
+    internal.raise_internal(
+        workspace_id=workspace_id,
+        dedup_key=KEY,
+        title=f"Nobody would be reached for {services[0].name}"
+        + (f" and {len(services) - 1} other services" if len(services) > 1 else ""),
+        description="\n".join([*named, *more]),
+        severity=Severity.HIGH,
+        signal_type="unreachable_service",
+        now=now,
+    )

@@ -8,10 +8,14 @@ from datetime import timedelta
 import pytest
 from django.test import Client
 
+from aiops.access.actors import Role
 from aiops.access.models import User, Workspace
+from aiops.access.people import actor_for_user
 from aiops.kernel.clock import utcnow
+from aiops.kernel.errors import InvalidInput
 from notifications.models import Layer, Override, Schedule, ShiftSwap, TimeOff
 from notifications.selectors.oncall import holders
+from notifications.services.schedules import ScheduleDraft, create_schedule
 from tests.factories import make_user, make_workspace
 from tests.oncall.conftest import MakeSchedule, day_layer
 
@@ -111,3 +115,41 @@ def test_others_see_nothing_of_it(make: MakeSchedule, ana: User, browser: Callab
     ana.is_staff = True
     ana.save()
     assert browser(ana).post(f"{ADMIN}/schedule/{schedule.pk}/change/", {"name": "x"}).status_code == 403
+
+
+def test_names_of_people_stay_within_their_workspaces(
+    make: MakeSchedule, workspace: Workspace, ana: User, browser: Callable[[User], Client]
+) -> None:
+    schedule = make(ana)
+    make_user("zebra", make_workspace())
+    boss = make_user("boss", workspace, Role.ADMIN, is_staff=True)
+    theirs = browser(boss)
+    for path in ("schedule/add", "override/add", f"schedule/{schedule.pk}/change"):
+        page = theirs.get(f"{ADMIN}/{path}/").content.decode()
+        assert ">ana<" in page and "zebra" not in page, path
+    layer = {"schedule": schedule.pk, "length": 1, "unit": "day", "starts_at_0": "2026-01-05", "starts_at_1": "09:00"}
+    layer |= {"ends_at_0": "", "ends_at_1": "", "restrictions": "[]"}
+    answers = {
+        name: theirs.post(f"{ADMIN}/layer/add/", {**layer, "members_in_turn": name}).content.decode()
+        for name in ("zebra", "yebra")
+    }
+    assert all(f"There is nobody called &#x27;{name}&#x27; in the schedule" in page for name, page in answers.items())
+    with pytest.raises(InvalidInput) as refusal:
+        stranger = User.objects.get(username="zebra")
+        draft = ScheduleDraft(name="x", layers=[day_layer(stranger)])
+        create_schedule(actor=actor_for_user(boss), workspace_id=workspace.pk, draft=draft, now=utcnow())
+    assert refusal.value.message == "layers[0].members: somebody is no member of this workspace"
+
+
+def test_time_off_and_swaps_can_be_looked_at(
+    make: MakeSchedule, ana: User, workspace: Workspace, browser: Callable[[User], Client]
+) -> None:
+    schedule, now = make(ana), utcnow()
+    off = TimeOff.objects.create(user=ana, starts_at=now, ends_at=now + timedelta(days=1), reason="Seaside")
+    swap = ShiftSwap.objects.create(
+        schedule=schedule, requester=ana, starts_at=now, ends_at=now + timedelta(hours=1), created_at=now
+    )
+    theirs = browser(make_user("looker", workspace, Role.VIEWER, is_staff=True))
+    for path, words in ((f"timeoff/{off.pk}", "Seaside"), (f"shiftswap/{swap.pk}", "Primary")):
+        page = theirs.get(f"{ADMIN}/{path}/change/")
+        assert page.status_code == 200 and words in page.content.decode()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -81,6 +81,13 @@ def test_a_persons_feed_holds_their_shifts_of_all_schedules(make: MakeSchedule, 
     read = icalendar.Calendar.from_ical(feed(key=key, now=NOW)[1])
     assert {str(e["summary"]) for e in read.walk("VEVENT")} == {"On call: Primary", "On call: Second"}
     assert {str(e["attendee"]) for e in read.walk("VEVENT")} == {"mailto:ana@example.com"}
+
+
+def test_a_feed_without_shifts_is_a_whole_calendar(ana: User) -> None:
+    _, text = feed(key=personal_calendar(user_id=ana.pk).feed_key, now=NOW)
+    read = icalendar.Calendar.from_ical(text)
+    assert [part.name for part in read.subcomponents] == ["VTIMEZONE"] and b"X-WR-CALNAME" in text
+    assert import_text(actor=actor_for_user(ana), text=text, now=NOW).taken == 0
 
 
 def test_the_address_is_a_secret_that_can_be_renewed(make: MakeSchedule, ana: User, client: Client) -> None:
@@ -325,3 +332,19 @@ def test_a_decade_of_history_is_no_obstacle(make: MakeSchedule, ana: User, bo: U
     Served.answers = {"/a.ics": (200, body)}
     set_import(actor=SYSTEM, schedule_id=schedule.pk, url=f"{server}/a.ics")
     assert import_due(NOW) == 1 and holder(schedule, NOW) == bo.pk
+
+
+def test_the_address_of_an_import_is_not_shown(
+    make: MakeSchedule, ana: User, admin: User, browser: Callable[[User], Client]
+) -> None:
+    schedule = make(ana)
+    secret = "https://calendar.example.net/private-0123456789/basic.ics"
+    set_import(actor=SYSTEM, schedule_id=schedule.pk, url=secret)
+    set_import(actor=actor_for_user(admin), url=secret)
+    for path in (f"/console/oncall/{schedule.pk}", "/console/oncall/mine"):
+        page = browser(admin).get(path).content.decode()
+        assert "calendar.example.net" in page and "private-0123456789" not in page
+        browser(admin).post(f"{path}/import", {"import_url": ""})  # nothing typed: nothing changed
+    assert Schedule.objects.get().import_url == PersonalCalendar.objects.get(user=admin).import_url == secret
+    browser(admin).post(f"/console/oncall/{schedule.pk}/import", {"stop": "1"})
+    assert Schedule.objects.get().import_url == ""
