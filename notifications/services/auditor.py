@@ -170,7 +170,11 @@ def _unsent(now: datetime) -> list[Violation]:
 def _subject_of(violation: Violation) -> upkeep.Subject:
     what = f"The escalation of {violation.name}, which was to be set going again,"
     return upkeep.Subject(
-        f"audit:{violation.incident_id}", what, violation.workspace_id, Severity.HIGH, gone=upkeep.OFTEN
+        f"audit:{violation.workspace_id}:{violation.name}",
+        what,
+        violation.workspace_id,
+        Severity.HIGH,
+        gone=upkeep.OFTEN,
     )
 
 
