@@ -18,8 +18,9 @@ from aiops.kernel.errors import NotFound
 from incidents.models import Service
 from notifications import oncall
 from notifications.choices import TargetKind
-from notifications.models import EscalationPolicy, Schedule, ServicePolicy
+from notifications.models import Schedule
 from notifications.oncall import ScheduleSpec
+from notifications.selectors.in_force import policies_of
 from notifications.selectors.oncall import AHEAD, load
 from notifications.services import proof
 from notifications.services.targets import admins_of
@@ -109,23 +110,11 @@ def _chains(services: Iterable[Service]) -> list[list[Level]]:
     """Per service, the levels of its policy that page people, in order."""
     services = list(services)
     workspaces = {service.workspace_id for service in services}
-    own = dict(
-        ServicePolicy.objects.filter(service__in=services, policy__enabled=True).values_list("service", "policy")
-    )
-    policies = (
-        EscalationPolicy.objects.filter(workspace_id__in=workspaces, enabled=True)
-        .select_related("version")
-        .order_by("-is_default", "pk")
-        .in_bulk()
-    )
-    standard: dict[int, EscalationPolicy] = {}
-    for policy in policies.values():
-        if policy.is_default:
-            standard[policy.workspace_id] = policy
+    policies = policies_of(services, None)
     schedules = list(Schedule.objects.filter(workspace_id__in=workspaces).order_by("name"))
     found = []
     for service in services:
-        policy = policies.get(own.get(service.pk, 0)) or standard.get(service.workspace_id)
+        policy = policies.get(service.pk)
         levels = _levels(policy.version.definition) if policy is not None and policy.version is not None else []
         if all(kind == TargetKind.ADMINS for level in levels for kind, _ in level):
             levels = _by_team(service, [row for row in schedules if row.workspace_id == service.workspace_id]) + levels

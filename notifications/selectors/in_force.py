@@ -38,18 +38,18 @@ CROSS JOIN LATERAL ({IN_FORCE}) p
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """Whose policy is asked for. *key* names the answer."""
+    """Whose policy is asked for. *key* names the answer; *severity* None: of no particular severity."""
 
     key: int
     workspace_id: int
     service_id: int
-    severity: Severity
+    severity: Severity | None
 
 
 def ask(questions: Iterable[Question]) -> dict[int, tuple[int, int]]:
     """Per key the policy and its newest version; a key without a policy in force is missing. One statement."""
     facts = [
-        {"key": q.key, "workspace_id": q.workspace_id, "service_id": q.service_id, "severity": q.severity}
+        {"key": q.key, "workspace_id": q.workspace_id, "service_id": q.service_id, "severity": q.severity or 0}
         for q in questions
     ]
     with connection.cursor() as cursor:
@@ -62,7 +62,7 @@ def versions(ids: Iterable[int]) -> dict[int, PolicyVersion]:
     return PolicyVersion.objects.select_related("policy").in_bulk(list(ids))
 
 
-def policies_of(services: Iterable[Service], severity: Severity) -> dict[int, EscalationPolicy]:
+def policies_of(services: Iterable[Service], severity: Severity | None) -> dict[int, EscalationPolicy]:
     """The policy in force per service (by key), with its newest version."""
     found = ask(Question(row.pk, row.workspace_id, row.pk, severity) for row in services)
     policies = EscalationPolicy.objects.select_related("version").in_bulk([policy for policy, _ in found.values()])

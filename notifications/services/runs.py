@@ -69,7 +69,7 @@ def begin(
 
 def acknowledge(facts: Sequence[dict[str, Any]], now: datetime) -> None:
     """Somebody has them: nobody else is paged. Where the policy says so, only for a while."""
-    _apply(RunEvent.TAKEN, _ids(facts), now)
+    _apply(RunEvent.TAKEN, _ids(facts), now, held=True)
     by_whom: dict[str, list[int]] = {}
     for fact in facts:
         by_whom.setdefault(fact.get("actor", {}).get("label", ""), []).append(fact["incident_id"])
@@ -105,7 +105,7 @@ def wake(
 
 def give_back(facts: Sequence[dict[str, Any]], now: datetime, reason: str) -> None:
     """Nobody has them any more: the level told last is told again at once, or the one that was asked for by hand."""
-    _resumed(_apply(RunEvent.GIVEN_BACK, _ids(facts), now), reason, now)
+    _resumed(_apply(RunEvent.GIVEN_BACK, _ids(facts), now, held=False), reason, now)
 
 
 def urge(facts: Sequence[dict[str, Any]], now: datetime, event: RunEvent) -> None:
@@ -146,19 +146,24 @@ def heal(facts: Sequence[dict[str, Any]], now: datetime, event: RunEvent) -> Non
 
 def unreached(incident_id: int, episode: int, step: int, now: datetime) -> bool:
     """Nobody of a step can be reached: go on at once instead of waiting. True when the run was still waiting for that step."""
+    cell = TABLE[RunState.ACTIVE, RunEvent.UNREACHED]
+    assert cell is not None
     waits = EscalationRun.objects.filter(
-        incident_id=incident_id, incident__episode=episode, level=step, next_step_at__gt=now
-    ).filter(episode=episode, wake__in=(Wake.STEP, Wake.EXHAUST, Wake.REPEAT))
-    woken = waits.exists() and bool(_apply(RunEvent.UNREACHED, [incident_id], now))
+        incident_id=incident_id, episode=episode, level=step, state=RunState.ACTIVE, next_step_at__gt=now
+    )
+    woken = waits.filter(wake__in=(Wake.STEP, Wake.EXHAUST, Wake.REPEAT)).update(
+        state=cell.state, next_step_at=now, wake=cell.wake
+    )
     if woken:
         doorbell.ring()
-    return woken
+    return bool(woken)
 
 
 def _apply(
     event: RunEvent, incident_ids: Iterable[int], now: datetime, reason: str = "", held: bool | None = None
 ) -> dict[int, bool]:
-    """Move the runs of the incidents' current episodes as the table says. *held*: only where somebody has them, or nobody.
+    """Move the runs of the incidents' current episodes as the table says. *held*: only where somebody has them now, or nobody
+    (an event that is heard late, by its second chance, may no longer be so).
 
     Returns the incidents whose runs moved, each with whether its run has a policy.
     """
