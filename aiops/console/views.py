@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib.auth import login as start_session
 from django.contrib.auth import logout as end_session
 from django.core.exceptions import NON_FIELD_ERRORS
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.cache import never_cache
@@ -15,6 +15,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from aiops.access.forms import GuardedAuthenticationForm
+from aiops.api.envelopes import client, envelope_of
 from aiops.console.overview import overview_context
 from aiops.console.theme import COOKIE, MAX_AGE, THEMES
 from aiops.kernel.clock import utcnow
@@ -110,4 +111,14 @@ def method_not_allowed(request: HttpRequest) -> HttpResponse:
 
 
 def _problem(request: HttpRequest, code: int, title: str, text: str, **more: Any) -> HttpResponse:
+    """A page; programs get the envelope of the dialect that the path belongs to."""
+    envelope = envelope_of(request.path)
+    if envelope is not None or _is_program(request):
+        return JsonResponse((envelope or client)(code, title), status=code)
     return render(request, "console/problem.html", {"code": code, "title": title, "text": text, **more}, status=code)
+
+
+def _is_program(request: HttpRequest) -> bool:
+    """Whether JSON is sent or asked for, and no page."""
+    accepted = request.headers.get("Accept", "").lower()
+    return ("json" in accepted and "html" not in accepted) or "json" in request.headers.get("Content-Type", "").lower()

@@ -22,6 +22,7 @@ from incidents.front.app import FrontDoor
 from incidents.front.guard import Guard, Phase
 
 FRONT_DOOR = "front_door"  # where the ASGI lifespan state keeps it
+IDLE, HEAD, BODY, BUSY, DRAINING = Phase
 NOT_ASCII = re.compile(rb"[\x80-\xff]")
 UPGRADE = re.compile(rb"\n(?i:upgrade):")
 UPGRADE_WITHIN = 8192  # bytes
@@ -46,7 +47,7 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self.front: FrontDoor = self.app_state[FRONT_DOOR]
         self.guard: Guard = self.front.guard
-        self.phase = Phase.HEAD
+        self.phase = HEAD
         self.since = self.loop.time()
         self.received = 0  # bytes of the body
         self._head = 0  # bytes of the head, as far as they are surely its
@@ -86,19 +87,22 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def make_room(self) -> None:
         """Another connection needs the place of this silent one."""
-        self.phase = Phase.DRAINING
+        self.phase = DRAINING
         self.transport.close()
 
     # --- bytes ------------------------------------------------------------------------------------------------------
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
         before = self.phase
-        if before is Phase.DRAINING:
+        if before is DRAINING:
             self._drop(len(data))
             return
-        if before is Phase.IDLE or (before is Phase.HEAD and not self._line_seen):
-            data = _without_upgrade(_quoted(data, self.guard.bounds.head_bytes))
-        self._chunk, self._begun, fresh = len(data), 0, before in (Phase.IDLE, Phase.BUSY) or not self._started
+        if before is IDLE or (before is HEAD and not self._line_seen):
+            if not data.isascii():
+                data = _quoted(data, self.guard.bounds.head_bytes)
+            if data.find(b"pgrade", 0, UPGRADE_WITHIN) >= 0:
+                data = _without_upgrade(data)
+        self._chunk, self._begun, fresh = len(data), 0, before in (IDLE, BUSY) or not self._started
         try:
             self.parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -106,23 +110,27 @@ class BoundedProtocol(HttpToolsProtocol):
                 self.handle_websocket_upgrade()
                 return
         except httptools.HttpParserError as error:
-            if self.phase is not Phase.DRAINING:
+            if self.phase is not DRAINING:
                 self.say(431 if isinstance(error.__context__, TooMuch) else 400)
             return
-        self._count(data, fresh=fresh)
+        if self.phase is HEAD or self.phase is BODY:
+            self._count(data, fresh=fresh)
 
     def _count(self, data: bytes, *, fresh: bool) -> None:
         """After parsing: where we are now, and how much that took. *fresh*: no message was under way before."""
         size = len(data)
-        if self.phase is Phase.HEAD:
+        if self.phase is HEAD:
             if self._begun == 0:
                 self._head += size
             else:  # one that began in the middle of the chunk is counted from the next one
                 self._head = size if self._begun == 1 and fresh else 0
+                self.since = self.loop.time()
             self._line_seen = self._line_seen or b"\n" in data.lstrip(b"\r\n")
             if self._head > self.guard.bounds.head_bytes:
                 self.say(431)
-        elif self.phase is Phase.BODY:
+        else:
+            if not self._raw:
+                self.since = self.loop.time()
             self._raw += size
             if self._raw > self.guard.bounds.head_bytes + OVERHEAD * self.received + self._head + size:
                 self.say(400)
@@ -131,12 +139,12 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_message_begin(self) -> None:
         # What an ASGI cycle needs is made when it is known to be one.
-        if self.phase is Phase.DRAINING:
+        if self.phase is DRAINING:
             raise TooMuch
         self.url = b""
         self.headers = []
         self.expect_100_continue = False
-        self.phase, self.since = Phase.HEAD, self.loop.time()
+        self.phase = HEAD
         self.received = self._raw = self._head = 0
         self._line_seen = False
         self._started = True
@@ -159,7 +167,7 @@ class BoundedProtocol(HttpToolsProtocol):
             exactly = len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
             if exactly > bounds.head_bytes:
                 raise TooMuch
-        self.phase, self.since, self._raw = Phase.BODY, self.loop.time(), 0
+        self.phase, self._raw = BODY, 0
 
     def on_body(self, body: bytes) -> None:
         self.received += len(body)
@@ -168,21 +176,21 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        self.phase = Phase.BUSY
+        self.phase = BUSY
         super().on_message_complete()
         if self.cycle is None or self.cycle.response_complete:
             self._rest()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if self.phase is Phase.BUSY and self.cycle.response_complete:
+        if self.phase is BUSY and self.cycle.response_complete:
             self._rest()
 
     def look_at_head(self) -> None:
         """A head is there and its body is not."""
 
     def _rest(self) -> None:
-        self.phase, self.since = Phase.IDLE, self.loop.time()
+        self.phase, self.since = IDLE, self.loop.time()
 
     def _should_upgrade(self) -> bool:
         """Only a GET can become a WebSocket."""
@@ -194,14 +202,14 @@ class BoundedProtocol(HttpToolsProtocol):
         bounds, waited = self.guard.bounds, now - self.since
         if self._unread_since is not None and now - self._unread_since > bounds.unread_seconds:
             self.transport.abort()
-        elif self.phase is Phase.HEAD and waited > bounds.head_seconds:
+        elif self.phase is HEAD and waited > bounds.head_seconds:
             if self._started:
                 self.say(408)
             else:
                 self.transport.close()
-        elif self.phase is Phase.BODY and waited > bounds.body_seconds + self.received / bounds.body_rate:
+        elif self.phase is BODY and waited > bounds.body_seconds + self.received / bounds.body_rate:
             self.say(408)
-        elif self.phase is Phase.DRAINING and waited > bounds.drain_seconds:
+        elif self.phase is DRAINING and waited > bounds.drain_seconds:
             self.transport.abort()
 
     def pause_writing(self) -> None:
@@ -217,9 +225,9 @@ class BoundedProtocol(HttpToolsProtocol):
         """Answer without having understood the request, and close. An answer that is still owed to one before it goes first."""
         metrics.REFUSED.labels(f"http_{status}").inc()
         if self.cycle is not None and not self.cycle.response_complete:
-            if self.phase is Phase.HEAD:
+            if self.phase is HEAD:
                 self.cycle.keep_alive = False
-                self.phase, self.since = Phase.DRAINING, float("inf")
+                self.phase, self.since = DRAINING, float("inf")
                 return
             if self.give_up_cycle():
                 self.transport.close()
@@ -241,7 +249,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def drain(self) -> None:
         """Say that nothing follows, and drop what still comes until the other side has read that."""
-        self.phase, self.since, self.received = Phase.DRAINING, self.loop.time(), 0
+        self.phase, self.since, self.received = DRAINING, self.loop.time(), 0
         self.flow.resume_reading()
         if self.transport.can_write_eof():
             self.transport.write_eof()
@@ -254,8 +262,6 @@ class BoundedProtocol(HttpToolsProtocol):
 
 def _quoted(data: bytes, longest: int) -> bytes:
     """*data* with the bytes of its request line that are no ASCII percent-encoded: many clients send UTF-8 as it is."""
-    if data.isascii():
-        return data
     start = len(data) - len(data.lstrip(b"\r\n"))
     end = data.find(b"\n", start) + 1 or len(data)
     line = data[start:end]
@@ -267,7 +273,7 @@ def _quoted(data: bytes, longest: int) -> bytes:
 def _without_upgrade(data: bytes) -> bytes:
     """*data* without the wish for another protocol, unless it can be for a WebSocket. Some clients (Java's, for HTTP/2) add it to
     every request, which may be answered as if it were not there; the parser would pass over its body."""
-    if data.find(b"pgrade", 0, UPGRADE_WITHIN) < 0 or data.startswith(b"GET "):
+    if data.startswith(b"GET "):
         return data
     end = data.find(b"\r\n\r\n") + 1 or len(data)
     return UPGRADE.sub(b"\nx-grade:", data[:end]) + data[end:]

@@ -20,9 +20,8 @@ from aiops.api.middleware import one_slash
 from aiops.kernel.errors import Overloaded
 from aiops.kernel.headers import as_bytes, private
 from incidents.front import door
-from incidents.front.bounded import FRONT_DOOR, BoundedProtocol
+from incidents.front.bounded import BUSY, FRONT_DOOR, BoundedProtocol
 from incidents.front.door import Endpoint
-from incidents.front.guard import Phase
 from incidents.front.requests import Inbound, Reply, parse_query, wanted_headers
 
 __all__ = ("FRONT_DOOR", "DoorProtocol")
@@ -172,7 +171,7 @@ class DoorProtocol(BoundedProtocol):
         cycle.more_body = False
         if cycle.response_complete:
             return
-        self.phase = Phase.BUSY
+        self.phase = BUSY
         cycle.inbound.body = cycle.body[0] if len(cycle.body) == 1 else b"".join(cycle.body)
         cycle.body = []
         try:
