@@ -244,6 +244,7 @@ def _layer(place: int, row: LayerRow, schedule_zone: str) -> LayerDraft:
     zone = row.time_zone or schedule_zone
     if zone not in available_timezones():
         field = f"{prefix}time_zone" if row.time_zone else "time_zone"
+        name = name if row.time_zone else "The schedule"
         raise InvalidInput(f"{name}: {zone[:64]!r} is no IANA time zone such as Europe/Berlin", field=field)
     if row.unit not in RotationUnit.values:
         raise InvalidInput(f"{name}: choose hours, days, weeks or months", field=f"{prefix}unit")
