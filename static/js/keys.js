@@ -3,7 +3,7 @@
 
 const AGAIN = 4000; // ms
 const PAGES = { o: "/console", i: "/console/incidents" };
-const rows = () => [...document.querySelectorAll("[data-rows] [data-row]")];
+const rows = () => [...document.querySelectorAll("[data-rows] [data-row]")].filter((row) => row.querySelector(".row-title"));
 const current = () => document.querySelector("[data-row].is-current");
 const selected = () => Number(document.querySelector("[data-bulk]")?.dataset.selected ?? 0);
 const say = (text) => document.dispatchEvent(new CustomEvent("messages:say", { detail: { text, kind: "warning" } }));
@@ -43,12 +43,13 @@ function openMenu(name) {
 }
 
 const ACTIONS = { a: "acknowledge", r: "resolve" };
+const ON_ROWS = { ...ACTIONS, i: "investigate" };
 const PLACES = { s: "snooze", e: "escalate", n: "note" };
 
 function act(key) {
   const row = current();
   if (ACTIONS[key] && selected()) return inBulk(key, ACTIONS[key]);
-  if (ACTIONS[key] && row) return onRow(row, ACTIONS[key]);
+  if (ON_ROWS[key] && row) return onRow(row, ON_ROWS[key]);
   if (key === "s" && (row || selected())) {
     if (!selected()) row.querySelector(".row-check").click();
     return openMenu("snooze");

@@ -17,7 +17,7 @@ from incidents.console.edge import console_view, is_fragment
 from notifications.console.acting import button, sentence
 from notifications.console.escalation import boards
 from notifications.console.escalation.editing import Sheet, choices_of, sheet_of, typed_sheet
-from notifications.models import EscalationPolicy
+from notifications.models import EscalationPolicy, ServicePolicy
 from notifications.services import policies
 
 SECTION = {"section": "escalation"}
@@ -84,7 +84,13 @@ def _edit(
                 sheet.blame(error, sentence(error))
                 status = 422
             else:
-                messages.success(request, f"{saved.name} is saved. Incidents that open from now on use it.")
+                used = saved.is_default or saved.severities or ServicePolicy.objects.filter(policy=saved).exists()
+                what = (
+                    "Incidents that open from now on use it."
+                    if used
+                    else "Nothing uses it yet: choose it for a service."
+                )
+                messages.success(request, f"{saved.name} is saved. {what}")
                 return redirect("console-escalation-policy", saved.pk)
     context = {"sheet": sheet, "policy": policy, "workspace": workspace, **extra, **choices_of(workspace), **SECTION}
     name = "notifications/escalation/_editor.html" if is_fragment(request) else "notifications/escalation/edit.html"
