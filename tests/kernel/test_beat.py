@@ -12,6 +12,7 @@ from notifications import tasks
 from notifications.services.defaults import ensure_paging
 
 pytestmark = pytest.mark.django_db(transaction=True)
+app.loader.import_default_modules()  # as a worker does when it starts
 PERIODIC = [entry["task"] for entry in settings.CELERY_BEAT_SCHEDULE.values()]
 
 
