@@ -3,7 +3,8 @@
 The auditor's SQL is the judge, asked without any grace after each step. Texts go through the product's own sweeps to a channel
 in this process. Each example is one savepoint over a world that is made once.
 
-In CI the examples are the same each time: four seeds, 50 lives each, 50 steps a life. To hunt with others::
+In CI the examples are the same each time: four seeds, 50 lives each, 50 steps a life. To hunt with others, and to have what fails
+made small::
 
     AIOPS_STATEFUL_SEEDS=7,8,9 AIOPS_STATEFUL_EXAMPLES=1000 pytest tests/escalation/test_stateful.py
 """
@@ -382,7 +383,7 @@ def test_no_incident_is_ever_lost_sight_of(number: int) -> None:
         deadline=None,
         database=None,
         suppress_health_check=list(HealthCheck),
-        phases=[Phase.generate, Phase.shrink],
+        phases=[Phase.generate, Phase.shrink] if "AIOPS_STATEFUL_SEEDS" in os.environ else [Phase.generate],
         print_blob=True,
     )
     with silent_logs():
