@@ -47,9 +47,9 @@ def test_the_proof_of_paging_is_in_no_list_and_no_count(world: World, settings: 
     assert Incident.objects.filter(signal_type=PAGING_PROOF).exists()
     assert sum(hour.count for hour in opened_by_hour(actor(world.workspace), world.now)) == 0
     said = answering.obey(
-        user=world.people["ana"], workspace_id=world.workspace.pk, command=parse("list"), now=world.now, via="Slack"
+        user=world.people["ana"], workspace_id=world.workspace.pk, said=[parse("list")], now=world.now, via="Slack"
     )
-    assert said == ["Nobody is waited for: nothing is open."]
+    assert list(said.lines) == ["Nobody is waited for: nothing is open."]
 
 
 class TestAuditor:
