@@ -117,6 +117,25 @@ def test_an_early_resolve_is_known_by_its_end_when_only_one_side_has_a_start(rou
     assert fire(route, NOW, dedup_key="b", started_at=NOW - minutes(5)).result == Result.OPENED
 
 
+@pytest.mark.parametrize("ahead", [timedelta(hours=1), timedelta(seconds=90), timedelta(days=400)])
+@pytest.mark.parametrize("telling", ["occurred_at", "started_at"])
+def test_an_early_resolve_from_the_future_ends_nothing_that_begins_after_it_came(
+    route: Route, ahead: timedelta, telling: str
+) -> None:
+    """An "all is well" at start-up in local time without a zone, and the first true alert a minute later."""
+    fire(route, NOW, dedup_key="a", action=RESOLVE, occurred_at=NOW + ahead)
+    fire(route, NOW, dedup_key="a", action=RESOLVE, started_at=NOW - minutes(60), occurred_at=NOW + ahead)
+    now = NOW + minutes(1)
+    assert (fire(route, now, dedup_key="a", **{telling: now}).result, len(live())) == (Result.OPENED, 1)
+
+
+def test_an_early_resolve_from_the_future_ends_what_it_overtook(route: Route) -> None:
+    """Whether its sender's clock is ahead in the trigger as well, or the trigger is of before the resolve came."""
+    for key, at in (("a", NOW + minutes(59)), ("b", NOW - minutes(1))):
+        fire(route, NOW, dedup_key=key, action=RESOLVE, occurred_at=NOW + minutes(60))
+        assert fire(route, NOW + minutes(1), dedup_key=key, occurred_at=at).result == Result.OPENED_RESOLVED
+
+
 def test_flapping_with_one_start_opens_an_incident_each_time(route: Route) -> None:
     """In doubt an incident opens: it costs a page, and a page that nobody gets costs more."""
     story = [{"started_at": BEGAN}, {"started_at": BEGAN, "action": RESOLVE, "occurred_at": BEGAN + minutes(1)}] * 2

@@ -41,6 +41,7 @@ CLAMPED = "CASE WHEN {0} > last_seen_at THEN last_seen_at - interval '1 minute' 
 # A resolve that overtook its trigger makes the incident begin and end at once: one of at most five minutes ago that ended nothing
 # yet, of the same start by the sender's clock, or of an end that lies after this start; that of a later start is kept for its
 # `own` trigger. Where one clock of the sender's orders everything (`ordered`), any later resolve says that this is over.
+# An end in the future is that of its arrival, unless the trigger's times are in the future as well: then one clock is ahead.
 #
 # A problem whose incident ended since numbers were reserved has none left for it: it is named 000, and the batch is done again.
 #
@@ -59,13 +60,17 @@ WITH incoming AS MATERIALIZED (
         SELECT i.title FROM incidents_incident i WHERE i.dedup_hash = n.dedup_hash AND i.status IN {LIVE} LIMIT 1) i
 ), overtaken AS MATERIALIZED (
     SELECT n.seq, r.id, r.received_at, r.own FROM incoming n CROSS JOIN LATERAL (
-        SELECT r.id, r.received_at, coalesce(r.started_at <= n.started_at, true) AS own FROM incidents_recentresolve r
+        SELECT r.id, r.received_at, coalesce(r.started_at <= n.started_at, true) AS own
+        FROM incidents_recentresolve r CROSS JOIN LATERAL (
+            SELECT CASE WHEN r.occurred_at > r.received_at AND coalesce(
+                             greatest(n.started_at, n.last_occurred_at) <= n.last_seen_at, true)
+                        THEN r.received_at ELSE r.occurred_at END AS at) ended
         WHERE r.dedup_hash = n.dedup_hash
           AND (n.ordered OR NOT r.used AND r.received_at > n.created_at - interval '5 minutes')
-          AND CASE WHEN n.ordered THEN r.occurred_at >= n.last_occurred_at
+          AND CASE WHEN n.ordered THEN ended.at >= n.last_occurred_at
                    WHEN r.started_at IS NOT NULL AND n.started_at IS NOT NULL
-                   THEN r.started_at = n.started_at OR r.occurred_at > n.started_at
-                   ELSE r.occurred_at >= coalesce(n.last_occurred_at, n.started_at) END
+                   THEN r.started_at = n.started_at OR ended.at > n.started_at
+                   ELSE ended.at >= coalesce(n.last_occurred_at, n.started_at) END
         ORDER BY r.started_at = n.started_at DESC NULLS LAST LIMIT 1) r
     WHERE n.seq NOT IN (SELECT seq FROM live)
 ), taken AS (
