@@ -18,6 +18,11 @@ from tests.factories import make_workspace
 from tests.receivers import receivers as receivers
 
 
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Bytes that are no text get the argument's name: a compressed body holds the time, and ids are the same in all workers."""
+    return argname if isinstance(val, bytes) and not val.isascii() else None
+
+
 @pytest.fixture(autouse=True)
 def _nothing_remembered() -> Iterator[None]:
     """Counters, snapshots and cached fragments of one test never reach the next."""
