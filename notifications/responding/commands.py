@@ -13,6 +13,7 @@ from datetime import timedelta
 
 from aiops.kernel.ids import REFERENCE_PATTERN
 from aiops.kernel.text import seen
+from notifications.responding import phrases
 from notifications.responding.verbs import Verb
 
 # Imperatives only: "resolved for me, not for others" is a note and no command.
@@ -27,8 +28,10 @@ WORDS: dict[str, Verb] = {
 }
 OTHERS = ("list", "oncall", "help")
 ALIASES = {"?": "help", "on-call": "oncall", "incidents": "list"}
-ALL = ("all", "everything")
+ALL = ("all", "everything", "both")
 JOINTS = ("and", "und", "&", "+", ",")
+SPANS = ("to", "through", "thru", "till", "bis")  # between two numbers
+BEFORE_NUMBERS = ("incident", "incidents", "number", "numbers", "no", "nr", "num", "№")
 
 LONGEST = 20_000  # characters of one answer
 MOST_COMMANDS = 20  # in one answer
@@ -37,50 +40,33 @@ MOST_NUMBERS = 50  # in one command
 UNIT = {"m": 60, "min": 60, "mins": 60, "minute": 60, "minutes": 60, "h": 3600, "hour": 3600, "hours": 3600} | {
     "hr": 3600, "hrs": 3600, "d": 86_400, "day": 86_400, "days": 86_400,
 }  # fmt: skip
+_THIS_FOR = re.compile(r"(?:(?:it|this|that)(?:\s+|$))?(?:for\s+)?", re.IGNORECASE)  # "snooze it for 2h"
 _UNITS = "|".join(sorted(UNIT, key=len, reverse=True))
 _WITH_UNIT = re.compile(rf"\d{{1,5}}\s?(?:{_UNITS})(?![a-z])", re.IGNORECASE | re.ASCII)
 _DURATION = re.compile(rf"(?:\d{{1,5}}\s?(?:{_UNITS})(?![a-z])\s*)+|\d{{1,5}}(?=\s|$)", re.IGNORECASE | re.ASCII)
 _PART = re.compile(rf"(\d{{1,5}})\s?({_UNITS})?", re.IGNORECASE | re.ASCII)
+_DASHES = re.compile(r"[‐‑‒–—−]|\.{2,3}|…")  # that phones make of "-"
 _RANGE = re.compile(r"#?([1-9]\d{0,3})(?:-#?([1-9]\d{0,3}))?", re.ASCII)
 _FIGURES = re.compile(r"#?\d{1,9}\??", re.ASCII)
 _REFERENCE = re.compile(REFERENCE_PATTERN, re.IGNORECASE)
+_LIKE_A_NAME = re.compile(r"inc[-_]?(\d{8})[-_](\d{1,9})", re.ASCII)
+_LIKE_A_REFERENCE = re.compile(r"inc(?:$|[-_#]|\d)")
+_BULLET = re.compile(r"^(?:[-*•–—·▪►‣●]\s+)+")
 _POINTS = ".,;:!-–—…"
 # What phones, mail programs and people put around a word.
-_AROUND = _POINTS + "\"'`´*_~=|()[]{}<>«»‹›“”„‟‘’‚「」『』\u200c\u200d\u200e\u200f\u061c"
-_TINTS = re.compile("[\ufe0e\ufe0f\U0001f3fb-\U0001f3ff]")  # how an emoji is drawn
+_AROUND = _POINTS + "\"'`´*_~=|()[]{}<>«»‹›“”„‟‘’‚「」『』\u200c\u200d\u200e\u200f\u061c\ufe0e\ufe0f"
 _VERBS = "|".join(sorted(WORDS, key=len, reverse=True))
 _GLUED = re.compile(rf"(?P<verb>{_VERBS})[#:=-]?(?=\d)|(?P<code>#?\d{{1,4}})(?=(?:{_VERBS})\b)", re.IGNORECASE)
-_POLITE = re.compile(
-    r"(?:(?:hi|hello|hey|hallo|bonjour|hola|ciao|hej|thanks|thank you|thx)(?:\s\w{1,30}){0,3}\s?[,.!:]\s*"
-    r"|(?:please|pls|bitte|just)[,:]?\s+)",
-    re.IGNORECASE,
+# Where another command begins that says what it is about, in either order.
+_NEXT = rf"(?=(?:{_VERBS}) {{0,3}}(?:#?\d|all\b|inc[-_]))"
+_NUMBER_FIRST = rf"(?=(?:#?\d{{1,4}}|inc[-_][\w-]{{1,30}}) {{0,3}}(?:{_VERBS})\b)"
+_BELOW = re.compile(rf"\n\s{{0,3}}(?:{_NEXT}|{_NUMBER_FIRST})", re.IGNORECASE)
+_JOINED = (
+    rf"(?: {{0,3}}[;,\n]\s{{0,3}}|\s{{1,3}}(?:and|then|und|&)\s{{1,3}})(?:{_NEXT}|{_NUMBER_FIRST})"  # ack 1, resolve 2
 )
-_YES = re.compile(r"(?:ok|okay|yes|yep|yeah|sure|alright|all right|right)\s?[,.!-]?\s+(?=[a-z])", re.IGNORECASE)
-_THIS = r"(?:it|this one|that one|this|that|the page|the alert)"
-# What people write who take it. Alone, or with what follows behind a comma or a full stop: "Got it, looking".
-_ON_IT = re.compile(
-    r"(?:(?:i(?:['’]?m| am|['’]ve| have|['’]ll| will)|we(?:['’]re| are|['’]ve| have|['’]ll| will)|i|we|will)\s)?"
-    rf"(?:(?:ack(?:ed|['’]d|ing)?|acknowledg(?:e|ed|ing))(?: {_THIS})?|(?:got|have|on|take|taking|working on) {_THIS}"
-    rf"|(?:look|looking) (?:in ?to|at) {_THIS}|(?:take|taking|have|having) a look(?: at {_THIS})?|investigating(?: {_THIS})?)"
-    r"(?: (?:now|thanks|thank you|thx|cheers|all|team|folks|everyone|already))?(?![\w'’])",
-    re.IGNORECASE,
-)
-# The same, but only as all that was written: each of these begins sentences that mean something else.
-_SHORT = {
-    Verb.ACKNOWLEDGE: re.compile(
-        r"(?:ok(?:ay)?|oki|k|(?:(?:it['’]?s|this is|this one is) )?mine|(?:looking|checking)(?: now)?"
-        r"|(?:roger|copy)(?: that)?|aye|thumbsup|ok_hand|\+1|👍|👌|🆗|✅|✔|🫡)(?![\w'’])",
-        re.IGNORECASE,
-    ),
-    Verb.RESOLVE: re.compile(r"(?:it['’]?s |this is |is )?(?:resolved|fixed)(?: it| now)?(?![\w'’])", re.IGNORECASE),
-}
-# "Got it, but I can't come": nobody shall be believed to have what they have not.
-_NOT = re.compile(
-    r"\b(?:not|no|but|cannot|cant|unable|someone|somebody|later|tomorrow|until|when|if)\b|n['’]t\b|\?", re.IGNORECASE
-)
-_NEXT = rf"(?=(?:{_VERBS})\s{{0,3}}(?:#?\d|all\b|inc[-_]))"  # another command begins, that says what it is about
-_BELOW = re.compile(rf"\n\s{{0,3}}{_NEXT}", re.IGNORECASE)
-_BEHIND = re.compile(rf"(?: {{0,3}}[;,\n]\s{{0,3}}|\s{{1,3}}(?:and|then|&)\s{{1,3}}){_NEXT}", re.IGNORECASE)
+_BEHIND = re.compile(_JOINED, re.IGNORECASE)
+# "ack 1 resolve 2"; but in "1 ack 2 of 3 are back" the first number belongs to the verb.
+_BEHIND_VERB = re.compile(rf"{_JOINED}|(?<=\d)(?: {{1,3}}| {{0,3}}[./|–—-] {{1,3}}){_NEXT}", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +103,8 @@ def read(text: str) -> tuple[Command, ...]:
     first = parse(text.partition("\n")[0])
     if first.verb is None:
         return (first if first.understood or first.named else Command(text=text),)
-    pieces = (_BELOW if first.verb == Verb.NOTE else _BEHIND).split(text, MOST_COMMANDS - 1)
+    behind = _BEHIND if _bare(_first(text)[0]).lstrip("#")[:1].isdigit() else _BEHIND_VERB
+    pieces = (_BELOW if first.verb == Verb.NOTE else behind).split(text, MOST_COMMANDS - 1)
     return tuple(_with_lines(piece.strip()) for piece in pieces)
 
 
@@ -134,7 +121,7 @@ def duration_and_rest(text: str) -> tuple[timedelta | None, str]:
 
     No duration there: None and *text*.
     """
-    text = text.strip().removeprefix("for ").lstrip()
+    text = _THIS_FOR.sub("", text.strip(), count=1)
     found = _DURATION.match(text)
     if not found:
         return None, text
@@ -147,7 +134,7 @@ class _Reader:
 
     def __init__(self, line: str) -> None:
         self.line = line.strip()
-        self.rest = " ".join(seen(line).split())
+        self.rest = _BULLET.sub("", " ".join(seen(line).split()))
         self.verb: Verb | None = None
         self.references: list[str] = []
         self.codes: list[int] = []
@@ -171,23 +158,30 @@ class _Reader:
             if not self._takes_target(word, bare, after):
                 break
         if self.verb is None or self._is_none():
-            named = not self.rest and self.verb is None
+            named = not self.rest and self.verb is None and not self.unclear
             return Command(
                 references=tuple(self.references) if named else (),
                 codes=tuple(self.codes) if named else (),
                 text=self.line,
             )
-        if self.loose and self.rest and not self.pointed and self.verb in (Verb.RESOLVE, Verb.ESCALATE):
-            self.unclear = self.loose
+        self._asks_what_is_loose()
         return Command(
             self.verb, "", tuple(self.references), tuple(self.codes), self.everything, self.rest, self.unclear
         )
 
+    def _asks_what_is_loose(self) -> None:
+        """A number before more words may be one of them ("resolve 4 2 disks"), and "all" may be all but one."""
+        if self.everything and phrases.excepts(self.rest):
+            self.unclear = f"all {self.rest}"
+        elif self.loose and self.rest and not self.pointed and self.verb not in (Verb.NOTE, Verb.SNOOZE):
+            clear = phrases.takes(self.rest) or phrases.THANKS.fullmatch(self.rest) is not None
+            self.unclear = self.unclear or ("" if clear else self.loose)
+
     def _passes_over_niceties(self) -> None:
         """ "Hi Bo, please …", and "Yes, …" where somebody then says that they take it."""
-        if found := _POLITE.match(self.rest):
+        if found := phrases.POLITE.match(self.rest):
             self.rest = self.rest[found.end() :]
-        if (found := _YES.match(self.rest)) and _ON_IT.match(self.rest, found.end()):
+        if (found := phrases.YES.match(self.rest)) and phrases.takes(self.rest[found.end() :]):
             self.rest = self.rest[found.end() :]
 
     @property
@@ -196,22 +190,21 @@ class _Reader:
 
     def _takes_verb(self) -> bool:
         """Whether the rest begins with a verb, or with words that mean one."""
-        start = self.rest.lstrip(_AROUND + "/")
-        word, after = _first(self.rest)
-        bare = _bare(word)
+        start = self.rest.lstrip(_AROUND + "/# ")
         if glued := _GLUED.match(start):
             self.rest = f"{glued[0].rstrip('#:=-')} {start[glued.end() :]}"
-            word, after = _first(self.rest)
-            bare = _bare(word)
+        word, after = _first(self.rest)
+        bare = _bare(word).lstrip("#")
+        plain = phrases.TINTS.sub("", start)
         if bare in WORDS:
-            self.verb, self.rest = WORDS[bare], after
-        elif found := _ON_IT.match(start):
+            self.verb, self.rest, self.pointed = WORDS[bare], after, word[-1:] in _POINTS
+        elif found := phrases.ON_IT.match(start):
             self.verb, self.soft = Verb.ACKNOWLEDGE, "phrase"
             self._points(start[found.end() :])
-        elif short := next((v for v, pattern in _SHORT.items() if pattern.match(_TINTS.sub("", start))), None):
-            found = _SHORT[short].match(_TINTS.sub("", start))
+        elif short := next((v for v, pattern in phrases.SHORT.items() if pattern.match(plain)), None):
+            found = phrases.SHORT[short].match(plain)
             self.verb, self.soft = short, "short"
-            self._points(_TINTS.sub("", start)[found.end() if found else 0 :])
+            self._points(plain[found.end() if found else 0 :])
         else:
             return False
         self.named_first = self._named
@@ -223,14 +216,26 @@ class _Reader:
             return False
         joint = word.lower() in JOINTS or not bare
         if joint and self._named and self._is_target(after):
+            if not bare and self.codes and self._takes_span(after):
+                return True
             self.pointed, self.rest = True, after
             return True
         if joint and not bare and self.verb is not None:
             self._points(self.rest)
             return bool(self.rest) and not self._named and self._is_target(self.rest)
+        if self.codes and bare in SPANS and self._takes_span(after):
+            return True
+        if self._named and bare in ("or", "oder") and self._is_target(_first(after)[0]):
+            self.unclear = self.rest[:40]
+            return False
+        if self.verb not in (None, Verb.NOTE) and not self._named and bare in BEFORE_NUMBERS and self._is_target(after):
+            self.rest = after
+            return True
         if bare in ALL and not self._named:
             self.everything, self.rest = True, after
-        elif (names := _names(bare)) and not self.codes and not self.everything:
+        elif (names := _names(bare)) and self._is_also_meant():
+            if self.codes and not self.pointed:
+                self.loose = bare
             self.references += names
             self.rest = after
         elif self._is_number(bare, after):
@@ -242,15 +247,33 @@ class _Reader:
                 self.loose = bare
             self.codes = [*self.codes, *numbers][:MOST_NUMBERS]
             self.rest = after
+        elif self.verb not in (None, Verb.NOTE) and not self._named and _LIKE_A_REFERENCE.match(bare.lstrip("#")):
+            self.unclear = self.rest[:40]  # whatever was last is not what somebody means who writes a name
+            return False
         else:
             return False
         last = word.rstrip("\"'`*_”’»)")[-1:] or " "
         self.pointed, self.ended = last in _POINTS, last in ":.!-–—…"
         return True
 
+    def _takes_span(self, after: str) -> bool:
+        """Whether "4 to 6" or "4 - 6" stands here, and nothing of which it might be a part."""
+        word, rest = _first(after)
+        found = _numbers(f"{self.codes[-1]}-{_bare(word)}")
+        if found:
+            self.codes = [*self.codes[:-1], *found][:MOST_NUMBERS]
+            self.loose, self.pointed, self.rest = _bare(word), word[-1:] in _POINTS, rest
+        return bool(found)
+
+    def _is_also_meant(self) -> bool:
+        """Whether a name that stands here is one of those meant. In "note 3 INC-… is the cause" it is text."""
+        return not self.everything and not (self.codes and self.verb == Verb.NOTE)
+
     def _is_number(self, bare: str, after: str) -> bool:
         """Whether a number names an incident here. In "snooze 30m" it is how long; in "note 3 5 hosts" the second is text."""
-        if self.references or self.everything or not (_FIGURES.fullmatch(bare) or _numbers(bare)):
+        if self.everything or not (_FIGURES.fullmatch(bare) or _numbers(bare)):
+            return False
+        if self.references and (not self.pointed or self.verb == Verb.NOTE):
             return False
         if self.verb == Verb.NOTE:
             return not self.codes or self.pointed
@@ -274,12 +297,15 @@ class _Reader:
     def _is_none(self) -> bool:
         """Whether words that mean a verb elsewhere are only the beginning of a sentence here."""
         if not self.soft:
-            return False
+            said = self.verb in (Verb.NOTE, Verb.SNOOZE) or self.named_first
+            return not said and phrases.tells(self.rest, named=self._named, pointed=self.pointed)
         if self.line.rstrip(" \"'*_").endswith("?"):
             return True
+        if phrases.THANKS.fullmatch(self.rest):
+            self.rest = ""
         if not self.rest:
             return False
-        return not self._named and (self.soft == "short" or not self.pointed or _NOT.search(self.rest) is not None)
+        return not self._named and (self.soft == "short" or not self.pointed or phrases.takes_back(self.rest))
 
 
 def _with_lines(piece: str) -> Command:
@@ -303,7 +329,7 @@ def _bare(word: str) -> str:
 def _numbers(bare: str) -> list[int]:
     """The reply codes of "4", "#4", "4,5", "4-6"; [] when it is something else. Nobody's code begins with a zero."""
     numbers: list[int] = []
-    for part in re.split(r"[,+&;/]", bare)[:MOST_NUMBERS]:
+    for part in re.split(r"[,+&;/]", _DASHES.sub("-", bare))[:MOST_NUMBERS]:
         found = _RANGE.fullmatch(part.strip(_AROUND))
         if found is None:
             return []
@@ -316,8 +342,16 @@ def _numbers(bare: str) -> list[int]:
 
 def _names(bare: str) -> list[str]:
     """The ids and names of "INC-20260319-001,INC-20260319-002"; [] when it is something else."""
-    parts = [part.strip(_AROUND) for part in re.split(r"[,+&;/]", bare)[:MOST_NUMBERS]]
+    parts = [
+        _as_name(part.strip(_AROUND + "#")) for part in re.split(r"[,+&;/]", _DASHES.sub("-", bare))[:MOST_NUMBERS]
+    ]
     return [_canonical(part) for part in parts] if all(_REFERENCE.fullmatch(part) for part in parts) else []
+
+
+def _as_name(part: str) -> str:
+    """A name as we write it: "inc_20260319_1" too."""
+    found = _LIKE_A_NAME.fullmatch(part)
+    return f"inc-{found[1]}-{int(found[2]):03d}" if found else part
 
 
 def _canonical(reference: str) -> str:

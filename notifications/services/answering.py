@@ -89,10 +89,9 @@ def meant(
     """The incidents that a command is about. Raises ``NotFound`` and, where it might be several, ``InvalidInput``."""
     if command.unclear:
         raise InvalidInput(_which_number(command), field="number")
-    if command.references:
-        return _by_names(actor, workspace_id, command.references)
-    if command.codes:
-        return _by_codes(user, workspace_id, command)
+    if command.references or command.codes:
+        named = [*_by_names(actor, workspace_id, command.references), *_by_codes(user, workspace_id, command)]
+        return list({incident.pk: incident for incident in named}.values())
     if to is not None:
         listed = asked_in(to)
         if not command.everything or len(listed) > 1:
@@ -112,6 +111,10 @@ def meant(
 
 def _which_number(command: Command) -> str:
     """What to write instead of a number that may mean two things."""
+    if command.everything:
+        return f"“{command.unclear[:100]}” is not clear. Say which, such as “{command.verb} 4, 5”"
+    if command.unclear[:3].lower() in ("inc", "#in"):
+        return f"“{command.unclear}” is no name of an incident, such as INC-20260319-001"
     number = command.unclear.strip("#?")
     if command.verb == Verb.SNOOZE:
         return f"Is {number} how long, or an incident? Write “snooze 1 {number}m” or “snooze 1, {number} 30m”"

@@ -124,6 +124,16 @@ def test_parts_and_their_depth_are_bounded() -> None:
         "note " + "1m " * 50_000,
         "👍\U0001f3fb" * 20_000,
         "\u200b" * 100_000 + "ack",
+        "- " * 50_000 + "ack",
+        "ack " + "1 to " * 50_000,
+        "ack " + "1 - " * 50_000,
+        "ack " + "incident " * 50_000,
+        "ack 1 resolve " * 20_000,
+        "got it, " + "update " * 30_000,
+        "got it, " + "a will " * 30_000,
+        "ok " * 50_000,
+        "thanks " + "a " * 50_000,
+        "👍 " * 50_000,
     ],
 )
 def test_the_worst_known_texts_cost_next_to_nothing(text: str) -> None:

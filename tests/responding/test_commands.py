@@ -98,6 +98,28 @@ def test_commands(line: str, command: Command) -> None:
         "we are on it",
         "Taking it",
         "roger",
+        "Ack'ed",
+        "I'm looking",
+        "I am checking now",
+        "OK, looking",
+        "ok thanks",
+        "Thanks got it",
+        "on it 👍",
+        "👍 on it",
+        "👍👍",
+        "kk",
+        "I'll handle this",
+        "Handling it",
+        "I can take it",
+        "That's mine",
+        "Let me check",
+        "Acked by me",
+        "Received, looking",
+        "- ack",
+        "• ack",
+        "#ack",
+        "ack\ufe0f",
+        "aiops ack",
     ],
 )
 def test_what_people_write_who_take_it(line: str) -> None:
@@ -106,7 +128,14 @@ def test_what_people_write_who_take_it(line: str) -> None:
 
 @pytest.mark.parametrize(
     ("line", "text"),
-    [("Got it, looking", "looking"), ("On it - two minutes", "two minutes"), ("Acked: disk again", "disk again")],
+    [
+        ("Got it, looking", "looking"),
+        ("On it - two minutes", "two minutes"),
+        ("Acked: disk again", "disk again"),
+        ("On it. No idea yet", "No idea yet"),
+        ("On it, not sure what it is", "not sure what it is"),
+        ("Got it, will report when I know more", "will report when I know more"),
+    ],
 )
 def test_what_follows_behind_a_comma_is_the_message(line: str, text: str) -> None:
     assert parse(line) == Command(ACK, text=text)
@@ -138,6 +167,25 @@ def test_what_follows_behind_a_comma_is_the_message(line: str, text: str) -> Non
         "Will look into it when I am back",
         "investigating costs money",
         "on this server the disk is full",
+        "Got it. Bo is on it",
+        "Got it, Bo will take it",
+        "Got it, passing it on to Bo",
+        "Got it. Please page Bo",
+        "Looking into it, ask Bo instead",
+        "Got it, wrong person",
+        "Please look into it",
+        "Look into it",
+        "Please take a look",
+        "Take it",
+        "ok 👎",
+        "Resolve failed again",
+        "resolve not yet",
+        "resolve when Bo is done",
+        "Escalate was pressed by mistake",
+        "ack when you are back",
+        "ack, not mine",
+        "ack 1 not mine",
+        "resolve 4 tomorrow",
     ],
 )
 def test_what_only_begins_like_it_is_no_command(line: str) -> None:
@@ -171,6 +219,11 @@ def test_what_only_begins_like_it_is_no_command(line: str) -> None:
         "Ack  1 !",
         "ａｃｋ １",
         "1: ack",
+        "- 1 ack",
+        "ack incident 1",
+        "ack number 1",
+        "ack no. 1",
+        "Ack nr. #1",
     ],
 )
 def test_a_number_is_read_as_it_is_printed_and_typed(line: str) -> None:
@@ -192,6 +245,11 @@ def test_a_number_is_read_as_it_is_printed_and_typed(line: str) -> None:
         ("4,5 ack on it", (4, 5), "on it"),
         ("ack 4: 2 disks", (4,), "2 disks"),
         ("4 ack 2 of 3 nodes are back", (4,), "2 of 3 nodes are back"),
+        ("ack 4–6", (4, 5, 6), ""),
+        ("ack 4 - 6", (4, 5, 6), ""),
+        ("ack 4 to 6", (4, 5, 6), ""),
+        ("ack 4..6", (4, 5, 6), ""),
+        ("ack 4 5 on it", (4, 5), "on it"),
     ],
 )
 def test_several_numbers(line: str, codes: tuple[int, ...], text: str) -> None:
@@ -201,6 +259,15 @@ def test_several_numbers(line: str, codes: tuple[int, ...], text: str) -> None:
 def test_several_names() -> None:
     assert parse(f"ack {ONE}, {TWO} on it") == Command(ACK, references=(ONE, TWO), text="on it")
     assert parse(f"{ONE} and {TWO} resolve") == Command(RESOLVE, references=(ONE, TWO))
+    assert parse(f"ack {ONE}, 4") == parse(f"ack 4 {ONE}") == Command(ACK, references=(ONE,), codes=(4,))
+    assert parse(f"resolve {ONE} 2 disks") == Command(RESOLVE, references=(ONE,), text="2 disks")
+
+
+@pytest.mark.parametrize(
+    "name", ["INC-20260319-1", "inc_20260319_001", "#INC-20260319-001", "INC–20260319–001", "INC20260319-001"]
+)
+def test_a_name_is_read_as_people_spell_it(name: str) -> None:
+    assert parse(f"ack {name}") == Command(ACK, references=(ONE,))
 
 
 @pytest.mark.parametrize(
@@ -230,6 +297,13 @@ def test_snooze_keeps_numbers_of_incidents_and_minutes_apart(line: str, codes: t
         ("ack 001", "001"),
         ("ack 1?", "1?"),
         ("ack 20260319", "20260319"),
+        ("ack 4 2 disks are full", "2"),
+        ("ack 4 or 5", "or 5"),
+        ("resolve 4 - 6 disks", "6"),
+        ("ack all but 2", "all but 2"),
+        ("resolve everything except 4", "all except 4"),
+        ("ack INC 20260319 001", "INC 20260319 001"),
+        ("ack INC-1", "INC-1"),
     ],
 )
 def test_a_number_that_may_mean_two_things_is_asked_about(line: str, unclear: str) -> None:
@@ -249,6 +323,11 @@ def test_a_number_alone_is_no_command_but_says_what_it_names(line: str, about: C
         ("ack 1\nresolve 2", [Command(ACK, codes=(1,)), Command(RESOLVE, codes=(2,))]),
         ("ack 1, resolve 2 new disk", [Command(ACK, codes=(1,)), Command(RESOLVE, codes=(2,), text="new disk")]),
         ("ack 1 and resolve 2", [Command(ACK, codes=(1,)), Command(RESOLVE, codes=(2,))]),
+        ("ack 1 resolve 2", [Command(ACK, codes=(1,)), Command(RESOLVE, codes=(2,))]),
+        ("ack 1 / resolve 2", [Command(ACK, codes=(1,)), Command(RESOLVE, codes=(2,))]),
+        ("1 ack, 2 resolve", [Command(ACK, codes=(1,)), Command(RESOLVE, codes=(2,))]),
+        ("1 ack\n2 resolve", [Command(ACK, codes=(1,)), Command(RESOLVE, codes=(2,))]),
+        ("1 ack 2 of 3 are back", [Command(ACK, codes=(1,), text="2 of 3 are back")]),
         ("ack\nAna\nSRE", [Command(ACK, text="Ana\nSRE")]),
         ("resolve\nRolled back\nto v41", [Command(RESOLVE, text="Rolled back\nto v41")]),
         ("snooze\nAna", [Command(SNOOZE)]),
@@ -277,6 +356,9 @@ def test_a_whole_answer_may_hold_several_commands(text: str, commands: list[Comm
         ("1.5h", None, "1.5h"),
         ("5 monkeys", timedelta(minutes=5), "monkeys"),
         ("a while", None, "a while"),
+        ("it 2h", timedelta(hours=2), ""),
+        ("this for 30m", timedelta(minutes=30), ""),
+        ("it", None, ""),
     ],
 )
 def test_durations(text: str, length: timedelta | None, rest: str) -> None:
