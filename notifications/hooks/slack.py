@@ -57,7 +57,7 @@ def slack(call: Call) -> HttpResponse:
     if "payload" in form:
         return _click(call, form.get("payload", ""))
     if "command" in form:
-        return _command(call, plain(form.get("user_id", ""), 50), plain(form.get("text", ""), 3000))
+        return _command(call, plain(form.get("user_id", ""), 50), _unescaped(plain(form.get("text", ""), 3000)))
     raise UnparsableBody("Expected a payload or a command")
 
 
@@ -154,6 +154,11 @@ def _tell(url: str, said: str) -> None:
             client.post(url, json={"response_type": "ephemeral", "replace_original": False, "text": escape(said)})
     except (httpx.HTTPError, httpx.InvalidURL, DomainError, OSError) as error:
         log.warning("Slack could not be told what came of a click: %s", type(error).__name__)
+
+
+def _unescaped(text: str) -> str:
+    """What was typed: Slack sends three signs as it wants them back."""
+    return text.replace("&lt;", "<").replace("&gt;", ">").replace("&amp;", "&")
 
 
 def _ephemeral(lines: Sequence[str]) -> HttpResponse:

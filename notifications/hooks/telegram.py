@@ -23,6 +23,13 @@ from notifications.services import answering, moving, people, responding
 
 LONGEST = 3500  # characters; Telegram takes 4096
 STRANGER = "Nothing was done. I do not know this chat. Add its number to your notification settings in the console: "
+EDITED = "Nothing was done: what is changed afterwards is not read. Write it anew."
+WORDLESS = "Nothing was done: there are no words in it. Answer with a word such as “ack”."
+# What a person sends; other messages say what happened to the chat.
+_WRITTEN = frozenset(
+    ("text", "caption", "animation", "audio", "contact", "dice", "document", "location", "photo", "sticker", "video")
+    + ("video_note", "voice")
+)
 
 
 @hook(ChannelKind.TELEGRAM)
@@ -34,8 +41,9 @@ def telegram(call: Call) -> HttpResponse:
         update = orjson.loads(call.body)
     except orjson.JSONDecodeError:
         raise UnparsableBody("The body is not valid JSON") from None
-    message = _mapping(update, "message")
-    chat, text = _mapping(message, "chat"), message.get("text")
+    edited = isinstance(update, Mapping) and "edited_message" in update
+    message = _mapping(update, "edited_message" if edited else "message")
+    chat = _mapping(message, "chat")
     number = chat.get("id")
     if type(number) is int and type(message.get("migrate_to_chat_id")) is int:
         # The group became a supergroup: said once, in the old one.
@@ -46,13 +54,16 @@ def telegram(call: Call) -> HttpResponse:
             address=str(message["migrate_to_chat_id"]),
         )
         return HttpResponse()
-    if type(number) is not int or not isinstance(text, str) or chat.get("type") != "private":
+    if type(number) is not int or chat.get("type") != "private" or not _WRITTEN & message.keys():
         return HttpResponse()
     with transaction.atomic():
         digest = hashlib.sha256(f"telegram:{call.provider.pk}:{update.get('update_id')}".encode()).hexdigest()
         if not responding.first_time(digest, "Telegram", call.now):
             return HttpResponse()
         answered = str(_mapping(message, "reply_to_message").get("message_id", ""))
+        text = next((said for name in ("text", "caption") if isinstance(said := message.get(name), str)), "")
+        if edited or not text.strip():
+            return _say(number, EDITED if edited else WORDLESS)
         return _say(number, "\n".join(_answers(call, str(number), plain(text, 3000), plain(answered, 30))))
 
 

@@ -79,8 +79,9 @@ def of_fields(fields: Mapping[str, object]) -> Mail:
 
 
 def _mail(headers: Headers, parts: Sequence[Part], envelope: str) -> Mail:
-    senders = [address for _, address in getaddresses(headers.values.get("from", []))]
-    if len(senders) != 1 or "@" not in senders[0]:
+    # Without quotes around it, "Doe, Ana <ana@…>" reads like two.
+    senders = [address for _, address in getaddresses(headers.values.get("from", [])) if "@" in address]
+    if len(senders) != 1:
         raise UnparsableBody("The mail must come from exactly one address")
     sender = senders[0].lower()
     return Mail(
@@ -140,7 +141,7 @@ def _listed(value: object) -> list[tuple[str, str]]:
 
 def _is_forged(headers: Headers) -> bool:
     """Whether the gateway's check of the sender failed. Only the topmost results are its own; without any, nothing is known."""
-    results = headers.get("authentication-results").lower()
+    results = _without_quotes(headers.get("authentication-results").lower())
     dmarc, spf, dkim = (_result(results, method) for method in ("dmarc", "spf", "dkim"))
     spf = spf or headers.get("received-spf").lower().partition(" ")[0] or headers.get("x-mailgun-spf").lower()
     dkim = dkim or headers.get("x-mailgun-dkim-check-result").lower()
@@ -151,7 +152,16 @@ def _is_forged(headers: Headers) -> bool:
     return "pass" not in (spf, dkim) and bool(_FAILED & {spf, dkim})
 
 
+def _without_quotes(results: str) -> str:
+    """Results without quoted texts and comments, in which stands what the sender chose."""
+    results, before = re.sub(r'"(?:[^"\\]|\\.)*"?', "", results), ""
+    while before != results:
+        results, before = re.sub(r"\([^()]*\)", "", results), results
+    return results
+
+
 def _result(results: str, method: str) -> str:
-    """What ``Authentication-Results`` say of a method; of several signatures a good one counts."""
-    found = re.findall(rf"\b{method}\s?=\s?([a-z]{{1,20}})", results)
+    """What ``Authentication-Results`` say of a method, at the beginning of a statement: behind it, addresses may say anything. Of
+    several signatures a good one counts."""
+    found = re.findall(rf"(?:^|;)\s*{method}(?:/\d+)?\s?=\s?([a-z]{{1,20}})", results)
     return "pass" if "pass" in found else next(iter(found), "")

@@ -36,7 +36,7 @@ _NAME = re.compile(r"/?([A-Za-z][A-Za-z0-9:]{0,30})")
 # Where mail programs put the earlier mail without any quotation around it.
 _EARLIER = re.compile(
     r"(?:id|class|name)\s?=\s?[\"']?(?:[\w ]{0,40})(?:divRplyFwdMsg|appendonsend|mail-editor-reference-message-container"
-    r"|yahoo_quoted|protonmail_quote|tutanota_quote|zmail_extra|OLK_SRC_BODY_SECTION|stopSpelling)",
+    r"|yahoo_quoted|messageReplySection|protonmail_quote|tutanota_quote|zmail_extra|OLK_SRC_BODY_SECTION|stopSpelling)",
     re.IGNORECASE,
 )
 _LONG_NUMBER = re.compile(

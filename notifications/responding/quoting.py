@@ -114,6 +114,8 @@ def _is_cut(line: str, below: str) -> bool:
         return True
     if _FROM_LINE.match(line) and ("@" in line or _SENT_LINE.match(below)):
         return True
+    if _SENT_LINE.match(line) and _FROM_LINE.match(below):
+        return True
     return bool(_ON.match(line)) and _says_who_wrote(f"{line} {below}")  # wrapped before "wrote:"
 
 

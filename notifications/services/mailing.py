@@ -15,7 +15,7 @@ from aiops.kernel.errors import NotPermitted
 from notifications.choices import ChannelKind, Purpose, Rank, Urgency
 from notifications.intents import Intent
 from notifications.models import Delivery
-from notifications.responding import quoting, tokens
+from notifications.responding import machines, quoting, tokens
 from notifications.responding.commands import Command, read
 from notifications.responding.mail import Mail
 from notifications.responding.verbs import Verb
@@ -30,6 +30,10 @@ FORGED = (
     "link or in the console, and tell whoever runs your mail."
 )
 SEALED = "The mail is encrypted, or wrapped in its signature, so that it can't be read. Answer in plain text."
+MACHINE = (
+    "It reads like an automatic answer, and those are nobody's. If you wrote it yourself, begin with “note”, or with “ack” to "
+    "take it."
+)
 EMPTY = "There is nothing in the mail that can be read. Answer with a word such as “ack”."
 
 
@@ -62,18 +66,21 @@ def _reply(delivery: Delivery, user: User, mail: Mail, now: datetime) -> Reply:
         return Reply([NOTHING, "The message is older than a week. Answer in the console instead."])
     if not mail.text:
         return Reply([NOTHING, SEALED if mail.sealed else EMPTY])
-    return answering.obey(
-        user=user, workspace_id=delivery.workspace_id, said=_said(mail.text), now=now, via="mail", to=delivery
-    )
+    said = _said(mail.text)
+    if said is None:
+        if machines.reads_like_one(mail.text):
+            return Reply([NOTHING, MACHINE])
+        said = (Command(Verb.NOTE, text=quoting.without_banner(mail.text)),)
+    return answering.obey(user=user, workspace_id=delivery.workspace_id, said=said, now=now, via="mail", to=delivery)
 
 
-def _said(text: str) -> tuple[Command, ...]:
-    """The commands of a mail; a text that is none is a note."""
+def _said(text: str) -> tuple[Command, ...] | None:
+    """The commands of a mail; None for a text that is none, and thus a note."""
     said = read(quoting.beginning(text))
     first = said[0]
     if first.verb is not None or first.named or (first.other and not first.text and "\n" not in text.strip()):
         return said
-    return (Command(Verb.NOTE, text=quoting.without_banner(text)),)
+    return None
 
 
 def _delivery(token: str, workspace_id: int) -> Delivery | None:

@@ -142,12 +142,23 @@ def test_a_pipe_puts_a_line_before_the_mail() -> None:
         ("mx.example; spf=softfail; dkim=fail; dkim=pass header.d=example.com", False),
         ("mx.example; spf=none; dkim=none; dmarc=none", False),
         ("mx.example; none", False),
+        ("mx.example; spf=fail smtp.mailfrom=dmarc=pass@evil.example; dmarc=fail", True),
+        ('mx.example; spf=fail smtp.mailfrom="x; dmarc=pass"@evil.example; dmarc=fail', True),
+        (
+            "mx.example; spf=fail (mx: domain of dmarc=pass@evil.example (; dmarc=pass)) smtp.mailfrom=x; dmarc=fail",
+            True,
+        ),
+        ("mx.example 1; dmarc/1=pass (p=reject); spf=fail", False),
     ],
 )
 def test_the_gateways_own_check_of_the_sender_counts(results: str, forged: bool) -> None:
     assert mail.read(raw(headers=f"Authentication-Results: {results}\n")).forged is forged
     below = f"Authentication-Results: mx.example; spf=none\nAuthentication-Results: {results}\n"
     assert not mail.read(raw(headers=below)).forged  # written by whoever sent it
+
+
+def test_a_name_with_a_comma_is_one_sender() -> None:
+    assert mail.read(raw(sender="Doe, Ana <ana@example.com>")).sender == "ana@example.com"
 
 
 def test_a_mail_must_have_one_sender() -> None:

@@ -329,3 +329,14 @@ def test_sendgrids_and_postmarks_parsed_forms(client: Client, path: str, mailed:
     }
     assert not client.post(path, sendgrid).json()["ok"] and status(mailed.incident) == "acknowledged"
     assert client.post(path, sendgrid | {"SPF": "pass"}).json()["ok"] and status(mailed.incident) == "resolved"
+
+
+def test_an_absence_note_without_headers_is_no_note_and_whoever_wrote_it_is_told(
+    client: Client, path: str, mailed: Delivery
+) -> None:
+    said = reply(client, path, mailed, "Hello,\r\nI am out of the office until Monday.")
+    assert not said["ok"] and said["said"].startswith("Nothing was done. It reads like an automatic answer")
+    assert not TimelineEntry.objects.filter(incident=mailed.incident, kind="note_added").exists()
+    assert Delivery.objects.filter(purpose=Purpose.OWNER_NOTICE).count() == 1
+    assert reply(client, path, mailed, "note I am out of the office until Monday.")["ok"]
+    assert reply(client, path, mailed, "ack\r\n\r\nI am out of the office from Monday until Friday")["ok"]

@@ -25,6 +25,7 @@ QUOTED = "\n> High CPU\n> more"
         ("ack\n\nFrom: NOC\nSent: Thursday\nTo: Ana\nHigh CPU", "ack"),
         ("ack\n\n*Von:* NOC\n*Gesendet:* Donnerstag", "ack"),
         ("ack\n\nDe : NOC\nEnvoyé : jeudi", "ack"),
+        ("Gesendet: Donnerstag, 19. März 2026 um 14:30 Uhr\nVon: NOC\nAn: Ana\nHigh CPU", ""),
         ("ack\n\n发件人: NOC\n发送时间: x", "ack"),
         ("ack\n-- \nAna, SRE", "ack"),
         ("ack\n\nSent from my iPhone", "ack"),

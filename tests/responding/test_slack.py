@@ -13,7 +13,7 @@ import pytest
 from django.test import Client
 
 from aiops.access.models import Membership, User, Workspace
-from incidents.models import Incident
+from incidents.models import Incident, TimelineEntry
 from incidents.services import incidents
 from notifications.choices import ChannelKind
 from notifications.models import Delivery, Provider
@@ -263,3 +263,13 @@ def test_the_address_answers_slacks_challenge(client: Client, path: str) -> None
     signed = hmac.new(SLACK_SECRET.encode(), f"v0:{stamp}:".encode() + body, hashlib.sha256).hexdigest()
     headers = {"X-Slack-Request-Timestamp": stamp, "X-Slack-Signature": f"v0={signed}"}
     assert client.post(path, body, "application/json", headers=headers).json() == {"challenge": "abc"}
+
+
+def test_what_slack_escapes_is_read_as_it_was_typed(
+    client: Client, path: str, incident: Incident, slacker: User
+) -> None:
+    other = make_incident(incident.workspace)
+    said = command(client, path, f"note {incident.name} &amp; {other.name}: a &lt; b &amp;amp; c")
+    assert said.startswith("Noted 2: ")
+    notes = TimelineEntry.objects.filter(kind="note_added").values_list("text", flat=True)
+    assert set(notes) == {"a < b &amp; c"}

@@ -71,6 +71,22 @@ def test_an_answer_to_a_message_means_what_it_told_of(client: Client, path: str,
     assert not_told.incident.status == "open"
 
 
+def test_what_has_no_effect_is_told(client: Client, path: str, incident: Incident) -> None:
+    def posted(number: int, **update: Any) -> str:
+        body = orjson.dumps({"update_id": number, **update})
+        response = client.post(path, body, "application/json")
+        return orjson.loads(response.content)["text"] if response.content else ""
+
+    mine = {"chat": {"id": 4711, "type": "private"}}
+    assert posted(20, edited_message=mine | {"text": f"ack {incident.name}"}).startswith("Nothing was done")
+    assert posted(21, message=mine | {"sticker": {"emoji": "👍"}}).startswith("Nothing was done")
+    assert posted(22, message=mine | {"voice": {}}).startswith("Nothing was done")
+    assert posted(23, message=mine | {"pinned_message": {}}) == ""
+    incident.refresh_from_db()
+    assert incident.status == "open"
+    assert "acknowledged" in posted(24, message=mine | {"photo": [], "caption": f"ack {incident.name}"})
+
+
 def test_an_account_with_a_secret_believes_only_posts_that_bring_it(
     client: Client, workspace: Workspace, incident: Incident, ana: User
 ) -> None:
