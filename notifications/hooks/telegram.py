@@ -26,10 +26,20 @@ STRANGER = "Nothing was done. I do not know this chat. Add its number to your no
 EDITED = "Nothing was done: what is changed afterwards is not read. Write it anew."
 WORDLESS = "Nothing was done: there are no words in it. Answer with a word such as “ack”."
 # What a person sends; other messages say what happened to the chat.
-_WRITTEN = frozenset(
-    ("text", "caption", "animation", "audio", "contact", "dice", "document", "location", "photo", "sticker", "video")
-    + ("video_note", "voice")
+_MEDIA = (
+    "animation",
+    "audio",
+    "contact",
+    "dice",
+    "document",
+    "location",
+    "photo",
+    "sticker",
+    "video",
+    "video_note",
+    "voice",
 )
+_WRITTEN = frozenset(("text", "caption", *_MEDIA))
 
 
 @hook(ChannelKind.TELEGRAM)

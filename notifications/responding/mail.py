@@ -37,6 +37,14 @@ SEALED = frozenset(
     ("application/pkcs7-mime", "application/x-pkcs7-mime", "application/pgp-encrypted", "multipart/encrypted")
 )
 
+_PAGE = re.compile(r"\s{0,100}<(?:!doctype html|html|head|body|div|p)[\s>]", re.IGNORECASE)
+# What programs write into the plain text instead of what somebody wrote.
+_NO_PAGE = re.compile(
+    r"\W{0,10}(?:(?:this|the) (?:e-?mail|message)(?: content)? (?:requires|contains|is in|was sent in|is only available in)\b"
+    r"|your (?:e-?mail |mail )?(?:client|program|reader|software|app) (?:does not|doesn['’]t|can['’]?not|can['’]t)\b"
+    r"|(?:to view|please view|view) (?:this|the) (?:e-?mail|message)\b|diese (?:e-?mail|nachricht)\b).{0,80}\bhtml\b",
+    re.IGNORECASE,
+)
 _FAILED = frozenset(("fail", "softfail", "hardfail", "permerror"))
 
 
@@ -98,9 +106,14 @@ def _mail(headers: Headers, parts: Sequence[Part], envelope: str) -> Mail:
 def _text(parts: Sequence[Part]) -> str:
     """What was written: of the plain texts the first that says something, else of the pages."""
     shown = [part for part in parts if not part.attached]
-    plain = (part.text for part in shown if part.type == "text/plain")
-    pages = (markup.text_of(part.text) for part in shown if part.type == "text/html")
-    return next((said for text in (*plain, *pages) if (said := quoting.answer(text))), "")
+    plain = [
+        markup.text_of(part.text) if _PAGE.match(part.text) else part.text
+        for part in shown
+        if part.type == "text/plain"
+    ]
+    pages = [markup.text_of(part.text) for part in shown if part.type == "text/html"]
+    said = [answer for text in (*plain, *pages) if (answer := quoting.answer(text))]
+    return next((answer for answer in said if not _NO_PAGE.match(answer)), said[0] if said else "")
 
 
 def _headers(fields: Mapping[str, object], texts: Mapping[str, str]) -> Headers:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from aiops.kernel.text import is_blank, seen
-from notifications.responding import commands
+from notifications.responding import commands, phrases
 
 LONGEST = 20_000  # characters of an answer
 LINES = 2000
+WRAPPED = 64  # characters of a line that may have been wrapped, with the word that follows
 LINE = 600  # characters of a line that are looked at
 
 _WROTE = (
@@ -32,6 +33,7 @@ _CUT = re.compile(
     r"|Sent from |Get Outlook for |Von meinem \w+ gesendet|Gesendet (?:von|mit) |Envoyé (?:de|depuis|à partir) "
     r"|Enviado (?:desde|do|de) |Inviato da |Ver(?:stuurd|zonden) vanaf |Skickat från |Sendt fra |Wysłane z |Odesláno z "
     r"|Отправлено (?:с|из) |Lähetetty "
+    r"|(?:Or |To answer for all \d+, )?reply to this mail with\b|ack, resolve, snooze\b"  # our own words
     r")",
     re.IGNORECASE,
 )
@@ -60,6 +62,10 @@ _BANNER = re.compile(
 )
 
 
+# "NOC," alone in its line.
+_NAMED = re.compile(r"^\w[\w.'’-]{0,30}(?: (?:team|all|folks))?,$")
+
+
 def answer(text: str) -> str:
     """What was written: *text* up to the first quoted line or the signature; where it begins with what was quoted, what stands
     below that."""
@@ -71,6 +77,7 @@ def answer(text: str) -> str:
     if above or not _below_is_text(marks, first):
         return above
     last = max(place for place, mark in enumerate(marks) if mark == ">")
+    last = _with_wrapped(lines, last)
     end = next((place for place in range(last + 1, len(lines)) if marks[place]), len(lines))
     return _text(lines[last + 1 : end])
 
@@ -85,11 +92,15 @@ def beginning(text: str) -> str:
             # A banner is a paragraph, but nobody promises a blank line below it.
             while place < len(lines) and not is_blank(lines[place]) and not commands.parse(lines[place]).understood:
                 place += 1
-        elif is_blank(line) or (_GREETING.match(line[:LINE]) and not commands.parse(line).understood):
+        elif is_blank(line) or (_greets(line[:LINE]) and not commands.parse(line).understood):
             place += 1
         else:
             break
     return "\n".join(lines[place:]).strip()
+
+
+def _greets(line: str) -> bool:
+    return bool(_GREETING.match(line) or (_NAMED.match(line) and not phrases.takes_back(line)))
 
 
 def without_banner(text: str) -> str:
@@ -129,6 +140,15 @@ def _says_who_wrote(line: str) -> bool:
 def _below_is_text(marks: list[str], first: int) -> bool:
     """Whether an answer may stand below the quotation: where each quoted line is marked as one."""
     return ">" in marks[first : first + 4]
+
+
+def _with_wrapped(lines: list[str], last: int) -> int:
+    """The end of the quotation whose last marked line is *last*: programs that wrap long lines leave their rest unmarked."""
+    while last + 1 < len(lines) and lines[last + 1]:
+        if len(lines[last]) + len(lines[last + 1].split(" ")[0]) < WRAPPED:
+            break
+        last += 1
+    return last
 
 
 def _text(lines: list[str]) -> str:

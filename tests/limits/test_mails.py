@@ -146,7 +146,20 @@ def test_the_worst_known_texts_cost_next_to_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "page", ["<" * 300_000, "<a" * 150_000, "<!-- " * 60_000, "</head" * 50_000, "<head>" * 50_000]
+    "page",
+    [
+        "<" * 300_000,
+        "<a" * 150_000,
+        "<!-- " * 60_000,
+        "</head" * 50_000,
+        "<head>" * 50_000,
+        "<div hidden>" * 25_000,
+        "<div hidden></div>" * 15_000,
+        "<s>" * 100_000,
+        "<s></s>" * 40_000,
+        "<pre>" * 60_000,
+        "<div " + " hidden" * 40_000,
+    ],
 )
 def test_a_page_is_read_in_one_pass(page: str) -> None:
     with cpu_budget(CHEAP):

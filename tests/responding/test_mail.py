@@ -64,6 +64,12 @@ OUTLOOK = (
         (b"<p>\nack\n</p><!-- not closed <p>more", "ack"),
         (b"<table><tr><td>ack</td><td>on it</td></tr></table>", "ack  on it"),
         (b"ack <", "ack <"),
+        (b'<div style="display: none">resolve <div>x</div> y</div><p>ack</p>', "ack"),
+        (b"<span hidden>resolve</span><p>ack</p>", "ack"),
+        (b"<p><s>resolve</s> ack</p>", "ack"),
+        (b"<div hidden>never closed <p>ack</p>", "never closed\nack"),
+        (b"<pre>ack\n\n&gt; High CPU\n&gt; resolve</pre>", "ack"),
+        (b"<div class=gmail_attr>NOC &lt;n@x.example&gt;<br></div><blockquote>resolve</blockquote>", ""),
     ],
 )  # fmt: skip
 def test_html_alone(page: bytes, said: str) -> None:
@@ -84,6 +90,10 @@ ALTERNATIVE = 'MIME-Version: 1.0\nContent-Type: multipart/alternative; boundary=
         ("", "<p>ack</p>", "ack"),
         (" \u00a0\n\u200b\n", "<p>ack</p>", "ack"),
         ("> only quoted", "<p>ack</p><blockquote>only quoted</blockquote>", "ack"),
+        ("This message requires an HTML viewer.", "<p>ack</p>", "ack"),
+        ("Your email client does not support HTML mail.", "<p>ack</p>", "ack"),
+        ("This message is in HTML", "", "This message is in HTML"),
+        ("<html><body><p>ack</p></body></html>", "", "ack"),
     ],
 )
 def test_the_page_is_read_where_the_plain_text_says_nothing(plain: str, page: str, said: str) -> None:

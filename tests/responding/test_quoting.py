@@ -38,12 +38,21 @@ QUOTED = "\n> High CPU\n> more"
         ("On Thu, 19 Mar 2026 at 14:30, NOC Operations Centre\n<noc@example.com> wrote:\n> High CPU\n\nack", "ack"),
         ("> High CPU\nack\n> more\nresolved there", "resolved there"),
         (
+            "> High CPU\n> Or reply to this mail, within a week and as text, with one of\nack, resolve, snooze 1h or a note.",
+            "",
+        ),
+        (
+            "> High CPU\n> Or reply to this mail, within a week and as text, with one of\nack, resolve or a note.\n\non it",
+            "on it",
+        ),
+        (
             "On my way to the data centre. First finding:\ndisk is full",
             "On my way to the data centre. First finding:\ndisk is full",
         ),
         ("the fix from 2026: it works\nsecond line", "the fix from 2026: it works\nsecond line"),
         ("", ""),
         ("> only quoted", ""),
+        ("> Or reply to this mail with\nack, resolve, snooze 1h, escalate or a note.", ""),
         ("\u200b\n\u00a0\n> only quoted", ""),
     ],
 )
@@ -86,6 +95,8 @@ def test_the_line_that_says_who_wrote_is_known_in_many_languages(line: str) -> N
         "Guten Tag,\n",
         "Bonjour,",
         "Good morning",
+        "NOC,\n",
+        "SRE team,\n",
         "EXTERNAL EMAIL",
         "[EXTERNAL]",
         "CAUTION: This email originated from outside of the organization. Do not click links or open\n"
