@@ -53,10 +53,16 @@ def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
                 timeout=TIMEOUT,
             )
         except PermanentFailure as error:
-            raise PermanentFailure(error.reason, address=error.address, form="embeds" in str(refusal)) from error
+            raise PermanentFailure(error.reason, address=error.address, form=_names_a_part(refusal)) from error
 
     response = rich_or_plain(lambda: post(body(message)), lambda: post(plain_body(message)))
     return Sent(ref=str(json_object(response).get("id") or ""))
+
+
+def _names_a_part(refusal: dict[str, Any]) -> bool:
+    """Whether Discord says which part of a body it does not take: in an object of "errors", or, of embeds, without that."""
+    errors = refusal.get("errors")
+    return "embeds" in refusal or (isinstance(errors, dict) and bool(errors))
 
 
 def plain_body(message: Message) -> dict[str, Any]:

@@ -10,13 +10,16 @@ import httpx
 
 from aiops.kernel.errors import InvalidInput
 from notifications.channels.text import block, line, references
-from notifications.channels.wire import call, check_url, json_object
+from notifications.channels.wire import call, check_url, json_object, refuses, rich_or_plain
 from notifications.choices import ChannelKind
-from notifications.contracts import Channel, Message, Outlet, Sent, Setting
+from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting
 
 API = "https://api.opsgenie.com"
 TIMEOUT = 15.0  # seconds
 TITLE, ALIAS, DESCRIPTION, ENTITY, SOURCE, DETAIL = 130, 512, 15_000, 512, 100, 400  # characters
+DETAILS = 7500  # characters of all details, names and values; Opsgenie takes 8000
+# What an alert can do without.
+FORM_WORDS = ("details", "tags", "entity", "description", "note", "exceed", "too long", "too large")
 PRIORITIES = {"critical": "P1", "high": "P2", "medium": "P3", "low": "P4", "info": "P5"}
 
 _KEY = re.compile(r"[A-Za-z0-9-]{20,64}")
@@ -35,17 +38,28 @@ def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
     alias = (message.dedup_key or message.delivery_id)[:ALIAS]
     base = str(outlet.settings.get("base_url") or API).rstrip("/")
     path, body = _request(message, alias)
-    response = call(
-        http,
-        "POST",
-        f"{base}/v2/alerts{path}",
-        who="Opsgenie",
-        secret_address=True,
-        explain=lambda answer: str(json_object(answer).get("message") or ""),
-        json=body,
-        headers={"Authorization": f"GenieKey {outlet.address}"},
-        timeout=TIMEOUT,
-    )
+
+    def post(value: dict[str, Any]) -> httpx.Response:
+        try:
+            return call(
+                http,
+                "POST",
+                f"{base}/v2/alerts{path}",
+                who="Opsgenie",
+                secret_address=True,
+                explain=_words,
+                json=value,
+                headers={"Authorization": f"GenieKey {outlet.address}"},
+                timeout=TIMEOUT,
+            )
+        except PermanentFailure as error:
+            raise refuses(error, FORM_WORDS) from error
+
+    # What may be refused for a tag or a detail still says what is wrong.
+    short: dict[str, Any] = {
+        name: body[name] for name in ("message", "alias", "source", "priority", "user") if name in body
+    }
+    response = rich_or_plain(lambda: post(body), lambda: post(short))
     return Sent(ref=alias, detail=line(str(json_object(response).get("requestId") or ""), 100))
 
 
@@ -70,7 +84,25 @@ def _request(message: Message, alias: str) -> tuple[str, dict[str, Any]]:
         body["details"] |= {"incident": incident.name, "url": incident.url, "priority": incident.priority}
         body["details"] |= {line(each.label, 100): each.url for each in references(message)}
         body["details"] |= {line(name, 100): line(value, DETAIL) for name, value in list(incident.labels.items())[:15]}
+        body["details"] = _within(body["details"])
     return "", body
+
+
+def _within(details: dict[str, str]) -> dict[str, str]:
+    """As many of *details*, from the first, as Opsgenie takes in all: it refuses the whole alert for one too many."""
+    kept, left = {}, DETAILS
+    for name, value in details.items():
+        left -= len(name) + len(value)
+        if left >= 0:
+            kept[name] = value
+    return kept
+
+
+def _words(response: httpx.Response) -> str:
+    answer = json_object(response)
+    errors = answer.get("errors")
+    found = [f"{name}: {said}" for name, said in errors.items()] if isinstance(errors, dict) else []
+    return "; ".join([str(answer.get("message") or ""), *found]).strip("; ")
 
 
 CHANNEL = Channel(

@@ -9,7 +9,7 @@ import httpx
 
 from aiops.kernel.errors import InvalidInput
 from notifications.channels.text import block, clip, is_link, line, references
-from notifications.channels.wire import call, check_url, json_object, rich_or_plain
+from notifications.channels.wire import call, check_url, json_object, refuses, rich_or_plain
 from notifications.choices import ChannelKind
 from notifications.contracts import Answer, Channel, IncidentFacts, Message, Outlet, PermanentFailure, Sent, Setting
 
@@ -18,7 +18,15 @@ TIMEOUT = 15.0  # seconds
 SUMMARY, SOURCE, DETAIL, KEY = 1024, 500, 8000, 255  # characters; 512 KB in all
 SEVERITIES = {"critical": "critical", "high": "error", "medium": "warning", "low": "info", "info": "info"}
 
-FORM_WORDS = ("links", "client_url", "custom_details")  # what an event can do without
+FORM_WORDS = (
+    "links",
+    "images",
+    "client",
+    "custom details",
+    "component",
+    "too large",
+    "size",
+)  # what an event can do without
 
 _KEY = re.compile(r"[A-Za-z0-9]{32}")
 
@@ -56,9 +64,7 @@ def _post(body: dict[str, Any], outlet: Outlet, http: httpx.Client) -> httpx.Res
         )
     except PermanentFailure as error:
         wrong_key = "routing" in error.reason.lower()
-        raise PermanentFailure(
-            error.reason, address=wrong_key, form=any(words in error.reason.lower() for words in FORM_WORDS)
-        ) from error
+        raise refuses(PermanentFailure(error.reason, address=wrong_key), () if wrong_key else FORM_WORDS) from error
 
 
 def event(message: Message, routing_key: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from aiops.kernel.text import seen
 from notifications.channels.text import clip
 
 LONGEST = 40  # characters of a number as people write it
+LOCAL = 7  # digits that a number has at least where its area may be missing
 # Where networks replace the number that a text of another country comes from, so that a reply goes nowhere.
 REPLACED = frozenset(
     (
@@ -69,6 +70,8 @@ def check_number(text: str, field: str = "address") -> str:
             field=field,
         ) from None
     found = phonenumbers.is_possible_number_with_reason(parsed)
+    if found == ValidationResult.IS_POSSIBLE_LOCAL_ONLY and len(str(parsed.national_number)) >= LOCAL:
+        found = ValidationResult.IS_POSSIBLE  # without its area: a code that arrives proves it, or nothing does
     if found == ValidationResult.IS_POSSIBLE and not parsed.extension:
         return phonenumbers.format_number(parsed, PhoneNumberFormat.E164)
     wrong = "too long" if found == ValidationResult.TOO_LONG else "too short"

@@ -46,8 +46,12 @@ PASSING_ERRORS = frozenset(
         "request_timeout", "team_added_to_org",
     )
 )  # fmt: skip
-# It takes no such blocks; the same as text it may take.
-FORM_ERRORS = ("invalid_blocks", "invalid_attachments", "msg_too_long", "msg_blocks_too_long")
+# It takes no such blocks, or no answer to that thread; the same as text in the channel it may take.
+FORM_ERRORS = (
+    "invalid_arg", "invalid_block", "invalid_attachment", "invalid_metadata", "invalid_payload", "msg_", "block", "metadata_",
+    "no_text", "too_many_attachments", "thread_not_found", "cannot_reply", "restricted_action_non_threadable",
+    "restricted_action_thread_locked",
+)  # fmt: skip
 # A message that can't be changed any more is told anew.
 UPDATE_REFUSED = frozenset(("message_not_found", "cant_update_message", "edit_window_closed", "channel_not_found"))
 
@@ -161,10 +165,11 @@ def _body(message: Message, outlet: Outlet) -> dict[str, Any]:
 
 
 def _plain(body: Mapping[str, Any], message: Message) -> dict[str, Any]:
-    """*body* without blocks, for when Slack refuses them."""
+    """*body* without blocks and in no thread, for when Slack refuses either."""
     whole = f"{line(message.subject)}\n{block(message.text)}"
     text = fit(without_emoji(whole), FALLBACK, escape)
-    return {**{name: value for name, value in body.items() if name != "blocks"}, "text": text}
+    rich = ("blocks", "thread_ts", "reply_broadcast")
+    return {**{name: value for name, value in body.items() if name not in rich}, "text": text}
 
 
 def _notification(message: Message) -> str:
@@ -184,8 +189,12 @@ def _post(message: Message, outlet: Outlet, http: httpx.Client, *, channel: str 
 def _changed(message: Message, outlet: Outlet, http: httpx.Client, channel: str, ts: str) -> bool:
     """Whether the first message now says what *message* says."""
     body = {**_body(message, outlet), "ts": ts}
+    plain = {**_plain(body, message), "blocks": []}  # without them Slack would keep the old ones
     try:
-        _api(http, outlet, "chat.update", body, channel)
+        rich_or_plain(
+            lambda: _api(http, outlet, "chat.update", body, channel),
+            lambda: _api(http, outlet, "chat.update", plain, channel),
+        )
     except PermanentFailure as error:
         if any(word in error.reason for word in UPDATE_REFUSED):
             return False
@@ -218,7 +227,26 @@ def _post_to_webhook(message: Message, outlet: Outlet, http: httpx.Client) -> No
     body = _body(message, Outlet(kind=outlet.kind, address=outlet.address))  # a webhook's buttons can only be links
 
     def post(body: Mapping[str, Any]) -> httpx.Response:
-        return call(http, "POST", outlet.address, who="Slack", secret_address=True, json=body, timeout=TIMEOUT)
+        said = ""
+
+        def explain(answer: httpx.Response) -> str:
+            nonlocal said
+            said = answer.text.strip()
+            return ""
+
+        try:
+            return call(
+                http,
+                "POST",
+                outlet.address,
+                who="Slack",
+                secret_address=True,
+                explain=explain,
+                json=body,
+                timeout=TIMEOUT,
+            )
+        except PermanentFailure as error:
+            raise PermanentFailure(error.reason, address=error.address, form=said.startswith(FORM_ERRORS)) from error
 
     rich_or_plain(lambda: post(body), lambda: post(_plain(body, message)))
 

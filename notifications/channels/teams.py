@@ -8,14 +8,18 @@ from __future__ import annotations
 from typing import Any
 
 import httpx
+import orjson
 
 from notifications.channels.text import block, clip, footer, is_link, line, references
 from notifications.channels.wire import call, check_url
 from notifications.choices import ChannelKind
 from notifications.contracts import Answer, Channel, Message, Outlet, Sent
 
+URL = 2000  # characters of an address
 TIMEOUT = 20.0  # seconds; a cold workflow takes its time
-BODY, LINES, ACTIONS = 6000, 60, 6  # characters and lines of text; Teams takes 28 KB and six actions
+BODY, LINES, ACTIONS = 6000, 60, 6  # characters and lines of text; Teams takes six actions
+# Bytes of a card: Teams takes 28 KB, and counts some thousand of its own to what was sent. Text is shortened to no less than …
+BYTES, SHORTEST = 20_000, 300
 STYLES = {"critical": "attention", "high": "attention", "medium": "warning", "low": "accent", "info": "default"}
 
 
@@ -24,17 +28,25 @@ def send(message: Message, outlet: Outlet, http: httpx.Client) -> Sent:
     body = {
         "type": "message",
         "summary": line(message.subject, 200),
-        "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "content": card(message)}],
+        "attachments": [{"contentType": "application/vnd.microsoft.card.adaptive", "content": fitting_card(message)}],
     }
     call(http, "POST", outlet.address, who="Teams", secret_address=True, json=body, timeout=TIMEOUT)
     return Sent()
 
 
-def card(message: Message) -> dict[str, Any]:
-    """The message as an Adaptive Card of version 1.4."""
+def fitting_card(message: Message) -> dict[str, Any]:
+    """The card with as much of the text as fits: Teams drops a larger one after the workflow has said that it will run."""
+    length = BODY
+    while len(orjson.dumps(made := card(message, length))) > BYTES and length > SHORTEST:
+        length = length * 2 // 3
+    return made
+
+
+def card(message: Message, length: int = BODY) -> dict[str, Any]:
+    """The message as an Adaptive Card of version 1.4, with at most *length* characters of its text."""
     severity = message.incident.severity.lower() if message.incident else "info"
     style = "good" if message.event == "resolve" else STYLES.get(severity, "default")
-    text = block(message.text, BODY).split("\n")
+    text = block(message.text, length).split("\n")
     body: list[dict[str, Any]] = [
         {
             "type": "Container",
@@ -69,7 +81,7 @@ def _actions(message: Message) -> list[dict[str, str]]:
     return [
         {"type": "Action.OpenUrl", "title": clip(line(each.label), 40), "url": each.url}
         for each in [*links, *later]
-        if is_link(each.url)
+        if is_link(each.url) and len(each.url) <= URL
     ][:ACTIONS]
 
 

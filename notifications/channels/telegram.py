@@ -15,7 +15,7 @@ import httpx
 
 from aiops.kernel.errors import InvalidInput
 from notifications.channels.text import block, clip, fit, footer, is_public, line, unsaid
-from notifications.channels.wire import call, check_url, json_object, rich_or_plain
+from notifications.channels.wire import call, check_url, json_object, refuses, rich_or_plain
 from notifications.choices import ChannelKind
 from notifications.contracts import Answer, Channel, Message, Outlet, PermanentFailure, Sent, Setting, TemporaryFailure
 
@@ -31,7 +31,8 @@ ADDRESS_WORDS = (
     "upgraded to a supergroup",
 )
 
-FORM_WORDS = ("parse entities", "button", "message is too long", "entity")  # it takes no such form
+# It takes no such form, or no answer to that message: its topic was closed or is gone.
+FORM_WORDS = ("parse", "button", "too long", "entity", "entities", "markup", "repl", "thread", "topic")
 
 _CHAT = re.compile(r"-?\d{1,20}|@[A-Za-z][A-Za-z0-9_]{3,31}")
 _SECRET = re.compile(r"[A-Za-z0-9_-]{16,256}")
@@ -118,15 +119,13 @@ def _post(value: dict[str, Any], outlet: Outlet, http: httpx.Client) -> httpx.Re
             raise _Moved(chat) from error
         # An unknown bot is a 404, an unknown chat a 400.
         known = any(words in error.reason.lower() for words in ADDRESS_WORDS)
-        raise PermanentFailure(
-            error.reason, address=known, form=any(words in error.reason.lower() for words in FORM_WORDS)
-        ) from error
+        raise refuses(PermanentFailure(error.reason, address=known), () if known else FORM_WORDS) from error
     except TemporaryFailure as error:
         raise _patient(error) from error
 
 
 def plain_body(message: Message, chat: str) -> dict[str, Any]:
-    """The message as text alone, for when Telegram refuses its form."""
+    """The message as text alone and no answer to another, for when Telegram refuses its form."""
     return {"chat_id": chat, "text": clip(f"{line(message.subject, TITLE)}\n{block(message.text)}", BODY)}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from html.parser import HTMLParser
@@ -74,6 +74,12 @@ def rich_or_plain(rich: Callable[[], Answered], plain: Callable[[], Answered]) -
         if not error.form:
             raise
     return plain()
+
+
+def refuses(error: PermanentFailure, words: Collection[str]) -> PermanentFailure:
+    """*error*, as one about the form if the provider's words hold one of *words* (in lower case, with blanks for "_")."""
+    said = error.reason.lower().replace("_", " ")
+    return PermanentFailure(error.reason, address=error.address, form=any(word in said for word in words))
 
 
 def _read(response: httpx.Response) -> httpx.Response:

@@ -148,7 +148,7 @@ class MattermostReceiver(HttpReceiver):
             return Answer(
                 400, {"id": "web.incoming_webhook.invalid.app_error", "message": "Invalid webhook", "status_code": 400}
             )
-        texts = [request.json["text"], *(each["text"] for each in request.json["attachments"])]
+        texts = [request.json["text"], *(each["text"] for each in request.json.get("attachments", []))]
         if sum(map(len, texts)) > 16_383:
             return Answer(400, {"id": "text.length", "message": "text too long", "status_code": 400})
         return Answer(200, b"ok", {"Content-Type": "text/plain"})
