@@ -14,7 +14,7 @@ from incidents.api.client import vocab
 from incidents.api.facts import told
 from incidents.api.fields import StateField, WordField
 from incidents.models import Incident, TimelineEntry
-from incidents.services.incidents import MAX_NOTE
+from incidents.services.incidents import LONGEST_SNOOZE, MAX_NOTE
 
 ACTOR_LABEL = Incident._meta.get_field("acknowledged_by").max_length
 
@@ -142,11 +142,25 @@ class AcknowledgeIn(serializers.Serializer):
 ONE_OF = "duration: give one of duration, minutes and until"
 
 
+class MinutesField(serializers.FloatField):
+    """In: a number of minutes that a snooze may last. A flag is none, though Python counts with it."""
+
+    default_error_messages = {"out_of_bounds": f"must be over 0 and at most {LONGEST_SNOOZE // timedelta(minutes=1)}"}
+
+    def to_internal_value(self, data: Any) -> timedelta:
+        if isinstance(data, bool):
+            self.fail("invalid")
+        minutes = super().to_internal_value(data)
+        if not 0 < minutes <= LONGEST_SNOOZE / timedelta(minutes=1):
+            self.fail("out_of_bounds")
+        return timedelta(minutes=minutes)
+
+
 class SnoozeIn(serializers.Serializer):
     """For how long, said in one of three ways."""
 
     duration = DurationField(required=False, help_text="Such as 30m, 1h or 2h30m.")
-    minutes = serializers.FloatField(required=False)
+    minutes = MinutesField(required=False)
     until = InstantField(required=False)
     reason = serializers.CharField(required=False, allow_blank=True, max_length=MAX_NOTE)
     by = serializers.CharField(
@@ -161,16 +175,9 @@ class SnoozeIn(serializers.Serializer):
         value = attrs.pop(ways[0])
         if ways == ["until"]:
             value -= self.context["now"]
-        elif ways == ["minutes"]:
-            value = _minutes(value)
+            if not timedelta(0) < value <= LONGEST_SNOOZE:
+                raise serializers.ValidationError({"until": "must lie ahead, by at most 720h"})
         return attrs | {"duration": value}
-
-
-def _minutes(value: float) -> timedelta:
-    try:
-        return timedelta(minutes=value)
-    except (OverflowError, ValueError):
-        raise serializers.ValidationError({"minutes": "must be over 0 and at most 43200"}) from None
 
 
 class ResolveIn(serializers.Serializer):
