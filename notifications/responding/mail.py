@@ -45,6 +45,9 @@ _NO_PAGE = re.compile(
     r"|(?:to view|please view|view) (?:this|the) (?:e-?mail|message)\b|diese (?:e-?mail|nachricht)\b).{0,80}\bhtml\b",
     re.IGNORECASE,
 )
+_STATEMENT = re.compile(r"\s*(dmarc|spf|dkim)(?:/\d+)?\s?=\s?([a-z_]{1,20})(.*)", re.DOTALL)
+_DOMAIN = re.compile(r"\b(?:header\.[di]|smtp\.mailfrom|envelope-from)\s?=\s?<?(?:[^\s;@]{0,200}@)?([a-z0-9.-]{1,253})")
+_PASSED = frozenset(("pass", "bestguesspass", "success"))
 _FAILED = frozenset(("fail", "softfail", "hardfail", "permerror"))
 
 
@@ -62,10 +65,13 @@ class Mail:
     message_id: str = ""
 
 
-def read(raw: bytes, envelope: str = "") -> Mail:
-    """The mail in *raw* (RFC 5322). *envelope*: recipients that the gateway names beside it. Raises ``UnparsableBody``."""
+def read(raw: bytes, envelope: str = "", checked: str = "") -> Mail:
+    """The mail in *raw* (RFC 5322). *envelope* and *checked*: recipients, and what its check of the sender gave, as the gateway
+    says beside it. Raises ``UnparsableBody``."""
     head, body = mime.split(raw)
     headers = mime.headers(head, WANTED)
+    if checked:  # what the mail itself says of that was written by whoever sent it
+        headers.values["authentication-results"] = [checked]
     return _mail(headers, mime.parts(headers, body), envelope)
 
 
@@ -77,7 +83,7 @@ def of_fields(fields: Mapping[str, object]) -> Mail:
     texts = {name: value for name, value in fields.items() if isinstance(value, str) and value}
     envelope = " ".join(texts[name][:ENVELOPE] for name in ENVELOPES if name in texts)
     if raw := next((texts[name] for name in RAW if name in texts), ""):
-        return read(raw[: mime.READ].encode("utf-8", "replace"), envelope)
+        return read(raw[: mime.READ].encode("utf-8", "replace"), envelope, _checked(texts))
     headers = _headers(fields, texts)
     parts = [Part("text/plain", False, "", texts[name][: mime.TEXT]) for name in PLAIN if name in texts]
     parts += [Part("text/html", False, "", texts[name][: mime.TEXT]) for name in PAGES if name in texts]
@@ -97,7 +103,7 @@ def _mail(headers: Headers, parts: Sequence[Part], envelope: str) -> Mail:
         token=in_addresses(f"{envelope[:ENVELOPE]} {headers.recipients}"),
         text=_text(parts),
         automatic=machines.wrote(headers, parts, sender),
-        forged=_is_forged(headers),
+        forged=_is_forged(headers, sender),
         sealed=any(part.type in SEALED for part in parts),
         message_id=headers.get("message-id"),
     )
@@ -125,13 +131,24 @@ def _headers(fields: Mapping[str, object], texts: Mapping[str, str]) -> Headers:
     for name, given in (("from", SENDERS), ("subject", SUBJECTS)):
         if not headers.get(name) and (value := next((texts[each] for each in given if each in texts), "")):
             headers.add(name, value)
-    if "SPF" in texts:  # SendGrid's own check
-        headers.add("received-spf", texts["SPF"])
-        headers.add("x-mailgun-dkim-check-result", "pass" if ": pass" in texts.get("dkim", "") else "none")
+    if checked := _checked(texts):
+        headers.values["authentication-results"] = [checked]
     envelope = _json(texts.get("envelope", ""))
     if fields.get("sender") == "" or (isinstance(envelope, dict) and envelope.get("from") == ""):
         headers.add("return-path", "<>")
     return headers
+
+
+def _checked(texts: Mapping[str, str]) -> str:
+    """What SendGrid's own check of the sender gave, as ``Authentication-Results``; "" when another gateway posted it."""
+    if "SPF" not in texts:
+        return ""
+    envelope = _json(texts.get("envelope", ""))
+    sent_by = re.search(r"@([\w.-]{1,253})$", str(envelope.get("from"))[-300:]) if isinstance(envelope, dict) else None
+    signed = re.findall(r"@([\w.-]{1,253}) : (\w{1,20})", texts.get("dkim", "")[: mime.VALUE])
+    return f"SendGrid; spf={texts['SPF'][:20]}{f' smtp.mailfrom={sent_by[1]}' if sent_by else ''}" + "".join(
+        f"; dkim={result} header.d={domain}" for domain, result in signed
+    )
 
 
 def _json(text: str) -> object:
@@ -152,29 +169,35 @@ def _listed(value: object) -> list[tuple[str, str]]:
     return found
 
 
-def _is_forged(headers: Headers) -> bool:
+def _is_forged(headers: Headers, sender: str) -> bool:
     """Whether the gateway's check of the sender failed. Only the topmost results are its own; without any, nothing is known."""
-    results = _without_quotes(headers.get("authentication-results").lower())
-    dmarc, spf, dkim = (_result(results, method) for method in ("dmarc", "spf", "dkim"))
-    spf = spf or headers.get("received-spf").lower().partition(" ")[0] or headers.get("x-mailgun-spf").lower()
-    dkim = dkim or headers.get("x-mailgun-dkim-check-result").lower()
-    if dmarc in ("pass", "bestguesspass"):
+    results = _statements(headers.get("authentication-results"))
+    dmarc = next((result for method, result, _ in results if method == "dmarc"), "")
+    if dmarc in _PASSED:
         return False
     if dmarc in _FAILED:
         return True
-    return "pass" not in (spf, dkim) and bool(_FAILED & {spf, dkim})
+    spf = [_for(sender, result, about) for method, result, about in results if method == "spf"]
+    spf = spf or [headers.get("received-spf").lower().partition(" ")[0], headers.get("x-mailgun-spf").lower()]
+    dkim = [_for(sender, result, about) for method, result, about in results if method == "dkim"]
+    dkim = dkim or [headers.get("x-mailgun-dkim-check-result").lower()]
+    known = {*spf, *dkim}  # of several signatures a good one counts
+    return not known & _PASSED and bool(known & _FAILED)
 
 
-def _without_quotes(results: str) -> str:
-    """Results without quoted texts and comments, in which stands what the sender chose."""
-    results, before = re.sub(r'"(?:[^"\\]|\\.)*"?', "", results), ""
-    while before != results:
-        results, before = re.sub(r"\([^()]*\)", "", results), results
-    return results
+def _statements(results: str) -> list[tuple[str, str, str]]:
+    """Method, result and what it is about of each statement in ``Authentication-Results``. Addresses, quoted texts and comments
+    hold what the sender chose, and never a result."""
+    bare, before = re.sub(r'"(?:[^"\\]|\\.)*"?', "", results.lower()), ""
+    while before != bare:
+        bare, before = re.sub(r"\([^()]*\)", "", bare), bare
+    found = (_STATEMENT.match(part) for part in bare.split(";"))
+    return [(each[1], each[2].removeprefix(f"{each[1]}_"), each[3]) for each in found if each]
 
 
-def _result(results: str, method: str) -> str:
-    """What ``Authentication-Results`` say of a method, at the beginning of a statement: behind it, addresses may say anything. Of
-    several signatures a good one counts."""
-    found = re.findall(rf"(?:^|;)\s*{method}(?:/\d+)?\s?=\s?([a-z]{{1,20}})", results)
-    return "pass" if "pass" in found else next(iter(found), "")
+def _for(sender: str, result: str, about: str) -> str:
+    """A result as it counts for *sender*: what passed for somebody else's domain did not pass for theirs."""
+    own = sender.rpartition("@")[2]
+    domains = [domain.strip(".") for domain in _DOMAIN.findall(about)]
+    theirs = any(domain == own or domain.endswith(f".{own}") or own.endswith(f".{domain}") for domain in domains)
+    return result if not domains or theirs or result not in _PASSED else "fail"

@@ -159,6 +159,18 @@ def test_a_pipe_puts_a_line_before_the_mail() -> None:
             True,
         ),
         ("mx.example 1; dmarc/1=pass (p=reject); spf=fail", False),
+        (
+            'mx; spf=pass (domain of "a) dmarc=pass (b"@evil.example) smtp.mailfrom="a) dmarc=pass (b"@evil.example; dmarc=fail',
+            True,
+        ),
+        ("mx.example; dmarc=fail; dmarc=pass", True),
+        ("mx.example; spf=fail; dkim=pass header.d=evil.example", True),
+        ("mx.example; spf=pass smtp.mailfrom=ana@evil.example; dkim=none", True),
+        ("mx.example; spf=pass smtp.mailfrom=example.com.evil.example; dkim=pass header.i=@notexample.com", True),
+        ("mx.example; spf=pass smtp.mailfrom=bounce+1@mail.example.com; dkim=none", False),
+        ("mx.example; spf=fail smtp.mailfrom=x@list.example; dkim=pass header.i=@example.com", False),
+        ("atlas.yahoo; dkim=dkim_pass header.i=@example.com; spf=fail smtp.mailfrom=x.example", False),
+        ("atlas.yahoo; dmarc=success(p=REJECT) header.from=example.com; spf=fail", False),
     ],
 )
 def test_the_gateways_own_check_of_the_sender_counts(results: str, forged: bool) -> None:

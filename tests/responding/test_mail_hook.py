@@ -331,6 +331,24 @@ def test_sendgrids_and_postmarks_parsed_forms(client: Client, path: str, mailed:
     assert client.post(path, sendgrid | {"SPF": "pass"}).json()["ok"] and status(mailed.incident) == "resolved"
 
 
+@pytest.mark.parametrize("whole", [True, False])
+def test_what_a_mail_says_of_its_own_check_is_not_believed_beside_the_gateways(
+    client: Client, path: str, mailed: Delivery, whole: bool
+) -> None:
+    own = "Authentication-Results: mx.example; dmarc=pass\r\n"
+    post = {
+        "from": "ana.pager@example.com",
+        "to": f"reply+{tokens.make(mailed.pk)}@in.example.com",
+        "envelope": '{"from": "x@evil.example"}',
+        "SPF": "pass",
+        "dkim": "{@evil.example : pass}",
+    }
+    post |= {"email": raw(mailed, "ack", headers=own)} if whole else {"text": "ack", "headers": own}
+    assert "did not pass" in client.post(path, post).json()["said"]
+    assert status(mailed.incident) == "open"
+    assert client.post(path, post | {"dkim": "{@evil.example : pass}{@example.com : pass}"}).json()["ok"]
+
+
 def test_an_absence_note_without_headers_is_no_note_and_whoever_wrote_it_is_told(
     client: Client, path: str, mailed: Delivery
 ) -> None:

@@ -386,3 +386,15 @@ def test_a_receipt_of_a_digest_counts_for_all_that_it_told_of(
     twilio(client, path, {"MessageSid": "SM9", "MessageStatus": "undelivered", "ErrorCode": "30003"})
     assert set(Delivery.objects.values_list("state", "reason")) == {("failed_permanent", "undelivered 30003")}
     assert Receipt.objects.count() == 3
+
+
+def test_what_takes_some_out_again_or_names_in_two_ways_is_never_half_done(
+    client: Client, path: str, workspace: Workspace, texted: Delivery, phone: Destination
+) -> None:
+    second = make_incident(workspace)
+    make_delivery(second, phone, recipient=phone.owner, reply_code=13)
+    for unclear in ("ack all but 12", "resolve everything except 13", "ack 12 or 13", "ack 12 13 disks", "ack INC-1"):
+        assert "Nothing was done. " in text(client, path, unclear), unclear
+    assert {status(texted.incident), status(second)} == {"open"}
+    assert "Acknowledged 2: " in text(client, path, f"ack 12 {second.name}")
+    assert "Resolved 2: " in text(client, path, "resolve 12 – 13")
