@@ -50,7 +50,7 @@ _RANGE = re.compile(r"#?([1-9]\d{0,3})(?:-#?([1-9]\d{0,3}))?", re.ASCII)
 _FIGURES = re.compile(r"#?\d{1,9}\??", re.ASCII)
 _REFERENCE = re.compile(REFERENCE_PATTERN, re.IGNORECASE)
 _LIKE_A_NAME = re.compile(r"inc[-_]?(\d{8})[-_](\d{1,9})", re.ASCII)
-_LIKE_A_REFERENCE = re.compile(r"inc(?:$|[-_#]|\d)")
+_LIKE_A_REFERENCE = re.compile(r"inc$|inc(?:ident)?[-_#\d]")
 _BULLET = re.compile(r"^(?:[-*•–—·▪►‣●]\s+)+")
 _POINTS = ".,;:!-–—…"
 # What phones, mail programs and people put around a word.
@@ -218,7 +218,7 @@ class _Reader:
         if joint and self._named and self._is_target(after):
             if not bare and self.codes and self._takes_span(after):
                 return True
-            self.pointed, self.rest = True, after
+            self.pointed, self.rest = word.lower() in JOINTS, after
             return True
         if joint and not bare and self.verb is not None:
             self._points(self.rest)

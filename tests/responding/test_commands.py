@@ -304,6 +304,8 @@ def test_snooze_keeps_numbers_of_incidents_and_minutes_apart(line: str, codes: t
         ("resolve everything except 4", "all except 4"),
         ("ack INC 20260319 001", "INC 20260319 001"),
         ("ack INC-1", "INC-1"),
+        ("ack incident-4", "incident-4"),
+        ("ack 12 - 2 disks", "2"),
     ],
 )
 def test_a_number_that_may_mean_two_things_is_asked_about(line: str, unclear: str) -> None:
