@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 from django.conf import settings
+from django.utils.http import parse_header_parameters
 
 from aiops import probes
 from aiops.api.envelopes import client, envelope_of
@@ -53,10 +54,13 @@ class Edge:
         exchange = _Exchange(scope, receive, send, self.guard)
         patience = asyncio.ensure_future(exchange.lose_patience(self._database, self._hangs))
         try:
-            exchange.look_at_length()
+            exchange.look_at_head()
             await self._app(scope, exchange.receive, exchange.send)
         except _Refused as refusal:
             await exchange.answer(refusal.status, refusal.message, {"Connection": "close"}, drain=True)
+        except Exception:
+            log.exception("could not answer %s %s", scope["method"], scope["path"])
+            await exchange.answer(500, "Internal server error", {"Connection": "close"})
         finally:
             patience.cancel()
             exchange.let_go()
@@ -72,11 +76,16 @@ class _Exchange:
         self._size = self._held = 0
         self._begun = self._over = False
 
-    def look_at_length(self) -> None:
-        """Raises when the sender says itself that it is too much."""
+    def look_at_head(self) -> None:
+        """Raises when the sender says itself that it is too much, or in what way it sends can't be read."""
         for name, value in self._scope["headers"]:
             if name == b"content-length" and value.isdigit() and int(value) > self._limit:
                 raise self._too_large()
+            if name == b"content-type" and b"*" in value:  # a parameter in a character set of its own (RFC 2231)
+                try:
+                    parse_header_parameters(value.decode("latin-1"))
+                except (ValueError, LookupError):
+                    raise _Refused(400, "The Content-Type can't be read.") from None
 
     async def receive(self) -> Message:
         """The next piece of the body; raises when it is one too many."""

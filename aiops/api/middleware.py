@@ -7,7 +7,7 @@ import re
 from collections.abc import Awaitable, Callable
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.core.exceptions import BadRequest, DisallowedHost
+from django.core.exceptions import BadRequest, DisallowedHost, TooManyFieldsSent
 from django.db import DataError
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
@@ -22,6 +22,7 @@ Answer = HttpResponseBase | Awaitable[HttpResponseBase]
 
 SLASHES = re.compile(r"//+")
 HOST = re.compile(r"[A-Za-z0-9_.-]+(?::\d+)?|\[[0-9a-fA-F:.]+\](?::\d+)?")
+TOO_MANY = "The address has too many parameters."
 WRONG_HOST = "The Host of this request is none of ours; AIOPS_ALLOWED_HOSTS names those that are."
 
 
@@ -31,7 +32,7 @@ def one_slash(path: str) -> str:
 
 
 class PlainRequestMiddleware:
-    """Refuses a foreign ``Host`` in one line of the log, and reads doubled slashes as one."""
+    """Refuses a foreign ``Host`` and an address with too many parameters in one line, and reads doubled slashes as one."""
 
     sync_capable = async_capable = True
 
@@ -60,6 +61,11 @@ class PlainRequestMiddleware:
                 return _later(_foreign(request))
             keyring.refresh_if_old()  # an asynchronous server keeps it fresh
             return _foreign(request)
+        try:
+            request.GET  # noqa: B018 - every page reads it, the one about what went wrong too
+        except TooManyFieldsSent:
+            refusal = _refusal(request, 400, TOO_MANY)
+            return _later(refusal) if self._is_async else refusal
         return self.get_response(request)
 
 
@@ -68,6 +74,11 @@ def _foreign(request: HttpRequest) -> HttpResponseBase:
     host = request.META.get("HTTP_HOST", "")
     log.warning("refused a request for the host %.100r", host)
     status, message = (403, FOREIGN) if dev_mode() and HOST.fullmatch(host) else (400, WRONG_HOST)
+    return _refusal(request, status, message)
+
+
+def _refusal(request: HttpRequest, status: int, message: str) -> HttpResponseBase:
+    """In the dialect of the path, or as plain text: nothing that could fail in turn."""
     if (envelope := envelope_of(request.path)) is not None:
         return JsonResponse(envelope(status, message), status=status)
     if "html" in request.headers.get("Accept", ""):

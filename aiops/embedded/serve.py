@@ -89,7 +89,7 @@ def serve(bound: socket.socket, stopping: Stopping, on_ready: Callable[[], None]
         "aiops.asgi:application",
         loop="uvloop",
         http="incidents.front.protocol:DoorProtocol",  # by name: the apps are loaded later
-        ws="incidents.front.bounded:BoundedSocket",
+        ws="incidents.front.sockets:BoundedSocket",
         ws_max_size=MAX_SOCKET_MESSAGE,
         lifespan="on",
         log_config=None,

@@ -13,7 +13,6 @@ from typing import Any
 
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from aiops.api.envelopes import client, envelope_of
 from aiops.kernel import metrics
@@ -78,7 +77,7 @@ class BoundedProtocol(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self.say(400)
             return
-        self.guard.forget(self)
+        self.guard.hand_over(self)
         super().handle_websocket_upgrade()
 
     @property
@@ -277,12 +276,3 @@ def _without_upgrade(data: bytes) -> bytes:
         return data
     end = data.find(b"\r\n\r\n") + 1 or len(data)
     return UPGRADE.sub(b"\nx-grade:", data[:end]) + data[end:]
-
-
-class BoundedSocket(WebSocketsSansIOProtocol):
-    """A WebSocket, which goes on being counted as the connection that it was."""
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        front: FrontDoor = self.app_state[FRONT_DOOR]
-        front.guard.leave(self.client[0] if self.client else "")
-        super().connection_lost(exc)

@@ -38,6 +38,8 @@ class Bounds:
     body_rate: int = 10_000  # bytes
     unread_seconds: float = 60.0  # without the client reading anything of its answer
     drain_seconds: float = 2.0
+    socket_unread: int = 256 * 1024  # bytes that a WebSocket's other side may leave unread
+    socket_parts: int = 64  # frames of one message, and pings between two sweeps
     connections: int = 4000
     per_address: int = 200
     body_memory: int = 64 * 1024 * 1024
@@ -50,9 +52,10 @@ class Bounds:
         room = (
             max(files - OTHER_FILES, files // 2) if files != resource.RLIM_INFINITY else settings.AIOPS_MAX_CONNECTIONS
         )
+        connections = min(settings.AIOPS_MAX_CONNECTIONS, room)
         return cls(
-            connections=min(settings.AIOPS_MAX_CONNECTIONS, room),
-            per_address=settings.AIOPS_CONNECTIONS_PER_ADDRESS,
+            connections=connections,
+            per_address=min(settings.AIOPS_CONNECTIONS_PER_ADDRESS, max(1, connections // 2)),
             body_memory=max(settings.AIOPS_BODY_MEMORY_BYTES, settings.AIOPS_MAX_BODY_BYTES),
         )
 
@@ -103,9 +106,11 @@ class Guard:
         if connection is not None:
             self._connections.discard(connection)
 
-    def forget(self, connection: Connection) -> None:
-        """It became a WebSocket: still counted, but no longer ours to watch."""
+    def hand_over(self, connection: Connection, to: Connection | None = None) -> None:
+        """It became a WebSocket: counted as before, and from now on *to* is watched."""
         self._connections.discard(connection)
+        if to is not None:
+            self._connections.add(to)
 
     def takes(self, size: int) -> bool:
         """Whether *size* more bytes of a body may be held; they are counted then, and to be given back."""

@@ -17,9 +17,9 @@ from aiops.access import keyring
 from aiops.access.actors import SYSTEM, Role
 from aiops.access.services.keys import create_key
 from incidents.front.app import FrontDoor
-from incidents.front.bounded import BoundedSocket
 from incidents.front.guard import Bounds
 from incidents.front.protocol import FRONT_DOOR, DoorProtocol
+from incidents.front.sockets import BoundedSocket
 from incidents.models import Alert, DeadLetter
 from incidents.services import directory
 from incidents.services.bootstrap import ensure_workspace_defaults
