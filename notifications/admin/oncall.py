@@ -18,9 +18,10 @@ from aiops.access.scoped import ReadOnlyAdmin, ScopedFilter, WholeRowForm, actor
 from aiops.kernel.clock import utcnow
 from notifications.admin.base import ByService, each
 from notifications.choices import RotationUnit
-from notifications.models import Layer, Override, Schedule, ShiftSwap, TimeOff
+from notifications.models import Departure, Layer, Override, Schedule, ShiftSwap, TimeOff
+from notifications.selectors.names import named
 from notifications.selectors.oncall import members_of
-from notifications.services import overrides, schedules, swaps
+from notifications.services import overrides, presence, schedules, swaps
 from notifications.services.schedules import LayerDraft, ScheduleDraft
 
 
@@ -176,10 +177,27 @@ class OverrideAdmin(OfScheduleAdmin):
     """Made and ended, never changed."""
 
     needs = Role.OPERATOR
-    list_display = ("user", "schedule", "starts_at", "ends_at", "reason", "created_by")
+    list_display = ("person", "schedule", "starts_at", "ends_at", "reason", "created_by")
     list_select_related = ("user", "schedule")
     date_hierarchy = "starts_at"
-    fields = ("schedule", "user", "starts_at", "ends_at", "reason")
+
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+        """The person by name, who may be deleted; to be chosen while there is no row."""
+        return ["schedule", "person" if obj is not None else "user", "starts_at", "ends_at", "reason"]
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+        """What is no column."""
+        return [*super().get_readonly_fields(request, obj), "person"]
+
+    @admin.display(ordering="user")
+    def person(self, obj: Override) -> str:
+        """Who has it."""
+        return obj.user.username if obj.user is not None else named([obj.user_id or 0])[obj.user_id or 0].username
+
+    def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Any:
+        """With its person, who may be deleted."""
+        found = super().get_object(request, object_id, from_field)
+        return self.get_queryset(request).select_related("user").get(pk=found.pk) if found is not None else None
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         """One looks at those that there are."""
@@ -255,3 +273,27 @@ class ShiftSwapAdmin(OfScheduleAdmin):
         """For operators of each one's workspace."""
         actor, now = actor_of(request), utcnow()
         each(self, request, queryset, lambda row: swaps.cancel_swap(actor=actor, swap_id=row.pk, now=now))
+
+
+@admin.register(Departure)
+class DepartureAdmin(ReadOnlyAdmin):
+    """Who left the workspace, was deactivated or deleted, and when: what they had before stays theirs in calendar and report."""
+
+    list_display = ("person", "workspace", "left_at", "back_at")
+    list_filter = (("workspace", ScopedFilter),)
+    list_select_related = ("user", "workspace")
+    date_hierarchy = "left_at"
+    fields = ("person", "workspace", "left_at", "back_at")
+    readonly_fields = ("person",)
+    actions = ("forget",)
+
+    @admin.display(ordering="user")
+    def person(self, obj: Departure) -> str:
+        """By name."""
+        return named([obj.user_id or 0])[obj.user_id or 0].username
+
+    @admin.action(description="Forget the names of the selected, where they were deleted")
+    def forget(self, request: HttpRequest, queryset: QuerySet) -> None:
+        """For superusers."""
+        actor = actor_of(request)
+        each(self, request, queryset, lambda row: presence.forget(actor=actor, user_id=row.user_id))

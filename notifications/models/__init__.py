@@ -9,6 +9,7 @@ from notifications.models.proof import PagingProof, SweepClock, UnreachableServi
 from notifications.models.route import Route
 from notifications.models.run import EscalationRun
 from notifications.models.schedule import (
+    Departure,
     Layer,
     LayerMember,
     Override,
@@ -21,6 +22,7 @@ from notifications.models.schedule import (
 __all__ = [
     "ContactRule",
     "Delivery",
+    "Departure",
     "Destination",
     "EscalationPolicy",
     "EscalationRun",

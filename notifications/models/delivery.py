@@ -27,8 +27,8 @@ class Delivery(models.Model):
     round = models.PositiveIntegerField(default=0, db_default=0)
     step = models.SmallIntegerField(default=-1, db_default=-1)  # of the policy; -1: none
     purpose = models.CharField(max_length=16, choices=Purpose.choices)
-    recipient = models.ForeignKey(  # None: a shared destination
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="deliveries"
+    recipient = models.ForeignKey(  # None: a shared destination; it keeps the number of somebody who was deleted
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="deliveries"
     )
     destination = models.ForeignKey(Destination, null=True, on_delete=models.SET_NULL, related_name="deliveries")
     kind = models.CharField(max_length=16, choices=ChannelKind.choices)

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.db import models
 from django.utils import timezone
 
-from aiops.access.models import Team, Workspace, validate_time_zone
+from aiops.access.models import Team, User, Workspace, validate_time_zone
 from aiops.kernel import secrets
 from notifications.choices import RotationUnit, SwapState
 from notifications.querysets import WorkspaceQuerySet
@@ -70,6 +70,8 @@ class Schedule(Calendar):
         verbose_name="watch for gaps",
         help_text="Open an incident when nobody is on call at some time of the next 30 days.",
     )
+    # Who was the fallback person before, in order: [[user id or null, until when]]. The last one ends where this one begins.
+    fallbacks_before = models.JSONField(default=list, blank=True, editable=False)
     gaps_told = models.JSONField(default=list, blank=True, editable=False)  # the gaps that an incident was opened for
     created_at = models.DateTimeField(default=timezone.now, editable=False)  # the fallback has nothing before
 
@@ -135,25 +137,33 @@ class Layer(models.Model):
 
 
 class LayerMember(models.Model):
-    """A person's turn in a rotation. It stays when the person is deleted, with nobody, and moves nobody else's."""
+    """A person's turn in a rotation. It stays when the person is deleted, keeps their number (``Departure`` has the name),
+    and moves nobody else's."""
 
     layer = models.ForeignKey(Layer, on_delete=models.CASCADE, related_name="members")
     position = models.PositiveSmallIntegerField()
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="rotations")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="rotations"
+    )
 
     class Meta:
         ordering = ["layer", "position"]
         constraints = [models.UniqueConstraint(fields=["layer", "position"], name="notifications_member_position")]
 
     def __str__(self) -> str:
-        return f"{self.position + 1}. {self.user}"
+        return f"{self.position + 1}. {called(self)}"
 
 
 class Override(models.Model):
-    """Somebody else has it, from *starts_at* up to, but without, *ends_at*. The one made last lies on top."""
+    """Somebody else has it, from *starts_at* up to, but without, *ends_at*. The one made last lies on top.
+
+    It stays when the person is deleted, and keeps their number: who was on call stays true.
+    """
 
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="overrides")
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="overrides")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="overrides"
+    )
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()
     reason = models.CharField(max_length=500, blank=True)
@@ -171,7 +181,43 @@ class Override(models.Model):
         indexes = [models.Index(fields=["schedule", "ends_at"], name="notifications_override_ends")]
 
     def __str__(self) -> str:
-        return f"{self.user} from {self.starts_at:%Y-%m-%d %H:%M} to {self.ends_at:%Y-%m-%d %H:%M}"
+        return f"{called(self)} from {self.starts_at:%Y-%m-%d %H:%M} to {self.ends_at:%Y-%m-%d %H:%M}"
+
+
+class Departure(models.Model):
+    """Somebody was not in a workspace (left it, was deactivated or deleted), from *left_at* up to *back_at* (empty: to this day),
+    and held nothing of its schedules meanwhile. What they had before is theirs.
+
+    The person may be gone: the number stays, and what is needed to tell who it was.
+    """
+
+    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="departures")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="departures"
+    )
+    name = models.CharField(max_length=320, blank=True)  # empty: it was forgotten
+    time_zone = models.CharField(max_length=64, default="UTC")
+    left_at = models.DateTimeField()
+    back_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-left_at"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["workspace", "user"],
+                condition=models.Q(back_at__isnull=True),
+                name="notifications_departure_open",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{called(self)} left at {self.left_at:%Y-%m-%d %H:%M}"
+
+
+def called(row: LayerMember | Override | Departure) -> str:
+    """The name of a row's person, who may be gone."""
+    found = User.objects.filter(pk=row.user_id).first()
+    return found.username if found is not None else f"person {row.user_id}"
 
 
 class TimeOff(models.Model):
@@ -204,7 +250,7 @@ class ShiftSwap(models.Model):
     schedule = models.ForeignKey(Schedule, on_delete=models.CASCADE, related_name="swaps")
     requester = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="swaps_asked")
     candidate = models.ForeignKey(  # empty: anybody of the schedule
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.CASCADE, related_name="swaps_offered"
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="swaps_offered"
     )
     starts_at = models.DateTimeField()
     ends_at = models.DateTimeField()

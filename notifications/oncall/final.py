@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from notifications.oncall.rotation import around, slices
+from notifications.oncall.rotation import around, slices, there
 from notifications.oncall.values import FUTURE, PAST, LayerSpec, OverrideSpec, ScheduleSpec, Shift, Span
 
 
@@ -23,14 +23,15 @@ def on_call(schedule: ScheduleSpec, at: datetime) -> Shift | None:
         start, end = max(start, begins), min(end, ends)
         if index is not None and (user_id := layer.members[index]) is not None:
             return Shift(user_id, start, end, "layer", layer.id, index)
-    return Shift(schedule.fallback_id, start, end, "fallback") if schedule.fallback_id is not None else None
+    user_id, until = schedule.stand_in(at)
+    start = max([start, *(edge for _, edge in schedule.stand_ins if edge <= at)])
+    return Shift(user_id, start, min(end, until), "fallback") if user_id is not None else None
 
 
 def final_schedule(schedule: ScheduleSpec, start: datetime, end: datetime) -> list[Shift]:
     """All shifts from *start* up to *end*, in order, clipped to them, without overlaps."""
     shifts, holes = _painted(schedule, start, end)
-    if (fallback := schedule.fallback_id) is not None:
-        shifts += (Shift(fallback, on, off, "fallback") for on, off in holes)
+    shifts += (Shift(user_id, on, off, "fallback") for user_id, on, off in holes if user_id is not None)
     return sorted(shifts, key=lambda shift: shift.start)
 
 
@@ -44,29 +45,30 @@ def upcoming(schedule: ScheduleSpec, start: datetime, end: datetime) -> list[Shi
 def gaps(schedule: ScheduleSpec, start: datetime, end: datetime) -> list[Span]:
     """Where no override and no layer has anybody, in order."""
     _, holes = _painted(schedule, start, end)
-    return [Span(on, off, schedule.fallback_id is not None) for on, off in holes]
+    return [Span(on, off, user_id is not None) for user_id, on, off in holes]
 
 
 def layer_shifts(layer: LayerSpec, start: datetime, end: datetime) -> list[Shift]:
     """What one layer says for itself, whatever lies over it."""
     start, end = start.astimezone(UTC), end.astimezone(UTC)
     return [
-        Shift(user_id, turn.start, turn.end, "layer", layer.id, turn.index)
+        Shift(user_id, on, off, "layer", layer.id, turn.index)
         for turn in slices(layer, start, end)
+        for on, off in there(layer, turn)
         if (user_id := layer.members[turn.index]) is not None
     ]
 
 
 def rotation_index(schedule: ScheduleSpec, at: datetime) -> int | None:
     """Whose turn it would be without overrides: the place in the topmost layer that is on; None: no layer is."""
-    shift = on_call(replace(schedule, overrides=(), fallback_id=None), at)
+    shift = on_call(replace(schedule, overrides=(), fallback_id=None, stand_ins=()), at)
     return shift.index if shift else None
 
 
 def _painted(
     schedule: ScheduleSpec, start: datetime, end: datetime
-) -> tuple[list[Shift], list[tuple[datetime, datetime]]]:
-    """Shifts of overrides and layers, unsorted, and what they leave free, sorted."""
+) -> tuple[list[Shift], list[tuple[int | None, datetime, datetime]]]:
+    """Shifts of overrides and layers, unsorted, and what they leave free, sorted, with the fallback person of the time."""
     start, end = start.astimezone(UTC), end.astimezone(UTC)
     free = _Free(start, end)
     shifts: list[Shift] = []
@@ -75,7 +77,18 @@ def _painted(
             whole = on == shift.start and off == shift.end
             shifts.append(shift if whole else replace(shift, start=on, end=off))
     since = schedule.since or PAST
-    return shifts, [(max(on, since), off) for on, off in free.spans() if off > since]
+    return shifts, [
+        piece for on, off in free.spans() if off > since for piece in _stood_in(schedule, max(on, since), off)
+    ]
+
+
+def _stood_in(
+    schedule: ScheduleSpec, start: datetime, end: datetime
+) -> Iterator[tuple[int | None, datetime, datetime]]:
+    while start < end:
+        user_id, until = schedule.stand_in(start)
+        yield user_id, start, min(until, end)
+        start = until
 
 
 def _top_first(schedule: ScheduleSpec, start: datetime, end: datetime) -> Iterator[Shift]:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from notifications.choices import RotationUnit
-from notifications.oncall.values import FUTURE, PAST, LayerSpec, Restriction
+from notifications.oncall.values import FUTURE, PAST, LayerSpec, Restriction, Stretch
 from notifications.oncall.wall import add_months, instant_of, wall_of
 
 DAY = timedelta(days=1)
@@ -19,8 +19,6 @@ REACH = (
     2 * WEEK + DAY
 )  # a stretch of restrictions that are not round the clock is shorter, even if a clock change shuts a hole
 DAYS_IN = {RotationUnit.DAY: 1, RotationUnit.WEEK: 7}
-
-Stretch = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +86,42 @@ def around(layer: LayerSpec, at: datetime) -> tuple[datetime, datetime, int | No
     if place >= 0 and at < allowed[place][1]:
         on, off = allowed[place]
         turn = next(turns(layer, at, at + timedelta.resolution))
-        somebody = layer.members[turn.index] is not None
-        return max(turn.start, on), min(turn.end, off), turn.index if somebody else None
+        begins, ends, there = _presence(layer, turn.index, at)
+        return max(turn.start, on, begins), min(turn.end, off, ends), turn.index if there else None
     off = allowed[place][1] if place >= 0 else PAST
     on = allowed[place + 1][0] if place + 1 < len(allowed) else FUTURE
     return max(off, layer.begins), min(on, layer.ends_at or FUTURE), None
+
+
+def there(layer: LayerSpec, turn: Turn) -> list[Stretch]:
+    """What of a turn its member was there for, in order."""
+    user_id = layer.members[turn.index]
+    return without(layer.gone.get(user_id, ()), turn.start, turn.end) if user_id is not None else []
+
+
+def without(taken: Iterable[Stretch], start: datetime, end: datetime) -> list[Stretch]:
+    """What some stretches, which are sorted and apart, leave of the time from *start* to *end*."""
+    found = []
+    for on, off in taken:
+        if start < min(on, end):
+            found.append((start, min(on, end)))
+        start = max(start, off)
+    return [*found, (start, end)] if start < end else found
+
+
+def _presence(layer: LayerSpec, index: int, at: datetime) -> tuple[datetime, datetime, bool]:
+    """From when until when the member is there, or is not, as at *at*."""
+    if (user_id := layer.members[index]) is None:
+        return PAST, FUTURE, False
+    start, end = PAST, FUTURE
+    for left, back in layer.gone.get(user_id, ()):
+        if left <= at < back:
+            return left, back, False
+        if back <= at:
+            start = max(start, back)
+        else:
+            end = min(end, left)
+    return start, end, True
 
 
 def begin_of(layer: LayerSpec, number: int) -> datetime:

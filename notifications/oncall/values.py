@@ -3,7 +3,8 @@ by their clocks, not by the time between them); spans are half-open: from *start
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, time
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -15,6 +16,7 @@ PAST = datetime(1, 1, 3, tzinfo=UTC)
 FUTURE = datetime(9999, 12, 29, tzinfo=UTC)
 
 Held = Literal["override", "layer", "fallback"]
+Stretch = tuple[datetime, datetime]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,9 @@ class LayerSpec:
     """One rotation. *members* take turns in order, each for *length* *units*; the first turn begins at *starts_at*.
 
     *offset*: the place of whoever has that first turn. A member who left is None: the turn stays, with nobody, so that it shows
-    as a gap and moves nobody else's. *ends_at* None: no end. *since*: the turns are counted from *starts_at*, but nobody is on
-    before. No *restrictions*: round the clock.
+    as a gap and moves nobody else's; *gone* says when those who left later, or came back, were not there (stretches of each,
+    sorted). *ends_at* None: no end. *since*: the turns are counted from *starts_at*, but nobody is on before. No *restrictions*:
+    round the clock.
     """
 
     id: int | None
@@ -47,6 +50,7 @@ class LayerSpec:
     restrictions: tuple[Restriction, ...] = ()
     name: str = ""
     offset: int = 0
+    gone: Mapping[int, Sequence[Stretch]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         _in_utc(self, "starts_at", "since", "ends_at")
@@ -78,7 +82,9 @@ class OverrideSpec:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleSpec:
     """*layers* bottom first; *overrides* in the order in which they were made, so that the last lies on top. *since*: when it was
-    made; in what is drawn and counted, the fallback person has nothing before, and nothing is missing."""
+    made; in what is drawn and counted, the fallback person has nothing before, and nothing is missing. *stand_ins*: who was the
+    fallback person up to when, where it was somebody else (None: nobody) than *fallback_id*, sorted; each begins where the one
+    before ends."""
 
     id: int
     name: str
@@ -87,6 +93,11 @@ class ScheduleSpec:
     overrides: tuple[OverrideSpec, ...] = ()
     fallback_id: int | None = None
     since: datetime | None = None
+    stand_ins: Sequence[tuple[int | None, datetime]] = ()
+
+    def stand_in(self, at: datetime) -> tuple[int | None, datetime]:
+        """Who is the fallback person at *at*, and up to when."""
+        return next(((user_id, until) for user_id, until in self.stand_ins if until > at), (self.fallback_id, FUTURE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from notifications import oncall
 from notifications.choices import TOLD, Purpose
 from notifications.models import Delivery, Schedule
 from notifications.oncall.fairness import Load, loads
+from notifications.selectors.names import named
 from notifications.selectors.oncall import load
 
 MOST_PAGES = 100_000
@@ -24,9 +25,9 @@ def report(schedules: Iterable[Schedule], start: datetime, end: datetime) -> lis
     A page is counted once, however many of a person's destinations it went to, by when the first took it.
     """
     rows = list(schedules)
-    specs = load([schedule.pk for schedule in rows], start, end)
+    specs = load([schedule.pk for schedule in rows], start, end, end)
     shifts = [shift for spec in specs.values() for shift in oncall.final_schedule(spec, start, end)]
-    people = User.objects.in_bulk({shift.user_id for shift in shifts})
+    people = named(shift.user_id for shift in shifts)
     zones = {pk: user.time_zone for pk, user in people.items()}
     paged = _pages({schedule.workspace_id for schedule in rows}, set(people), start, end)
     return [(people[one.user_id], one) for one in loads(shifts, paged, zones, start, end)]

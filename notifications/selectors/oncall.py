@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,36 +12,30 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from aiops.access.models import Membership, User
 from notifications import oncall
 from notifications.choices import RotationUnit
-from notifications.models import Layer, LayerMember, Override, Schedule, TimeOff
-from notifications.oncall import LayerSpec, OverrideSpec, ScheduleSpec, Shift, restrictions
+from notifications.models import Departure, Layer, LayerMember, Override, Schedule, TimeOff
+from notifications.oncall import FUTURE, PAST, LayerSpec, OverrideSpec, ScheduleSpec, Shift, restrictions
 from notifications.oncall.conflicts import Away, Conflict
 from notifications.oncall.conflicts import conflicts as find_conflicts
+from notifications.oncall.rotation import Stretch, joined, without
 
 AHEAD = timedelta(days=8)  # how far the end of a holder's shift is exact
 
 
-def load(schedule_ids: Iterable[int], start: datetime, end: datetime) -> dict[int, ScheduleSpec]:
+def load(
+    schedule_ids: Iterable[int], start: datetime, end: datetime, now: datetime | None = None
+) -> dict[int, ScheduleSpec]:
     """The schedules, with the overrides that touch the stretch from *start* to *end*. Four queries, however many.
 
-    People who were deactivated, or who left the workspace, hold nothing: their turns are gaps, their overrides are void.
+    Who left the workspace, was deactivated or deleted holds nothing from then on, and nothing from *now* (None: *start*) on
+    whatever is written of it: their turns are gaps, their overrides are void. What they had before is theirs.
     """
     ids = list(schedule_ids)
     if not ids:
         return {}
-    layers, overrides = _layers(ids), _overrides(ids, start, end)
+    presence = _Presence(ids, start, now or start)
+    members, overrides = _members(ids), _overrides(ids, start, end)
     rows = Schedule.objects.filter(pk__in=ids).annotate(fallback_there=_there("fallback", "workspace"))
-    return {
-        row.pk: ScheduleSpec(
-            id=row.pk,
-            name=row.name,
-            time_zone=row.time_zone,
-            layers=tuple(_layer_spec(layer, turns, row.time_zone) for layer, turns in layers[row.pk]),
-            overrides=tuple(overrides[row.pk]),
-            fallback_id=row.fallback_id if row.fallback_there else None,
-            since=row.created_at,
-        )
-        for row in rows
-    }
+    return {row.pk: _spec(row, members[row.pk], overrides[row.pk], presence) for row in rows}
 
 
 def holders(schedule_ids: Iterable[int], at: datetime) -> dict[int, Shift | None]:
@@ -83,30 +77,97 @@ def members_of(workspace_id: int) -> QuerySet[User]:
     return User.objects.filter(Q(is_superuser=True) | Exists(membership), is_active=True)
 
 
-def _layers(ids: list[int]) -> dict[int, list[tuple[Layer, tuple[int | None, ...]]]]:
-    turns: dict[int, list[int | None]] = defaultdict(list)
-    members = (
-        LayerMember.objects.filter(layer__schedule_id__in=ids)
-        .annotate(there=_there("user", "layer__schedule__workspace"))
-        .order_by("layer_id", "position")
-    )
-    for layer_id, user_id, there in members.values_list("layer_id", "user_id", "there"):
-        turns[layer_id].append(user_id if there else None)
-    layers: dict[int, list[tuple[Layer, tuple[int | None, ...]]]] = defaultdict(list)
-    for layer in Layer.objects.filter(schedule_id__in=ids).order_by("schedule_id", "position", "pk"):
-        layers[layer.schedule_id].append((layer, tuple(turns[layer.pk])))
-    return layers
+class _Presence:
+    """When people were not there, in the workspaces of some schedules. One query."""
+
+    def __init__(self, schedule_ids: list[int], start: datetime, now: datetime) -> None:
+        self.start, self.now = start, now
+        self._told: dict[tuple[int, int], list[Departure]] = defaultdict(list)
+        where = Schedule.objects.filter(pk__in=schedule_ids).values("workspace")
+        rows = Departure.objects.filter(Q(back_at=None) | Q(back_at__gt=start), workspace__in=where, user__isnull=False)
+        for row in rows:
+            self._told[row.workspace_id, row.user_id or 0].append(row)
+
+    def gone(self, workspace_id: int, user_id: int, there: bool) -> list[Stretch]:
+        """When, in order. *there*: whether the person is there now, whatever is written."""
+        told = self._told.get((workspace_id, user_id), [])
+        found = [
+            (row.left_at, min(row.back_at or FUTURE, self.now) if there else row.back_at or FUTURE) for row in told
+        ]
+        return joined(found if there else [*found, (self.now, FUTURE)])
+
+    def all_along(self, stretches: Sequence[Stretch]) -> bool:
+        """Whether somebody who is gone then holds nothing of what is looked at."""
+        return any(left <= self.start and back == FUTURE for left, back in stretches)
 
 
-def _overrides(ids: list[int], start: datetime, end: datetime) -> dict[int, list[OverrideSpec]]:
-    overrides: dict[int, list[OverrideSpec]] = defaultdict(list)
-    rows: QuerySet[Override] = Override.objects.filter(
-        _there("user", "schedule__workspace"), schedule_id__in=ids, ends_at__gt=start, starts_at__lt=end
+def _spec(row: Any, members: Sequence[LayerMember], overrides: Sequence[Override], presence: _Presence) -> ScheduleSpec:
+    *stand_ins, (fallback_id, _) = _stand_ins(row, presence)
+    return ScheduleSpec(
+        id=row.pk,
+        name=row.name,
+        time_zone=row.time_zone,
+        layers=tuple(_layer_specs(row, members, presence)),
+        overrides=tuple(piece for override in overrides for piece in _override_specs(row, override, presence)),
+        fallback_id=fallback_id,
+        since=row.created_at,
+        stand_ins=stand_ins,
     )
-    for row in rows.order_by("created_at", "pk"):
-        spec = OverrideSpec(id=row.pk, user_id=row.user_id, starts_at=row.starts_at, ends_at=row.ends_at)
-        overrides[row.schedule_id].append(spec)
-    return overrides
+
+
+def _stand_ins(row: Any, presence: _Presence) -> list[tuple[int | None, datetime]]:
+    """The fallback people, one after another, and up to when (None: nobody, or somebody who was not there)."""
+    ends = [(user_id, min(datetime.fromisoformat(until), presence.now)) for user_id, until in row.fallbacks_before]
+    found: list[tuple[int | None, datetime]] = []
+    begins = PAST
+    for user_id, until in [*ends, (row.fallback_id, FUTURE)]:
+        there = bool(row.fallback_there) if until == FUTURE else True
+        gone = presence.gone(row.workspace_id, user_id, there) if user_id is not None else []
+        for on, off in without(gone, begins, until):
+            found += [(None, on)] if on > begins else []
+            found.append((user_id, off))
+            begins = off
+        if begins < until:
+            found.append((None, until))
+        begins = until
+    return found
+
+
+def _layer_specs(row: Any, members: Sequence[LayerMember], presence: _Presence) -> Iterator[LayerSpec]:
+    turns: dict[Layer, list[int | None]] = defaultdict(list)
+    gone: dict[int, list[Stretch]] = {}
+    for member in members:
+        user_id = member.user_id
+        if user_id is not None:
+            gone[user_id] = presence.gone(row.workspace_id, user_id, member.there)  # type: ignore[attr-defined]
+            user_id = None if presence.all_along(gone[user_id]) else user_id
+        turns[member.layer].append(user_id)
+    for layer, people in sorted(turns.items(), key=lambda one: (one[0].position, one[0].pk)):
+        yield _layer_spec(layer, tuple(people), row.time_zone, gone)
+
+
+def _override_specs(row: Any, override: Any, presence: _Presence) -> Iterator[OverrideSpec]:
+    gone = presence.gone(row.workspace_id, override.user_id, override.there)
+    if presence.all_along(gone):
+        return
+    for on, off in without(gone, override.starts_at, override.ends_at):
+        yield OverrideSpec(id=override.pk, user_id=override.user_id, starts_at=on, ends_at=off)
+
+
+def _members(ids: list[int]) -> dict[int, list[LayerMember]]:
+    found: dict[int, list[LayerMember]] = defaultdict(list)
+    rows = LayerMember.objects.filter(layer__schedule_id__in=ids).select_related("layer")
+    for row in rows.annotate(there=_there("user", "layer__schedule__workspace")).order_by("layer_id", "position"):
+        found[row.layer.schedule_id].append(row)
+    return found
+
+
+def _overrides(ids: list[int], start: datetime, end: datetime) -> dict[int, list[Override]]:
+    found: dict[int, list[Override]] = defaultdict(list)
+    rows = Override.objects.filter(schedule_id__in=ids, ends_at__gt=start, starts_at__lt=end, user__isnull=False)
+    for row in rows.annotate(there=_there("user", "schedule__workspace")).order_by("created_at", "pk"):
+        found[row.schedule_id].append(row)
+    return found
 
 
 def _there(user: str, workspace: str) -> Any:
@@ -115,7 +176,7 @@ def _there(user: str, workspace: str) -> Any:
     return Q(**{f"{user}__is_active": True}) & (Q(**{f"{user}__is_superuser": True}) | Exists(membership))
 
 
-def _layer_spec(layer: Layer, members: tuple[int | None, ...], zone: str) -> LayerSpec:
+def _layer_spec(layer: Layer, members: tuple[int | None, ...], zone: str, gone: dict[int, list[Stretch]]) -> LayerSpec:
     return LayerSpec(
         id=layer.pk,
         name=str(layer),
@@ -127,5 +188,6 @@ def _layer_spec(layer: Layer, members: tuple[int | None, ...], zone: str) -> Lay
         ends_at=layer.ends_at,
         members=members,
         offset=layer.offset,
+        gone={user_id: gone[user_id] for user_id in set(members) - {None} if gone[user_id]},
         restrictions=restrictions.of_json(layer.restrictions),
     )

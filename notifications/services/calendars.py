@@ -29,6 +29,7 @@ from incidents.services.catalogue import FreshKey
 from notifications import oncall
 from notifications.models import PersonalCalendar, Schedule
 from notifications.oncall import ical
+from notifications.selectors.names import named
 from notifications.selectors.oncall import load, schedules_with
 from notifications.services.calendar_reading import fetch, read
 from notifications.services.calendar_taking import Imported, Origin, take
@@ -163,14 +164,14 @@ def _import(calendar: Schedule | PersonalCalendar, now: datetime) -> None:
 
 def _entries(schedules: Sequence[Schedule], now: datetime, user_id: int | None = None) -> list[ical.Entry]:
     start, end = now - BACK, now + AHEAD
-    specs = load([schedule.pk for schedule in schedules], start, end)
+    specs = load([schedule.pk for schedule in schedules], start, end, now)
     shifts = [
         (schedule, shift)
         for schedule in schedules
         for shift in oncall.final_schedule(specs[schedule.pk], start, end)
         if user_id is None or shift.user_id == user_id
     ]
-    people = User.objects.in_bulk({shift.user_id for _, shift in shifts})
+    people = named(shift.user_id for _, shift in shifts)
     return [_entry(schedule, shift, people[shift.user_id], user_id is not None) for schedule, shift in shifts]
 
 

@@ -18,6 +18,7 @@ from notifications import oncall
 from notifications.models import Schedule
 from notifications.oncall import Span
 from notifications.selectors.oncall import load
+from notifications.services import presence
 
 AHEAD = timedelta(days=30)
 SOON = timedelta(days=1)
@@ -26,6 +27,7 @@ NAMED = 10  # gaps in the incident's text
 
 def watch(now: datetime) -> int:
     """Look through every schedule that is watched; returns how many have gaps that nobody covers."""
+    presence.note(now)
     watched = list(
         Schedule.objects.filter(alert_on_gaps=True, layers__retired_at=None, layers__isnull=False).distinct()
     )

@@ -83,6 +83,8 @@ def update_schedule(*, actor: Actor, schedule_id: int, draft: ScheduleDraft, now
             _require_admin(actor, schedule.workspace_id)
             _check(actor, draft, schedule.workspace_id)
             old_zone = schedule.time_zone
+            if draft.fallback_id != schedule.fallback_id:
+                schedule.fallbacks_before = [*schedule.fallbacks_before, [schedule.fallback_id, now.isoformat()]]
             _fill(schedule, draft)
             schedule.save()
             _replace_layers(schedule, old_zone, draft.layers, now)
@@ -107,7 +109,9 @@ def delete_schedule(*, actor: Actor, schedule_id: int) -> None:
 
 def draft_of(schedule: Schedule) -> ScheduleDraft:
     """The schedule as it is, to be changed."""
-    layers = Layer.objects.filter(schedule=schedule, retired_at=None).prefetch_related("members").order_by("position")
+    layers = (
+        Layer.objects.filter(schedule=schedule, retired_at=None).prefetch_related("members__user").order_by("position")
+    )
     return ScheduleDraft(
         name=schedule.name,
         description=schedule.description,
@@ -125,7 +129,7 @@ def draft_of(schedule: Schedule) -> ScheduleDraft:
                 starts_at=layer.starts_at,
                 ends_at=layer.ends_at,
                 restrictions=layer.restrictions,
-                members=[member.user_id for member in layer.members.all() if member.user_id is not None],
+                members=[member.user.pk for member in layer.members.all() if member.user is not None],
             )
             for layer in layers
         ],

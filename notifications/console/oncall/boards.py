@@ -145,10 +145,10 @@ def schedule_page(actor: Actor, user: User, schedule: Schedule, params: QueryDic
     first = monday_of(_date(params.get("from", "")) or this_monday)
     begins = instant_of(datetime.combine(first, datetime.min.time()), zone)
     ends = instant_of(datetime.combine(first + timedelta(weeks=count), datetime.min.time()), zone)
-    spec = load([schedule.pk], min(begins, now), max(ends, now + LOOK_AHEAD))[schedule.pk]
+    spec = load([schedule.pk], min(begins, now), max(ends, now + LOOK_AHEAD), now)[schedule.pk]
     people = People.of(everybody_in([spec]))
     ruler = Ruler(first, zone, begins, ends)
-    ahead = Override.objects.filter(schedule=schedule, ends_at__gt=now).select_related("user").order_by("starts_at")
+    ahead = Override.objects.filter(schedule=schedule, ends_at__gt=now, user__in=members_of(schedule.workspace_id))
     return {
         "schedule": schedule,
         "glance": _glance(schedule, spec, people, ruler, now),
@@ -161,7 +161,7 @@ def schedule_page(actor: Actor, user: User, schedule: Schedule, params: QueryDic
         "earlier": first - timedelta(weeks=count),
         "later": first + timedelta(weeks=count),
         "people": list(people),
-        "overrides": list(ahead[:MOST_SWAPS]),
+        "overrides": list(ahead.select_related("user").order_by("starts_at")[:MOST_SWAPS]),
         "conflicts": _clashes([schedule.pk], {schedule.pk: schedule.name}, people, now),
         "operator": actor.may(Role.OPERATOR, schedule.workspace_id),
         "admin": actor.may(Role.ADMIN, schedule.workspace_id),

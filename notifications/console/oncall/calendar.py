@@ -15,8 +15,9 @@ from zoneinfo import ZoneInfo
 from aiops.access.models import User
 from notifications import oncall
 from notifications.models import Layer, Schedule
-from notifications.oncall import ScheduleSpec, Shift, Span
+from notifications.oncall import FUTURE, ScheduleSpec, Shift, Span
 from notifications.oncall.wall import instant_of, wall_of
+from notifications.selectors.names import named
 
 WEEK = timedelta(weeks=1)
 HUES = 8
@@ -76,7 +77,7 @@ class People:
     def of(cls, ids: Iterable[int | None]) -> People:
         """One query. The colours go by the order of *ids*."""
         wanted = [user_id for user_id in dict.fromkeys(ids) if user_id is not None]
-        people = cls(User.objects.in_bulk(wanted))
+        people = cls(named(wanted))
         for user_id in wanted:
             people[user_id]
         return people
@@ -98,7 +99,7 @@ def everybody_in(specs: Iterable[ScheduleSpec]) -> list[int]:
     for spec in specs:
         ids += [user_id for layer in spec.layers for user_id in layer.members]
         ids += [override.user_id for override in spec.overrides]
-        ids.append(spec.fallback_id)
+        ids += [user_id for user_id, _ in (*spec.stand_ins, spec.stand_in(FUTURE))]
     return [user_id for user_id in dict.fromkeys(ids) if user_id is not None]
 
 
