@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
 import psutil
 import pytest
 
+from tests.limits.test_calendars import NEVER, calendar
+from tests.limits.test_templates import ACCENTS, CHAIN
 from tests.proof.harness import SIGN_IN, embedded, eventually
 from tests.proof.paging import about, set_up
 from tests.proof.production import session_cookie
@@ -24,6 +28,35 @@ pytestmark = [pytest.mark.proof, pytest.mark.timeout(240)]
 
 PROMISED = 2.0  # seconds from the alert to the page
 PAGES = 24  # of the console that hang, and hold what they borrowed
+
+# Another workspace: members who can sign in, and a template of before templates were bounded, for what its webhook tells.
+OTHERS = """
+from django.conf import settings
+from django.contrib.auth import BACKEND_SESSION_KEY, HASH_SESSION_KEY, SESSION_KEY
+from django.contrib.sessions.backends.db import SessionStore
+from aiops.access.actors import SYSTEM, Role
+from aiops.access.models import Membership, User, Workspace
+from aiops.kernel.clock import utcnow
+from incidents.services.catalogue import ensure_workspace_defaults
+from notifications.choices import ChannelKind, Purpose
+from notifications.models import MessageTemplate
+from notifications.services import destinations, policies
+workspace, now = Workspace.objects.create(name="Others", slug="others"), utcnow()
+ensure_workspace_defaults(workspace)
+hook = destinations.create_destination(actor=SYSTEM, kind="webhook", address="{url}", workspace=workspace, now=now)
+step = dict(name="First", targets=[dict(kind="channel", id=hook.pk)])
+policies.create_policy(actor=SYSTEM, workspace=workspace, name="Others", is_default=True, now=now,
+                       definition=dict(steps=[step], final_wait_minutes=60))
+MessageTemplate.objects.create(workspace=workspace, kind=ChannelKind.WEBHOOK, purpose=Purpose.PAGE, subject="", body="{chain}")
+for number in range({people}):
+    person = User.objects.create_user(f"nobody{{number}}", password=None)
+    Membership.objects.create(user=person, workspace=workspace, role=Role.VIEWER)
+    session = SessionStore()
+    session[SESSION_KEY], session[BACKEND_SESSION_KEY] = str(person.pk), settings.AUTHENTICATION_BACKENDS[0]
+    session[HASH_SESSION_KEY] = person.get_session_auth_hash()
+    session.save()
+    print("session", settings.SESSION_COOKIE_NAME, session.session_key)
+"""
 
 
 @pytest.fixture(scope="module")
@@ -98,3 +131,40 @@ def test_a_process_of_paging_that_computes_for_long_is_passed_by(busy: Installat
             eventually(f"{title} is paged", lambda: about(receivers.webhook, title), 20)  # noqa: B023
     finally:
         os.kill(busy_one.pid, signal.SIGCONT)
+
+
+def others(busy: Installation, receivers: Receivers) -> list[str]:
+    """Have another workspace made, with its template; returns a session's cookie of each of its people."""
+    code = OTHERS.format(url=f"{receivers.webhook.url}/others", chain=CHAIN, people=PAGES)
+    script = Installation(busy.data, ("manage", "shell", "-c", code), **busy.environment)
+    script.start()
+    assert script.wait_until_ended(60) == 0, script.output
+    return [f"{name}={key}" for name, key in re.findall(r"session (\S+) (\w+)", script.output)]
+
+
+def test_others_upload_bombs_and_have_a_template_that_takes_long(busy: Installation, receivers: Receivers) -> None:
+    """The attacks themselves: 24 people upload a calendar that is made to be slow, six incidents fill a slow template."""
+    set_up(receivers, busy.data, busy.environment)
+    cookies = others(busy, receivers)
+    assert len(cookies) == PAGES
+    bomb = calendar([NEVER], 500)
+
+    def upload(cookie: str) -> int:
+        cookies = {"Cookie": f"{cookie}; csrftoken={'a' * 32}", "Origin": busy.url, "X-CSRFToken": "a" * 32}
+        with httpx.Client(base_url=busy.url, timeout=120, headers=cookies) as client:
+            answer = client.post("/console/oncall/mine/import", files={"file": ("a.ics", bomb)})
+            return answer.status_code, answer.headers.get("Location", "")
+
+    with ThreadPoolExecutor(PAGES) as people:
+        uploads = [people.submit(upload, cookie) for cookie in cookies]
+        for number in range(6):
+            body = {"title": f"Of others {number}", "description": ACCENTS, "severity": "critical"}
+            sent = busy.post("/webhook", json=body, headers={"X-Workspace-Id": "others"})
+            assert sent.status_code == 200
+        for number in range(3):
+            paged_in_time(busy, receivers, f"While others do their worst {number}")
+        assert not all(each.done() for each in uploads)
+        answers = {each.result() for each in uploads}
+    assert {status for status, _ in answers} <= {302, 503}
+    assert not any("login" in location for _, location in answers)
+    eventually("theirs are told too", lambda: about(receivers.webhook, "Of others 5"), 60)
