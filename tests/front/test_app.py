@@ -18,6 +18,7 @@ from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Workspace
 from aiops.access.services.keys import create_key
 from aiops.kernel.errors import InvalidInput, Overloaded
+from incidents.front import app as app_module
 from incidents.front import writer as writer_module
 from incidents.front.app import FrontDoor
 from incidents.models import Alert, DeadLetter, Incident
@@ -214,6 +215,36 @@ async def test_a_lost_connection_is_survived_without_loss_or_double(
     assert {answer.status_code for answer in answers} == {200}
     incident = await database(lambda: Incident.objects.get(dedup_key="a"))
     assert incident.occurrences == 10
+
+
+async def test_while_the_disk_is_full_senders_are_asked_to_come_again_and_soon_after_it_is_well(
+    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL refuses each row as it does where no room is left: no signal is to blame for that, none is refused for good."""
+
+    def run(*statements: str) -> None:
+        with connection.cursor() as cursor:
+            for statement in statements:
+                cursor.execute(statement)
+
+    full = (
+        "CREATE FUNCTION full_disk() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RAISE EXCEPTION 'No space left on device' USING ERRCODE = 'disk_full'; END $$",
+        "CREATE TRIGGER full_disk BEFORE INSERT ON incidents_incident FOR EACH ROW EXECUTE FUNCTION full_disk()",
+    )
+    monkeypatch.setattr(app_module, "PATIENCE", 0.5)
+    signals = [{"title": f"problem {n}", "dedup_key": f"{n}"} for n in range(5)]
+    await database(lambda: run(*full))
+    try:
+        answers = await asyncio.gather(*(client.post("/webhook", json=signal) for signal in signals))
+        assert {(answer.status_code, answer.headers["Retry-After"]) for answer in answers} == {(503, "5")}
+    finally:
+        await database(lambda: run("DROP FUNCTION full_disk CASCADE"))
+    monkeypatch.setattr(app_module, "PATIENCE", 9.0)
+    again = await asyncio.gather(*(client.post("/webhook", json=signal) for signal in signals))
+    assert {answer.status_code for answer in again} == {200}
+    assert await database(Incident.objects.count) == 5
+    assert not await database(DeadLetter.objects.exists)
 
 
 async def test_what_is_committed_is_answered_though_the_next_batch_hangs(
