@@ -21,7 +21,7 @@ from aiops.api.params import asked
 from aiops.kernel.errors import InvalidInput
 from aiops.kernel.ids import parse_reference
 from incidents import counting, selectors
-from incidents.choices import ENDED, LIVE, Severity, Status
+from incidents.choices import ENDED, LIVE, PROOF_SERVICE, Severity, Status
 from incidents.console import paging
 from incidents.console.filters import SPANS, ConsoleFilterSet
 from incidents.console.forms import PRESETS
@@ -236,7 +236,7 @@ def _statuses(query: ListQuery) -> Iterable[Status]:
 
 
 def _services(actor: Actor, chosen: str) -> list[tuple[str, bool]]:
-    services = Service.objects.visible_to(actor)
+    services = Service.objects.visible_to(actor).exclude(name=PROOF_SERVICE)
     names = list(services.order_by("name").values_list("name", flat=True).distinct()[:MAX_SERVICES])
     if chosen and chosen not in names:
         names.insert(0, chosen)

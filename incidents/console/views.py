@@ -14,6 +14,7 @@ from aiops.access.actors import Role
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import Conflict, DomainError, InvalidInput, NotPermitted
 from incidents import selectors
+from incidents.choices import PROOF_SERVICE
 from incidents.console import kept, paging
 from incidents.console.actions import ACTIONS, IN_BULK, Act, perform
 from incidents.console.detail import alert_context, alert_of, detail_context, payload_of
@@ -119,7 +120,8 @@ def bulk(request: HttpRequest) -> HttpResponse:
 def new_incident(request: HttpRequest) -> HttpResponse:
     """Open an incident by hand."""
     actor = request.actor  # type: ignore[attr-defined]
-    mine = Service.objects.visible_to(actor).select_related("workspace").order_by("workspace_id", "name")
+    mine = Service.objects.visible_to(actor).exclude(name=PROOF_SERVICE).select_related("workspace")
+    mine = mine.order_by("workspace_id", "-is_default", "name")
     if actor.workspace_ids is not None:
         mine = mine.filter(workspace_id__in=[pk for pk, role in actor.roles if role >= Role.OPERATOR])
     if actor.highest_role < Role.OPERATOR:

@@ -8,7 +8,7 @@ from aiops.access.keyring import PRIMARY_WORKSPACE
 from aiops.access.models import Workspace
 from aiops.kernel import secrets
 from aiops.kernel.snapshot import Snapshot
-from incidents.choices import SourceKind
+from incidents.choices import PROOF_SERVICE, SourceKind
 from incidents.contracts import Route
 from incidents.models import Service, Source
 
@@ -96,7 +96,8 @@ def _load() -> Directory:
         service = KnownService(row.pk, row.workspace_id, row.default_priority)
         directory.services[row.pk] = service
         directory.services_by_key[row.routing_key_digest] = service
-        directory.services_by_name[row.workspace_id, row.name.lower()] = service
+        if row.name != PROOF_SERVICE:
+            directory.services_by_name[row.workspace_id, row.name.lower()] = service
         if row.is_default:
             directory.default_services[row.workspace_id] = service
     for known in Source.objects.defer("key_sealed", "created_at"):

@@ -18,7 +18,7 @@ from aiops.access.actors import SYSTEM
 from aiops.access.keyring import PRIMARY_WORKSPACE
 from aiops.access.models import Workspace
 from aiops.kernel import secrets
-from incidents.choices import PAGING_PROOF, Severity
+from incidents.choices import PAGING_PROOF, PROOF_SERVICE, Severity
 from incidents.models import Alert, Incident, Service
 from incidents.services import catalogue, internal, upkeep
 from notifications.choices import PROOF_ADDRESS, ChannelKind, DeliveryState, Purpose, TargetKind
@@ -26,7 +26,7 @@ from notifications.models import Delivery, Destination, EscalationPolicy, Paging
 from notifications.services import policies
 
 PATIENCE = timedelta(minutes=2)  # a page that takes longer did not get through
-NAME = "aiops paging proof"
+NAME = PROOF_SERVICE  # also of its policy and its destination
 KEY = "paging proof failed"
 LOCK = 0x70726F6F66  # "proof": one process at a time
 ARRIVED = (DeliveryState.DELIVERED, DeliveryState.READ)

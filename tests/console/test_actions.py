@@ -9,11 +9,12 @@ from django.contrib.messages import get_messages
 
 from aiops.access.actors import Role
 from aiops.access.models import Membership
-from incidents.choices import EntryKind, Priority, Severity, Status
+from aiops.kernel.errors import InvalidInput
+from incidents.choices import PROOF_SERVICE, EntryKind, Priority, Severity, Status
 from incidents.models import Incident, Service, TimelineEntry
 from incidents.services import incidents as services
 from tests.console.conftest import HX, page_of
-from tests.factories import actor, make_service, make_user, make_workspace
+from tests.factories import NOW, actor, make_service, make_user, make_workspace
 
 pytestmark = pytest.mark.django_db
 
@@ -260,6 +261,22 @@ class TestByHand:
         assert (incident.title, incident.description, incident.severity, incident.service) == (
             "The lift is stuck", "3rd floor", Severity.HIGH, billing,
         )  # fmt: skip
+
+    def test_the_service_of_the_paging_proof_is_offered_to_nobody(self, browser, ana, workspace, service):
+        """What is opened on it pages a log. The default service is proposed, whatever others are called."""
+        proof = make_service(workspace, PROOF_SERVICE)
+        make_service(workspace, "a first one")
+        for page in (NEW, "/console/incidents"):
+            content = browser(ana).get(page).content.decode()
+            assert PROOF_SERVICE not in content
+            assert content.index(service.name) < content.index("a first one") or page != NEW
+        answer = browser(ana).post(NEW, {"title": "t", "description": "", "severity": "4", "service": proof.pk})
+        assert answer.status_code == 422
+        with pytest.raises(InvalidInput, match="none of this workspace's"):
+            services.open_incident(
+                actor=actor(workspace), workspace_id=workspace.pk, now=NOW, title="t", service_id=proof.pk
+            )
+        assert not Incident.objects.exists()
 
     @pytest.mark.parametrize(
         ("change", "complaint"),
