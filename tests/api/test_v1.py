@@ -11,7 +11,7 @@ from aiops.access.actors import Role
 from aiops.access.models import Workspace
 from incidents.choices import Automation, Severity
 from incidents.models import Incident, TimelineEntry
-from incidents.services import incidents
+from incidents.services import incidents, timers
 from tests.api.conftest import Caller, MakeKey
 from tests.factories import NOW, actor, make_incident, make_user, minutes
 
@@ -348,6 +348,21 @@ def test_every_kind_of_change_is_in_the_timeline(operator: Caller, workspace: Wo
     ]
     assert datetime.fromisoformat(snoozed_until).microsecond == 0
     assert snoozed_until.endswith("Z")
+
+
+def test_an_acknowledgement_given_back_is_no_reopening(
+    operator: Caller, workspace: Workspace, incident: Incident
+) -> None:
+    path = f"{LIST}/{incident.name}"
+    operator.post(f"{path}/acknowledge", {"acknowledgedBy": "alice"})
+    incidents.unacknowledge(actor=actor(workspace), incident_id=incident.pk, now=NOW)
+    operator.post(f"{path}/acknowledge", {"acknowledgedBy": "alice"})
+    timers.release([incident.pk], NOW, "the acknowledgement ran out")
+    told = [(event["type"], event["message"]) for event in operator.get(f"{path}/timeline").body["events"][2:]]
+    assert told[1::2] == [
+        ("Unacknowledgement", "Acknowledgement given back by ana"),
+        ("Unacknowledgement", "Acknowledgement ended: the acknowledgement ran out"),
+    ]
 
 
 def test_remediation_is_empty_until_there_is_one(operator: Caller, incident: Incident) -> None:

@@ -9,6 +9,7 @@ from aiops.kernel.clock import rfc3339
 from incidents.api.facts import told
 from incidents.api.v1 import vocab
 from incidents.choices import PAGING, EntryKind, Status
+from incidents.lifecycle import Action
 from incidents.models import TimelineEntry
 
 Facts = dict[str, Any]
@@ -31,6 +32,8 @@ def event(entry: TimelineEntry) -> dict[str, Any]:
 
 
 def _type(entry: TimelineEntry) -> str:
+    if _is_given_back(entry):
+        return vocab.GIVEN_BACK
     if entry.kind == EntryKind.STATUS_CHANGED and entry.to_status:
         return vocab.CHANGE_TYPES[Status(entry.to_status)]
     return vocab.ENTRY_TYPES.get(entry.kind, vocab.OTHER_ENTRY)
@@ -42,7 +45,15 @@ def _message(entry: TimelineEntry, facts: Facts) -> str:
     return f"{said}: {entry.text}" if said and entry.text else said or entry.text
 
 
+def _is_given_back(entry: TimelineEntry) -> bool:
+    """Whether somebody gave an acknowledgement back, or it ran out: it never was over, so it did not open again."""
+    return entry.kind == EntryKind.STATUS_CHANGED and entry.data.get("action") == Action.UNACKNOWLEDGE
+
+
 def _status_changed(entry: TimelineEntry, facts: Facts) -> str:
+    if _is_given_back(entry):
+        reason = facts.get("reason")
+        return f"Acknowledgement ended: {reason}" if reason else f"Acknowledgement given back by {entry.actor_label}"
     word = "Reopened" if entry.to_status == Status.OPEN else Status(entry.to_status).label
     return f"{word} by {facts.get('by') or entry.actor_label}"
 

@@ -56,3 +56,6 @@ CHANGE_TYPES: dict[Status, str] = {
     Status.RESOLVED: "Resolution",
     Status.CLOSED: "Closure",
 }
+
+# Open again without having been over: the acknowledgement was given back, or ran out.
+GIVEN_BACK = "Unacknowledgement"
