@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl
 import orjson
 from django.conf import settings
 
-from aiops.kernel.encodings import inflated
+from aiops.kernel.encodings import GZIP, inflated
 from incidents.sources.body import as_utf8
 
 WANTED = frozenset(
@@ -43,7 +43,8 @@ class Inbound:
     def inflate(self) -> None:
         """Undo what ``Content-Encoding`` says of the body, once, and the charset of ``Content-Type``. Raises ``InvalidInput``,
         and leaves the body as it came then."""
-        if encoding := self.headers.get("content-encoding"):
+        encoding = self.headers.get("content-encoding", "")
+        if encoding or self.body.startswith(GZIP):
             self.body = inflated(self.body, encoding, settings.AIOPS_MAX_BODY_BYTES)
             self.headers = {name: value for name, value in self.headers.items() if name != "content-encoding"}
         self.body = as_utf8(self.body, self.headers.get("content-type", ""))

@@ -79,6 +79,8 @@ def load_json_or_form(body: bytes) -> Any:
     sending ``payload={…}``, the JSON in it. Told by its first byte, since no JSON value with fields starts with a word."""
     if not body[:1].isalpha():
         return load(body)
+    if b"=" in body and body.count(b"&") >= FORM_FIELDS:
+        raise UnparsableBody(f"The form has more than {FORM_FIELDS} fields.")
     try:
         pairs = parse_qsl(body.decode("utf-8", "replace"), strict_parsing=True, max_num_fields=FORM_FIELDS)
     except ValueError:
@@ -118,8 +120,9 @@ def _whole(digits: str) -> int | str:
 
 
 def _decoded(body: bytes) -> str:
-    """The text of a body, in whichever encoding of Unicode it is by its first bytes."""
-    return body.decode("utf-8-sig" if _is_utf8(body) else json.detect_encoding(body), "replace")
+    """The text of a body, in whichever encoding of Unicode it is by its first bytes, without the NUL that ends texts in C."""
+    text = body.decode("utf-8-sig" if _is_utf8(body) else json.detect_encoding(body), "replace")
+    return text.rstrip("\0 \t\r\n")
 
 
 def _is_utf8(body: bytes) -> bool:

@@ -125,7 +125,7 @@ def _problems(event: Mapping[str, Any]) -> Iterator[Problem]:
         )
     key = event.get("dedup_key")
     wrong_type = key is not None and not isinstance(key, str)
-    if wrong_type or (action in ("acknowledge", "resolve") and _blank(key)):
+    if wrong_type or (action in ("acknowledge", "resolve") and not identity.named(key or "")):
         yield _missing("dedup_key", key)
     if action != "trigger":
         return

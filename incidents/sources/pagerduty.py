@@ -41,6 +41,7 @@ def read(body: Mapping[str, Any], raw: bytes) -> list[Signal]:
     event_type = event.data.get("event_type")
     if not isinstance(event_type, str):
         raise InvalidInput(f"event.event_type: expected a text, got {type_name(event_type)}.", field="event.event_type")
+    event_type = event_type.lower()
     if event_type in SILENT:
         return []
     if event_type not in ACTIONS:

@@ -34,6 +34,9 @@ WARNINGS = 20
 _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # all but tab and line feed
 _SURROGATES = re.compile(r"[\ud800-\udfff]")
 CHANGED = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")  # what no key may hold, and what breaks lines
+_EPOCH = re.compile(
+    r"\d{10,}(\.\d+)?", re.ASCII
+)  # digits that are a number, not a date; also with a fraction, as Icinga writes
 _HREF = re.compile(r"https?://[^\s/?#\\]\S*", re.IGNORECASE)
 OLDEST = (
     2000  # a year: no alert is older, and whatever stands for "no time" is (year 1, 1900, the zeros of Unix and MySQL)
@@ -102,7 +105,7 @@ def instant(value: object) -> datetime | None:
         if len(value) > WORD:
             return None
         value = value.strip().upper()
-        if not value.isdecimal() or len(value) < 10:
+        if not _EPOCH.fullmatch(value):
             return _from_iso(value)
     epoch = number(value)
     if epoch is None:

@@ -17,7 +17,8 @@ def pagerduty(call: Call) -> HttpResponse:
     """One event."""
     if secret := str(call.settings.get("webhook_secret", "")):
         signatures.pagerduty(secret, call.body, header=call.header("X-PagerDuty-Signature"))
-    received = service.receive(workspace_id=call.workspace_id, body=call.body, now=call.now)
+    encoding = call.header("Content-Encoding")
+    received = service.receive(workspace_id=call.workspace_id, body=call.body, encoding=encoding, now=call.now)
     return JsonResponse(shown(received))
 
 

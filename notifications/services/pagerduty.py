@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from django.conf import settings
 from django.db import transaction
 
 from aiops.access.actors import Actor, ActorKind, Role
+from aiops.kernel.encodings import inflated
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound
 from incidents.choices import Result, SourceKind
 from incidents.contracts import Arrival, Route, Signal
@@ -72,22 +74,24 @@ class Event:
         about = data if data.get("type") in (None, "incident") else _mapping(data, "incident")
         return cls(
             _text(event, "id"),
-            _text(event, "event_type"),
+            _text(event, "event_type").lower(),
             _text(about, "id") or None,
             _text(about, "incident_key"),
             _text(_mapping(event, "agent"), "summary"),
         )
 
 
-def receive(*, workspace_id: int, body: bytes, now: datetime) -> Received:
+def receive(*, workspace_id: int, body: bytes, now: datetime, encoding: str = "") -> Received:
     """One event, or an array of them, of which the last one's answer is told. A repetition of one (by its id) changes nothing.
 
-    Raises ``UnparsableBody`` and ``InvalidInput`` for what can't be understood; the body is kept as a dead letter then.
+    *encoding* is the ``Content-Encoding``. Raises ``UnparsableBody`` and ``InvalidInput`` for what can't be understood; the body
+    is kept as a dead letter then.
     """
     source = Source.objects.filter(workspace_id=workspace_id, kind=SourceKind.PAGERDUTY, is_default=True).first()
     if source is None:
         raise NotFound("The workspace has no source for PagerDuty")
     try:
+        body = inflated(body, encoding, settings.AIOPS_MAX_BODY_BYTES)
         value = load(body)
         bodies = [dump(item) for item in value] if isinstance(value, list) and value else [body]
     except InvalidInput as error:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import Any
 
+import orjson
 import pytest
 from django.test import Client
 
@@ -154,3 +156,17 @@ def test_signatures(client: Client, path: str, sent: Delivery) -> None:
 def test_nothing_is_a_500_and_what_cannot_be_read_is_kept(client: Client, path: str, body: bytes, status: int) -> None:
     assert pagerduty(client, path, body, secret=PAGERDUTY_SECRET).status_code == status
     assert DeadLetter.objects.count() == (status != 200)
+
+
+@pytest.mark.parametrize(("encoding", "status"), [("br", 415), ("gzip", 400)])
+def test_a_body_that_cannot_be_inflated_is_kept_too(client: Client, path: str, encoding: str, status: int) -> None:
+    refused = pagerduty(client, path, b"\x8b\x01", secret=PAGERDUTY_SECRET, **{"Content-Encoding": encoding})
+    assert refused.status_code == status
+    kept = DeadLetter.objects.get()
+    assert (kept.field, encoding in kept.error) == ("Content-Encoding", True)
+
+
+def test_events_are_inflated_and_read_in_any_case(client: Client, path: str, sent: Delivery) -> None:
+    body = gzip.compress(orjson.dumps({"event": event("ACKNOWLEDGED", sent.incident)}))
+    answer = pagerduty(client, path, body, secret=PAGERDUTY_SECRET, **{"Content-Encoding": "gzip"})
+    assert answer.json()["action_taken"] == "acknowledged"

@@ -186,3 +186,9 @@ def test_an_unreadable_timestamp_is_passed_over() -> None:
     signal = one(payload={**PAYLOAD, "timestamp": "now"})
     assert signal.occurred_at is None
     assert signal.warnings == ("payload.timestamp: “now” is not a time that can be read, ignored",)
+
+
+@pytest.mark.parametrize("key", ["\u200b", "\u2060\u2060", "\u2800", "\u00ad"])
+def test_a_key_that_nobody_can_see_is_found_again_as_it_was_told(key: str) -> None:
+    told = one(dedup_key=key).dedup_key
+    assert (told, one(event_action="resolve", dedup_key=told).dedup_key) == (key, key)

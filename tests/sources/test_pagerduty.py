@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aiops.kernel.errors import InvalidInput
-from incidents.choices import Severity
+from incidents.choices import Severity, SignalAction
 from incidents.contracts import Signal
 from incidents.sources import pagerduty
 from tests.sources.payloads import body, captured, parse, utc
@@ -68,6 +68,13 @@ def test_severity_is_the_priority_that_people_set_else_the_urgency(data: Any, se
 @pytest.mark.parametrize("event_type", sorted(pagerduty.SILENT))
 def test_events_that_say_nothing_about_state_are_accepted_without_a_signal(event_type: str) -> None:
     assert parse("pagerduty", {"event": {"event_type": event_type, "data": None}}) == []
+
+
+@pytest.mark.parametrize("event_type", ["INCIDENT.RESOLVED", "Incident.Resolved"])
+def test_event_types_are_read_in_any_case(event_type: str) -> None:
+    (signal,) = event(event_type)
+    assert signal.action == SignalAction.RESOLVE
+    assert event("Service.Updated") == []
 
 
 @pytest.mark.parametrize("event_type", ["incident.exploded", "triggered", "incident.triggered ", "", "x\0y"])

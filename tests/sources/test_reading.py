@@ -35,6 +35,8 @@ MOMENT = datetime(2026, 3, 19, 14, 30, tzinfo=UTC)
         (" 2026-03-19T14:30:00Z ", MOMENT),
         (1773930600, MOMENT),
         ("1773930600", MOMENT),
+        ("1773930600.5", MOMENT + timedelta(milliseconds=500)),
+        (" 1773930600123.0 ", MOMENT + timedelta(milliseconds=123)),
         (1773930600.5, MOMENT + timedelta(milliseconds=500)),
         (1773930600123, MOMENT + timedelta(milliseconds=123)),
         (1773930600123456, MOMENT + timedelta(microseconds=123456)),
@@ -59,6 +61,7 @@ def test_nanoseconds_since_1970_are_read_to_the_microsecond_or_so() -> None:
         "1970-01-01T00:00:00Z", "1970-01-01T01:00:00+01:00", "1969-12-31T19:00:00-05:00", "1900-01-01", "0000-00-00 00:00:00",
         "9999-12-31T23:59:59-23:59",
         "yesterday", "", "Z", "Z" * 60, "Z" * 100_000, 0, -1, 42, "42", 10**30, 1e300, True, None, [], {"a": 1}, "NaN",
+        "1773930600.", ".5", "1773930600.5.1", "1.773930600e9",
     ],
 )  # fmt: skip
 def test_what_is_no_instant(written: object) -> None:
@@ -160,6 +163,8 @@ def test_a_form_is_read_as_an_object() -> None:
     assert body.load_json_or_form(b"true") is True
     with pytest.raises(UnparsableBody):
         body.load_json_or_form(b"just words")
+    with pytest.raises(UnparsableBody, match="more than 200 fields"):
+        body.load_json_or_form(b"title=x" + b"&a=b" * 200)
 
 
 def test_a_piece_of_a_body_survives_what_the_fast_writer_refuses() -> None:

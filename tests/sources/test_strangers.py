@@ -83,6 +83,12 @@ def test_line_breaks_inside_a_text_are_read(kind: str) -> None:
     assert len(signal.description.splitlines()) >= 2
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-32"])
+def test_the_zero_that_ends_a_text_in_c_costs_no_alert(encoding: str) -> None:
+    (signal,) = parse("webhook", '{"title": "Sensor down"}\r\n\0'.encode(encoding))
+    assert signal.title == "Sensor down"
+
+
 @pytest.mark.parametrize("control", [chr(n) for n in range(1, 32)] + ["\x7f"], ids=ascii)
 def test_no_control_character_inside_a_text_costs_an_alert(control: str) -> None:
     for kind, sent in {

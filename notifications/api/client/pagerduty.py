@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from http import HTTPStatus
 
-from django.conf import settings
 from drf_spectacular.utils import OpenApiParameter, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -13,7 +12,6 @@ from rest_framework.response import Response
 from aiops.access.actors import Role
 from aiops.access.authentication import IngestKeyAuthentication
 from aiops.api.client import ClientView
-from aiops.kernel.encodings import inflated
 from aiops.kernel.errors import NotPermitted
 from notifications.choices import ChannelKind
 from notifications.hooks.pagerduty import shown
@@ -66,6 +64,6 @@ class PagerDutyWebhook(ClientView):
         if account and (secret := str(account.settings.get("webhook_secret", ""))):
             header = request.headers.get("X-PagerDuty-Signature", "")
             signatures.pagerduty(secret, request.body, header=header)
-        body = inflated(request.body, request.headers.get("Content-Encoding", ""), settings.AIOPS_MAX_BODY_BYTES)
-        received = pagerduty.receive(workspace_id=workspace.pk, body=body, now=self.now)
+        encoding = request.headers.get("Content-Encoding", "")
+        received = pagerduty.receive(workspace_id=workspace.pk, body=request.body, encoding=encoding, now=self.now)
         return Response(shown(received))
