@@ -131,9 +131,14 @@ def taken_over(at: Position) -> Position:
 
 
 def undisturbed(definition: Definition, at: Position, move: Move, facts: Facts, now: datetime) -> Move:
-    """*move*, which would have told the current level again after a rise, when all of its people were called a moment ago: the
-    run goes on from *at* as if nothing had risen."""
-    if at.level is None or move.tell != at.level or at.level_at is None:
+    """*move* after a rise, when all of its people were called a moment ago. Where it would have told the current level again, the
+    run goes on from *at* as if nothing had risen. Where it would have gone back to a level that was passed over, that counts as
+    told, and the run looks once more for another one: what comes next is not put off for people who were not called."""
+    if at.level is None or at.level_at is None or move.tell is None:
+        return move
+    if at.risen and move.tell < at.step and not at.told >> move.tell & 1:
+        return replace(move, position=replace(at, told=at.told | 1 << move.tell), next_at=now)
+    if move.tell != at.level:
         return move
     step = definition.steps[at.level]
     rest = replace(at, risen=False)

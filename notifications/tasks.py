@@ -16,6 +16,7 @@ from notifications.services import (
     coverage,
     deadlines,
     doorbell,
+    endings,
     heartbeat,
     keeping,
     proof,
@@ -111,8 +112,12 @@ def import_calendars() -> int:
 
 @shared_task
 def audit() -> int:
-    """Every minute: has paging lost sight of anything? Returns how many violations were found."""
-    return len(auditor.audit(utcnow()))
+    """Every minute: has paging lost sight of anything? Returns how many violations were found. Alarms about policies that had run
+    out end where nobody waits any more."""
+    now = utcnow()
+    found = len(auditor.audit(now))
+    endings.end_alarms(now)
+    return found
 
 
 @shared_task

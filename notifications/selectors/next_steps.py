@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -15,9 +15,9 @@ from incidents.console.next_step import NextStep
 from incidents.models import Incident
 from notifications.choices import RunState, TargetKind, Urgency, Wake
 from notifications.definition import Definition, Target
-from notifications.escalation import NO_STEP, UNREACHED, Facts, Move, next_move
+from notifications.escalation import NO_STEP, UNREACHED, Facts, Move, next_move, urgency_at_the_end
 from notifications.models import EscalationRun
-from notifications.services.targets import Book
+from notifications.services.targets import Book, Reach, heard_at
 
 NAMED = 2  # people that a line names; the rest is counted
 FAR = timedelta(hours=20)  # beyond which a time of day needs its day
@@ -31,6 +31,12 @@ class _Next:
     run: EscalationRun
     definition: Definition
     move: Move | None
+
+    @property
+    def facts(self) -> Facts:
+        """What decides about the incident."""
+        incident = self.run.incident
+        return Facts(Severity(incident.severity), Priority(incident.priority), self.run.anew_at)
 
     @property
     def targets(self) -> Sequence[Target]:
@@ -103,19 +109,31 @@ def _sentence(it: _Next, book: Book | None, now: datetime) -> str:
         reach = book.reach(step.targets, run.workspace_id, move.urgency, step.responders_hours, max(at, now))
         again = " again" if run.level == move.tell else ""
         if reach.people:
-            then = f"{_are(reach.people)} paged{again}"
+            then = f"{_are(reach.people)} paged{again}{_later(reach, max(at, now), now)}"
         elif reach.rooms:
             then = f"{_are(reach.rooms)} told{again}"
         else:
             then = f"the next level ({step.name or move.tell + 1}) reaches nobody"
     elif move.exhausted:
-        last = _last_resort(it, book, max(at, now)) if book is not None else []
-        told = f"{_are(last)} told that nobody answered" if last else "nobody can be told that nobody answered"
+        reach = _last_resort(it, book, max(at, now)) if book is not None else Reach()
+        last, later = [*reach.people, *reach.rooms], _later(reach, max(at, now), now)
+        told = f"{_are(last)} told that nobody answered{later}" if last else "nobody can be told that nobody answered"
         then = f"{told} (nobody else is on the ladder)"
     if not then:
         return ""
-    far = "%-d %b %H:%M" if at - now > FAR else "%H:%M"
-    return f"If nobody acknowledges by {at:{far}} UTC: {then}." if at > now else f"If nobody acknowledges: {then} now."
+    return (
+        f"If nobody acknowledges by {_clock(at, now)}: {then}." if at > now else f"If nobody acknowledges: {then} now."
+    )
+
+
+def _later(reach: Reach, at: datetime, now: datetime) -> str:
+    """When they hear of it, where that is not at once: their quiet hours end before."""
+    heard = min(heard_at(reach.calls), default=at)
+    return f" at {_clock(heard, now)}" if heard > at else ""
+
+
+def _clock(at: datetime, now: datetime) -> str:
+    return f"{at:{'%-d %b %H:%M' if at - now > FAR else '%H:%M'}} UTC"
 
 
 def _are(names: Sequence[str]) -> str:
@@ -141,8 +159,8 @@ def _foresee(run: EscalationRun) -> _Next:
     definition = Definition.of_json(run.version.definition)
     if run.state != RunState.ACTIVE or run.next_step_at is None:
         return _Next(run, definition, None)
-    facts = Facts(Severity(run.incident.severity), Priority(run.incident.priority), run.anew_at)
-    return _Next(run, definition, next_move(definition, run.position, facts, run.next_step_at))
+    it = _Next(run, definition, None)
+    return replace(it, move=next_move(definition, run.position, it.facts, run.next_step_at))
 
 
 def _said(it: _Next, book: Book | None, now: datetime) -> NextStep | None:
@@ -159,32 +177,39 @@ def _said(it: _Next, book: Book | None, now: datetime) -> NextStep | None:
 
 
 def _moves(it: _Next, book: Book | None, at: datetime, now: datetime) -> NextStep | None:
-    move, when = it.move, at if at > now else None
+    move, reach = it.move, Reach()
     assert move is not None
-    style, tone = ("until", "due") if when else ("", "now")
     if move.tell is not None and book is not None:
         step = it.definition.steps[move.tell]
         reach = book.reach(step.targets, it.run.workspace_id, move.urgency, step.responders_hours, max(at, now))
-        name = step.name or f"level {move.tell + 1}"
+    elif move.exhausted and book is not None:
+        reach = _last_resort(it, book, max(at, now))
+    at = max(at, min(heard_at(reach.calls), default=at))  # they may sleep until then
+    when = at if at > now else None
+    style, tone = ("until", "due") if when else ("", "now")
+    if move.tell is not None:
+        name = it.definition.steps[move.tell].name or f"level {move.tell + 1}"
         if reach.people:
             return NextStep(f"{'pages' if when else 'paging'} {_named(reach.people)}", when, style, tone)
         if reach.rooms:
             return NextStep(f"{'tells' if when else 'telling'} {_named(reach.rooms)}", when, style, tone)
         return NextStep(f"{name} reaches {'no person' if reach.calls else 'nobody'}", when, style, "late")
-    if move.exhausted and book is not None:
-        last = _last_resort(it, book, max(at, now))
-        if last:
+    if move.exhausted:
+        if last := [*reach.people, *reach.rooms]:
             return NextStep(f"tells {_named(last)}", when, style, tone)
         return NextStep("nobody is left to tell", when, style, "late")
     return NextStep("paging stops by rule" if move.stopped else "waits", when, style, tone)
 
 
-def _last_resort(it: _Next, book: Book, at: datetime) -> list[str]:
+def _last_resort(it: _Next, book: Book, at: datetime) -> Reach:
     """Who hears that the policy has run out, as ``fallback.reach`` chooses them."""
-    workspace_id = it.run.workspace_id
-    named = book.reach(it.fallback, workspace_id, Urgency.HIGH, at=at)
-    found = named if named.calls else book.reach(it.admins, workspace_id, Urgency.HIGH, at=at)
-    return [*found.people, *found.rooms]
+    assert it.move is not None
+    workspace_id, urgency = it.run.workspace_id, urgency_at_the_end(it.definition, it.move.position, it.facts)
+    named = book.reach(it.fallback, workspace_id, urgency, at=at)
+    found = named if named.works else book.reach(it.admins, workspace_id, urgency, at=at)
+    if urgency == Urgency.HIGH:
+        found.calls = [replace(call, at=at) for call in found.calls]
+    return found
 
 
 def _named(names: Sequence[str]) -> str:

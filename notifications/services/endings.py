@@ -6,12 +6,13 @@ Both are as urgent as what they are about: a message about a low incident waits 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 
-from incidents.choices import EntryKind, Severity, SourceKind
-from incidents.services import internal
+from incidents.choices import EntryKind, Severity, SourceKind, Status
+from incidents.models import Incident
+from incidents.services import internal, upkeep
 from incidents.services.ingest.rows import PRIORITY_OF
 from notifications.choices import MACHINES, TOLD, DeliveryState, Purpose, RunState, Urgency
 from notifications.escalation import NO_POLICY, NO_STEP, UNANSWERED, UNREACHED, urgency_at_the_end, why_exhausted
@@ -23,6 +24,7 @@ from notifications.services.work import Outcome, Work
 
 EXHAUSTED = "escalation_exhausted"  # the signal type of the alarm
 NAMED = 20  # incidents that an alarm names
+SETTLED = timedelta(minutes=1)  # after which the runs that an alarm is about are known to name it
 TITLES = {  # of an alarm, by why the policy has run out
     UNANSWERED: "Nobody answered: escalation policy “{policy}” has run out",
     UNREACHED: "Nobody could be reached: escalation policy “{policy}” has run out",
@@ -86,6 +88,34 @@ def raise_alarms(outcome: Outcome, now: datetime) -> None:
         )
         still = EscalationRun.objects.filter(pk__in=[work.run.pk for work in works], state=RunState.EXHAUSTED)
         still.update(alarm_id=alarm.incident_id)
+
+
+def end_alarms(now: datetime) -> int:
+    """End the alarms behind which no incident waits for anybody any more: each is over, is somebody's, or is silent. Who was to
+    hear next that nobody answered is not woken for that. Returns how many were looked at and ended."""
+    raised = Incident.objects.live().filter(
+        signal_type=EXHAUSTED, source__kind=SourceKind.INTERNAL, last_seen_at__lte=now - SETTLED
+    )
+    alarms = {alarm.pk: alarm for alarm in raised.only("pk", "workspace_id", "dedup_key")}
+    if not alarms:
+        return 0
+    awake = Q(incident__snoozed_until__isnull=True) | Q(incident__snoozed_until__lte=now)
+    waiting = EscalationRun.objects.filter(
+        awake,
+        alarm_id__in=alarms,
+        episode=F("incident__episode"),
+        incident__status=Status.OPEN,
+        incident__suppressed_by__isnull=True,
+    )
+    over = alarms.keys() - set(waiting.values_list("alarm_id", flat=True))
+    return upkeep.each(
+        [alarms[pk] for pk in sorted(over)],
+        lambda alarm: internal.clear_internal(workspace_id=alarm.workspace_id, dedup_key=alarm.dedup_key, now=now),
+        of=lambda alarm: upkeep.Subject(
+            f"exhausted:{alarm.pk}", "The end of an escalation's alarm", alarm.workspace_id
+        ),
+        now=now,
+    )
 
 
 def _end(work: Work, reason: str, urgency: Urgency, outcome: Outcome, now: datetime) -> None:

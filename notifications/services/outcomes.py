@@ -19,7 +19,7 @@ from notifications.channels import CHANNELS
 from notifications.choices import ASKING, ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose, Rank
 from notifications.contracts import PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.models import Delivery, Destination, Receipt
-from notifications.services import moving, notices, runs
+from notifications.services import fallback, moving, notices, runs
 from notifications.services.claiming import bring_forward
 from notifications.services.targets import admins_of
 from notifications.services.throttle import refund
@@ -104,6 +104,8 @@ def failed(deliveries: Sequence[Delivery], failure: SendFailure, now: datetime, 
     metrics.NOTIFICATIONS.labels(carrier.kind, carrier.purpose, "failed" if final else "retried").inc()
     if final:
         tell_others(mine, now)
+    elif carrier.attempts >= fallback.TRIES:
+        _tell_admins_of_ends(mine, now)
 
 
 def suppressed(deliveries: Sequence[Delivery], reason: str) -> None:
@@ -233,7 +235,9 @@ def _drops(delivery: Delivery) -> bool:
 
 
 def tell_others(deliveries: Sequence[Delivery], now: datetime) -> None:
-    """A page that will never arrive: the person's other ways come forward; when a whole step reaches nobody, the run goes on."""
+    """A page that will never arrive: the person's other ways come forward; when a whole step reaches nobody, the run goes on, and
+    when a whole fallback does, the admins are told."""
+    _tell_admins_of_ends(deliveries, now)
     for delivery in deliveries:
         if delivery.purpose != Purpose.PAGE or delivery.incident_id is None:
             continue
@@ -248,6 +252,12 @@ def tell_others(deliveries: Sequence[Delivery], now: datetime) -> None:
         )
         if not step.filter(state__in=(*ON_ITS_WAY, *TOLD)).exists():
             runs.unreached(delivery.incident_id, delivery.episode, delivery.step, now)
+
+
+def _tell_admins_of_ends(deliveries: Sequence[Delivery], now: datetime) -> None:
+    for delivery in deliveries:
+        if delivery.purpose == Purpose.FALLBACK and delivery.incident_id is not None:
+            fallback.undelivered(delivery, delivery.incident_id, now)
 
 
 def _show(deliveries: Sequence[Delivery]) -> None:

@@ -16,7 +16,9 @@ from datetime import datetime, timedelta
 
 import httpx
 from django.db import Error, connection
+from django.db.models import Exists, OuterRef, Q
 
+from aiops.access.models import Membership
 from aiops.kernel import http
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError
@@ -71,6 +73,18 @@ _mine = CompiledQuery(
     lambda: Delivery.objects.filter(
         pk__any_of=Given("ids"), state=DeliveryState.SENDING, claimed_until__gt=Given("now")
     ).values_list("pk", "attempts", *(f"incident__{name}" for name in LOOKED_AT))
+)
+# Messages about incidents for people who left, or whose account was switched off, since it was decided that they be told.
+_left = CompiledQuery(
+    lambda: (
+        Delivery.objects.filter(pk__any_of=Given("ids"), incident__isnull=False, recipient__isnull=False)
+        .filter(
+            Q(recipient__is_active=False)
+            | Q(recipient__is_superuser=False)
+            & ~Exists(Membership.objects.filter(user=OuterRef("recipient"), workspace=OuterRef("workspace")))
+        )
+        .values_list("pk", "recipient__is_active")
+    )
 )
 _about = CompiledQuery(
     lambda: Delivery.objects.filter(
@@ -237,7 +251,18 @@ def _still_going(parcel: Parcel, now: datetime) -> list[Delivery]:
             outcomes.suppressed([delivery], reason)
         else:
             going.append(delivery)
-    return going
+    return _without_those_who_left(going, now)
+
+
+def _without_those_who_left(deliveries: Sequence[Delivery], now: datetime) -> list[Delivery]:
+    """Nobody who left hears of incidents; whoever comes after them is told at once, as where an address is gone."""
+    left = dict(_left(ids=[d.pk for d in deliveries])) if any(d.recipient_id for d in deliveries) else {}
+    for delivery in deliveries:
+        if delivery.pk in left:
+            why = "is no member of this workspace any more" if left[delivery.pk] else "has no active account any more"
+            reason = f"{delivery.recipient.display_name if delivery.recipient else 'The person'} {why}."
+            outcomes.failed([delivery], PermanentFailure(reason, address=False), now, tried=False)
+    return [delivery for delivery in deliveries if delivery.pk not in left]
 
 
 def _why_not(delivery: Delivery, incident: Mapping[str, object], now: datetime) -> str:

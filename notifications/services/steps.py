@@ -7,6 +7,7 @@ the runs' next deadlines) is one transaction; a killed worker leaves the same ru
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -25,7 +26,7 @@ from notifications.intents import Intent
 from notifications.models import EscalationRun
 from notifications.run_lifecycle import URGENT, RunEvent
 from notifications.services import deliveries, endings, rises, routes
-from notifications.services.targets import Book, Reached, account_mailboxes
+from notifications.services.targets import Book, Reached, addressed, heard_at
 from notifications.services.work import Outcome, Work, level_name
 
 BATCH = 250
@@ -107,7 +108,7 @@ def _run(wanted: Sequence[tuple[int, int]], now: datetime) -> int:
         for work in going:
             if work.definition is None:
                 _without_policy(work, outcome, now)
-        _give_mailboxes(outcome, now)
+        outcome.intents = addressed(outcome.intents, now)
         _write(works, outcome, now)
         transaction.on_commit(partial(_show, works), robust=True)
     endings.raise_alarms(outcome, now)
@@ -240,7 +241,7 @@ def _tell(work: Work, move: Move, index: int, book: Book, outcome: Outcome, now:
         outcome.note(work, EntryKind.ESCALATION_SKIPPED, f"{level} reaches nobody", now, missed)
     if spared and not calls:
         return undisturbed(definition, run.position, move, work.facts, now)
-    return after_telling(definition, move, [*(call.at for call in calls), *([now] if spared else [])], now)
+    return after_telling(definition, move, heard_at([*calls, *(replace(call, at=now) for call in spared)]), now)
 
 
 def _page(work: Work, index: int, call: Reached, first_page: bool) -> Intent:
@@ -258,18 +259,6 @@ def _page(work: Work, index: int, call: Reached, first_page: bool) -> Intent:
         due_at=call.at,
         data={"level": level_name(work.definition, index), **({"note": call.note} if call.note else {})},
     )
-
-
-def _give_mailboxes(outcome: Outcome, now: datetime) -> None:
-    """Messages for the account's e-mail get the destination that stands for it."""
-    missing = [n for n, it in enumerate(outcome.intents) if it.destination_id is None and not it.suppressed]
-    if not missing:
-        return
-    boxes = account_mailboxes({pk for n in missing if (pk := outcome.intents[n].recipient_id) is not None}, now)
-    for n in missing:
-        intent = outcome.intents[n]
-        values = {name: getattr(intent, name) for name in Intent.__slots__}
-        outcome.intents[n] = Intent(**{**values, "destination_id": boxes.get(intent.recipient_id or 0)})
 
 
 def _write(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:

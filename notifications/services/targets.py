@@ -7,7 +7,7 @@ incidents. The decision itself is ``contact.plan``.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -21,6 +21,7 @@ from notifications.channels import CHANNELS
 from notifications.choices import MACHINES, ChannelKind, TargetKind, Urgency
 from notifications.contact import NO_MAIL_SERVER, Call, Own, Person, Quiet, Rule, plan
 from notifications.definition import Target, Window
+from notifications.intents import Intent
 from notifications.models import ContactRule, Destination, Provider, QuietHours
 from notifications.oncall import ScheduleSpec, on_call
 from notifications.selectors.oncall import load as load_schedules
@@ -63,10 +64,22 @@ class Reach:
         return list(dict.fromkeys(call.name for call in self.calls if call.user_id is not None and not call.lacks))
 
     @property
+    def works(self) -> bool:
+        """Whether any of it can arrive."""
+        return any(not call.lacks for call in self.calls)
+
+    @property
     def rooms(self) -> list[str]:
         """The shared destinations at which people may read it: channels of a chat, other pagers, shared mailboxes."""
         shared = (call for call in self.calls if call.user_id is None and call.kind not in MACHINES and not call.lacks)
         return list(dict.fromkeys(call.name for call in shared))
+
+
+def heard_at(calls: Collection[Reached]) -> list[datetime]:
+    """When whoever is behind *calls* hears of it. A log hears at once, and so does what lacks an account: both only count where
+    there is nobody else, or a policy would go on while its people may sleep."""
+    somebody = [call.at for call in calls if call.kind not in MACHINES and not call.lacks]
+    return somebody or [call.at for call in calls]
 
 
 _destinations = CompiledQuery(lambda: Destination.objects.filter(pk__any_of=Given("ids")))
@@ -264,6 +277,18 @@ def account_mailboxes(user_ids: Collection[int], now: datetime) -> dict[int, int
     digests = [row.address_digest for row in rows]
     found = Destination.objects.filter(owner__in=users, kind=ChannelKind.EMAIL, address_digest__in=digests)
     return {row.owner_id: row.pk for row in found if row.owner_id is not None}
+
+
+def addressed(intents: Sequence[Intent], now: datetime) -> list[Intent]:
+    """*intents*, of which those for the account's e-mail have the destination that stands for it."""
+    missing = {it.recipient_id for it in intents if it.destination_id is None and not it.suppressed}
+    boxes = account_mailboxes({pk for pk in missing if pk is not None}, now) if missing else {}
+    return [
+        replace(it, destination_id=boxes.get(it.recipient_id or 0))
+        if it.destination_id is None and not it.suppressed
+        else it
+        for it in intents
+    ]
 
 
 def _may_hold(schedule: ScheduleSpec) -> set[int]:

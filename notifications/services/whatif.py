@@ -7,7 +7,7 @@ written. Overrides, quiet hours, holes in schedules and missing contact data are
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from aiops.access.actors import Actor
@@ -15,12 +15,12 @@ from aiops.kernel.errors import NotFound
 from incidents.choices import Priority, Severity
 from incidents.models import Incident, Service
 from incidents.services.ingest.rows import PRIORITY_OF
-from notifications.choices import MACHINES
+from notifications.choices import MACHINES, Urgency
 from notifications.definition import Definition
 from notifications.escalation import Facts, Position, after_telling, next_move, urgency_at_the_end, why_exhausted
 from notifications.selectors.in_force import policies_of
 from notifications.services import fallback, routes
-from notifications.services.targets import Book, Reach
+from notifications.services.targets import Book, Reach, heard_at
 
 MOVES = 1000  # a walk that is longer is cut off
 MARGIN = timedelta(days=2)  # quiet hours may put a walk off
@@ -31,7 +31,7 @@ class Line:
     """One thing that would happen. *what*: announced, told, skipped, unreached, stopped, exhausted, or fallback.
 
     *minutes* after the incident opened. *who* is told *via* which destination of the channel *kind*; *note* says why, or what
-    is wrong with it; *lacks*, what has to be set up before it arrives.
+    is wrong with it; *lacks*, what has to be set up before it arrives. *urgency*: of the end, where a policy has run out.
     """
 
     at: datetime
@@ -45,6 +45,7 @@ class Line:
     user_id: int | None = None
     note: str = ""
     lacks: str = ""
+    urgency: Urgency = Urgency.HIGH
 
     @property
     def is_person(self) -> bool:
@@ -69,7 +70,7 @@ def what_if(
     book = Book({target for _, target in definition.targets()}, at, at + longest(definition))
     facts = Facts(severity, Priority(wanted), at)
     walked = list(walk(definition, book, service.workspace_id, facts))
-    return [*announced, *walked, *_last_resort(definition, service.workspace_id, facts, walked[-1])]
+    return [*announced, *walked, *_last_resort(definition, service.workspace_id, walked[-1])]
 
 
 def preview(
@@ -79,7 +80,7 @@ def preview(
     book = Book({target for _, target in definition.targets()}, at, at + longest(definition))
     facts = Facts(severity, priority, at)
     walked = list(walk(definition, book, workspace_id, facts))
-    return [*walked, *_last_resort(definition, workspace_id, facts, walked[-1])]
+    return [*walked, *_last_resort(definition, workspace_id, walked[-1])]
 
 
 def longest(definition: Definition) -> timedelta:
@@ -100,10 +101,11 @@ def walk(definition: Definition, book: Book, workspace_id: int, facts: Facts) ->
             reach = book.reach(step.targets, workspace_id, move.urgency, step.responders_hours, now)
             yield from _told(facts, now, definition, move.tell, reach)
             anybody = anybody or any(call.kind not in MACHINES and not call.lacks for call in reach.calls)
-            move = after_telling(definition, move, [call.at for call in reach.calls], now)
+            move = after_telling(definition, move, heard_at(reach.calls), now)
         if move.next_at is None:
             why = why_exhausted(move, anybody_was_told=anybody) if move.exhausted else move.reason
-            yield _line(facts, now, "exhausted" if move.exhausted else "stopped", definition, None, note=why)
+            last = _line(facts, now, "exhausted" if move.exhausted else "stopped", definition, None, note=why)
+            yield replace(last, urgency=urgency_at_the_end(definition, move.position, facts))
             return
         position, now = move.position, move.next_at
     yield _line(facts, now, "stopped", definition, None, note="and so on")
@@ -130,12 +132,11 @@ def _told(facts: Facts, now: datetime, definition: Definition, index: int, reach
         yield _line(facts, now, "unreached", definition, index, note=wrong)
 
 
-def _last_resort(definition: Definition, workspace_id: int, facts: Facts, last: Line) -> list[Line]:
+def _last_resort(definition: Definition, workspace_id: int, last: Line) -> list[Line]:
     """Where it ends when it has run out: the fallback, or that there is none."""
     if last.what != "exhausted":
         return []
-    urgency = urgency_at_the_end(definition, Position(told=(1 << len(definition.steps)) - 1), facts)
-    reach = fallback.reach(definition, workspace_id, urgency, last.at)
+    reach = fallback.reach(definition, workspace_id, last.urgency, last.at)
     told = [
         Line(
             at=call.at,
