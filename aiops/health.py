@@ -24,10 +24,11 @@ def _overall() -> str:
 
 def _causes() -> dict[str, str]:
     """What each check found wrong, in words; "" when all is well."""
+    away = probes.database().cause
     paging = probes.paging()
     return {
-        "database": probes.database().cause,
-        "connections": probes.connections().cause,
+        "database": away,
+        "connections": away or probes.connections().cause,  # one that hangs would be asked without an end
         "paging": paging.stopped or paging.slow,
         "cache": probes.shared_cache().cause,
         "disk": probes.disk(),

@@ -81,6 +81,19 @@ def test_database_away(client: Client, no_database: None) -> None:
     assert "127.0.0.1" not in "".join(answer.text for answer in answers.values())  # everybody may read this
 
 
+@pytest.mark.parametrize("path", ["/health", "/readyz", "/api/health/ready"])
+def test_while_the_database_is_away_nobody_waits_for_its_connections(
+    client: Client, no_database: None, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    def hangs() -> None:
+        raise AssertionError("a connection that is there already was asked, and would not answer")
+
+    monkeypatch.setattr(probes, "connections", probes.Probe("no database connection is free", hangs))
+    answer = client.get(path)
+    assert answer.status_code == 503
+    assert "the database does not answer" in answer.content.decode()
+
+
 def test_cache_away_only_degrades(client: Client, no_redis: None) -> None:
     ready = client.get("/api/health/ready")
     assert (ready.status_code, ready.json()["status"]) == (200, "degraded")
