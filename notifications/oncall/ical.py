@@ -31,6 +31,7 @@ STATUSES: dict[str, tuple[bool, bool]] = {
     "CONFIRMED": (True, True),
     "TENTATIVE": (True, False),
     "CANCELLED": (False, False),
+    "CANCELED": (False, False),  # as half of the world spells it
 }
 # Whether time that a calendar shows like this is time off.
 SHOWN_AS: dict[str, bool] = {

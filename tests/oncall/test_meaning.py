@@ -51,6 +51,7 @@ def test_who_declined_is_not_put_on_call_and_who_accepted_comes_first(
         ("CONFIRMED", True, True),
         ("TENTATIVE", True, False),
         ("CANCELLED", False, False),
+        ("CANCELED", False, False),
         ("X-ODD", True, True),
     ],
 )

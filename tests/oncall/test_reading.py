@@ -135,6 +135,11 @@ def test_rules_say_ahead_what_they_say_when_counted_from_their_beginning(first: 
     assert ([event["start"] for event in found["events"]], found["odd"]) == ([at.isoformat() for at in wanted], [])
 
 
+def test_an_address_is_one_without_what_a_link_says_beside_it() -> None:
+    (event,) = taken(calendar(one("ATTENDEE;PARTSTAT=ACCEPTED:mailto:Bo@example.com?subject=shift")))["events"]
+    assert event["attendees"] == [["bo@example.com", "ACCEPTED"]]
+
+
 def test_dates_are_added_and_taken_out_one_by_one() -> None:
     assert len(starts(calendar(one("RDATE:20260321T100000Z,20260322T100000Z")))) == 3
     assert len(starts(calendar(one("RRULE:FREQ=DAILY;COUNT=5", "EXDATE:20260321T100000Z,20260322T100000Z")))) == 3
@@ -197,6 +202,7 @@ def test_a_rule_keeps_its_wall_clock_when_clocks_change() -> None:
     "pack",
     [
         lambda text: b"\xef\xbb\xbf" + text.encode(),
+        lambda text: b"\xef\xbb\xbf" * 2 + text.encode(),
         lambda text: text.encode("utf-16"),
         lambda text: text.encode("utf-16-be"),
         lambda text: gzip.compress(text.encode()),
@@ -204,7 +210,7 @@ def test_a_rule_keeps_its_wall_clock_when_clocks_change() -> None:
         lambda text: text.replace("\r\n", "\r").encode(),
         lambda text: b"\r\n\r\n" + text.encode(),
     ],
-    ids=["UTF-8 mark", "UTF-16 mark", "UTF-16 without", "gzip", "LF", "CR", "empty lines before"],
+    ids=["UTF-8 mark", "two marks", "UTF-16 mark", "UTF-16 without", "gzip", "LF", "CR", "empty lines before"],
 )
 def test_marks_packings_and_line_ends_do_not_matter(pack: Any) -> None:
     assert starts(pack(calendar(GOOD))) == ["2026-03-20T10:00:00+00:00"]

@@ -67,7 +67,8 @@ def unpacked(data: bytes) -> bytes:
         data = data.decode("utf-16", "replace").encode()
     elif data[:4] in (b"B\0E\0", b"\0B\0E"):
         data = data.decode("utf-16-le" if data[0] else "utf-16-be", "replace").encode()
-    data = data.removeprefix(b"\xef\xbb\xbf")
+    while data.startswith(b"\xef\xbb\xbf"):  # programs that do not see one put theirs before it
+        data = data[3:]
     return data if b"\n" in data else data.replace(b"\r", b"\n")
 
 

@@ -112,7 +112,7 @@ def _people(one: Series, name: str) -> list[list[str]]:
 
 
 def _address(value: str, parameters: dict[str, str]) -> str:
-    plain = events.text(value).lower().removeprefix("mailto:").strip()
+    plain = events.text(value).lower().removeprefix("mailto:").partition("?")[0].strip()
     return plain if "@" in plain else parameters.get("EMAIL", plain).lower().removeprefix("mailto:").strip()
 
 
