@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.utils.cache import patch_vary_headers
 from django.utils.decorators import sync_and_async_middleware
 
 from aiops.console.views import method_not_allowed
 from aiops.kernel import headers
+from aiops.kernel.text import seen
 
 NOT_ALLOWED = 405
 Answer = HttpResponseBase | Awaitable[HttpResponseBase]
@@ -64,11 +65,11 @@ def _guarded(response: HttpResponseBase) -> HttpResponseBase:
 
 @sync_and_async_middleware
 def our_look(get_response: Callable[[HttpRequest], Answer]) -> Callable[[HttpRequest], Answer]:
-    """A page of the console that can't be asked in some way says so in our look; Django's answer is blank."""
+    """What every page has: texts that can be seen, and our look where it can't be asked in some way (Django's is blank)."""
 
     def shown(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
         if response.status_code != NOT_ALLOWED or not request.path.startswith("/console"):
-            return response
+            return _readable(response)
         page = method_not_allowed(request)
         page.headers["Allow"] = response.headers.get("Allow", "")
         return page
@@ -80,3 +81,11 @@ def our_look(get_response: Callable[[HttpRequest], Answer]) -> Callable[[HttpReq
 
         return later
     return lambda request: shown(request, get_response(request))  # type: ignore[arg-type]
+
+
+def _readable(response: HttpResponseBase) -> HttpResponseBase:
+    """A page without what turns our own words round or can't be seen, whoever wrote it and into whichever field."""
+    is_page = isinstance(response, HttpResponse) and response.headers.get("Content-Type", "").startswith("text/html")
+    if is_page and not response.content.isascii():
+        response.content = seen(response.content.decode(response.charset)).encode(response.charset)
+    return response

@@ -155,6 +155,7 @@ class Board:
             "first_url": query.url() if page.before else "",
             "size": paging.PAGE,
             "empty_title": "Nothing here" if query.is_narrowed or query.view != "live" else "All calm",
+            "empty_calm": not query.is_narrowed and query.view in ("live", "waiting"),
             "empty_text": _EMPTY.get(query.view, "") if not query.is_narrowed else "No incident fits these filters.",
         }
 
