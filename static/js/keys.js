@@ -3,10 +3,12 @@
 
 const AGAIN = 4000; // ms
 const PAGES = { o: "/console", i: "/console/incidents" };
+const NEW = "/console/incidents/new";
 const rows = () => [...document.querySelectorAll("[data-rows] [data-row]")].filter((row) => row.querySelector(".row-title"));
 const current = () => document.querySelector("[data-row].is-current");
 const selected = () => Number(document.querySelector("[data-bulk]")?.dataset.selected ?? 0);
 const say = (text) => document.dispatchEvent(new CustomEvent("messages:say", { detail: { text, kind: "warning" } }));
+const mayAct = () => document.body.matches("[data-operator]");
 let went = 0; // when g was pressed
 let armed = { key: "", at: 0 };
 
@@ -32,8 +34,7 @@ function inBulk(key, action) {
 
 function onRow(row, action) {
   const url = row.querySelector(".row-title").href;
-  const button = document.querySelector(`[data-bulk] [data-action="${action}"]`);
-  if (button) window.htmx.ajax("POST", `${url}/${action}`, { source: row, swap: "none" });
+  if (mayAct()) window.htmx.ajax("POST", `${url}/${action}`, { source: row, swap: "none" });
 }
 
 function openMenu(name) {
@@ -56,6 +57,7 @@ function act(key) {
   }
   if (PLACES[key] && row) return location.assign(`${row.querySelector(".row-title").href}#${PLACES[key]}`);
   const target = document.querySelector(`main [data-key="${key}"], .top [data-key="${key}"]`);
+  if (!target && key === "c" && mayAct()) return location.assign(NEW);
   if (!target) return false;
   if (target.matches("input, textarea")) target.focus();
   else target.click();

@@ -133,6 +133,19 @@ def test_that_nobody_is_reached_is_never_cut(laptop: Installation, ann: Window, 
         assert late.evaluate("shown => shown.scrollHeight - shown.clientHeight") <= 1, width
 
 
+def test_keys_act_on_the_current_row_and_open_an_incident_from_everywhere(laptop: Installation, ann: Window) -> None:
+    incident, page = fire(laptop, "Who looks into it?"), ann.page
+    page.goto("/console/incidents")
+    ann.wait_until_live()
+    page.locator(f"#row-{incident} .row-title").focus()
+    page.keyboard.press("i")
+    expect(page.locator(f"#row-{incident} [data-status=investigating]")).to_be_visible(timeout=10 * SOON)
+    page.goto(f"/console/incidents/{incident}")
+    ann.wait_until_live()
+    page.keyboard.press("c")
+    page.wait_for_url("**/console/incidents/new")
+
+
 def test_a_held_list_strikes_out_nothing_that_is_open(laptop: Installation, ann: Window) -> None:
     kept, taken = fire(laptop, "Stays open"), fire(laptop, "Is taken")
     ann.page.goto("/console/incidents?view=waiting")
