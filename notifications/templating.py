@@ -88,7 +88,7 @@ acknowledged by {{ incident.acknowledged_by }}.{% else %}It is {{ incident.statu
     Purpose.FALLBACK: Words(
         _END + ": " + _LINE,
         "Nobody has acknowledged this incident{% if reason %}: {{ reason }}{% endif %}. "
-        "The escalation policy has nobody left to page.\n" + _FACTS + "{{ incident.url }}",
+        "Nobody else will be paged unless you escalate it.\n" + _FACTS + "{{ incident.url }}",
         _SHOUTED + " {{ incident.severity | upper }} {{ incident.name }} {{ incident.title }}",
         _END + ". " + _SPOKEN,
     ),
@@ -111,7 +111,10 @@ acknowledged by {{ incident.acknowledged_by }}.{% else %}It is {{ incident.statu
         "This is a test: {{ text }}.",
     ),
     Purpose.OWNER_NOTICE: Words(
-        "{{ subject }}", "{{ text }}{% if url %}\n{{ url }}{% endif %}", "{{ subject }}", "{{ subject }}"
+        "{{ subject }}",
+        "{{ text }}{% if url %}\n{{ url }}{% endif %}",
+        "{{ subject }}{% if text %} - {{ text }}{% endif %}",
+        "{{ subject }}. {{ text }}",
     ),
 }
 DIGEST = Words(

@@ -16,11 +16,12 @@ from notifications.channels.text import (
     line,
     markdown,
     markdown_links,
+    opening,
     references,
 )
 from notifications.channels.wire import call, check_url, json_object, rich_or_plain
 from notifications.choices import ChannelKind
-from notifications.contracts import Answer, Channel, Message, Outlet, PermanentFailure, Sent
+from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent
 
 TIMEOUT = 10.0  # seconds
 CONTENT, TITLE, DESCRIPTION, FIELD = (
@@ -75,13 +76,13 @@ def body(message: Message) -> dict[str, Any]:
     """What the webhook gets."""
     subject = line(message.subject)
     embed: dict[str, Any] = {
-        "title": clip(message.incident.name, TITLE) if message.incident else "Notice",
+        "title": _title(message),
         "description": fit(block(message.text), DESCRIPTION, markdown),
         "color": int(colour(message).removeprefix("#"), 16),
         "footer": {"text": footer(message)},
         "timestamp": message.created_at.isoformat(),
     }
-    if message.incident and is_public(message.incident.url):
+    if message.incident and not message.others and is_public(message.incident.url):
         embed["url"] = message.incident.url  # Discord refuses the whole message for a host that has no dot
     if fields := _fields(message):
         embed["fields"] = fields
@@ -92,14 +93,20 @@ def body(message: Message) -> dict[str, Any]:
     }
 
 
+def _title(message: Message) -> str:
+    if message.others:
+        return "Incidents"
+    return clip(message.incident.name, TITLE) if message.incident else "Notice"
+
+
 def _fields(message: Message) -> list[dict[str, str]]:
     """The links: in one field where Discord makes links of them, else each as the address that it is."""
     links = markdown_links(message)
     found = [*message.answers, *references(message)]
     if 0 < len(links) <= FIELD and all(is_public(each.url) for each in message.answers):
         return [{"name": "Answer" if message.answers else "Read", "value": links}]
-    if message.incident and not is_public(message.incident.url):
-        found.append(Answer("open", "Open", message.incident.url))
+    if (link := opening(message)) and not is_public(link.url):
+        found.append(link)
     return [
         {"name": clip(line(each.label), TITLE) or "Link", "value": each.url} for each in found if len(each.url) <= FIELD
     ]

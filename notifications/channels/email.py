@@ -26,10 +26,10 @@ from django.core.validators import validate_email
 
 from aiops.kernel.errors import InvalidInput
 from aiops.kernel.http import BlockedAddress, resolve
-from notifications.channels.text import block, footer, line, references, unsaid
+from notifications.channels.text import answered, block, footer, line, opening, references, taken, unsaid
 from notifications.channels.wire import scrub
 from notifications.choices import ChannelKind
-from notifications.contracts import Answer, Channel, Message, Outlet, PermanentFailure, Sent, Setting, TemporaryFailure
+from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting, TemporaryFailure
 from notifications.smtp import FROM_OPERATOR
 
 TIMEOUT = 15.0  # seconds
@@ -121,9 +121,9 @@ BUTTON = "display:inline-block;margin:0 8px 8px 0;padding:8px 14px;border:1px so
 
 def _replies(message: Message) -> str:
     """What a reply to this mail may say; "" when it asks for none."""
-    words = "reply to this mail with ack, resolve, snooze 1h, escalate or a note"
-    if message.covers > 1:
-        return f"To answer for all {message.covers}, {words}."
+    words = f"reply to this mail with {'' if taken(message) else 'ack, '}resolve, snooze 1h, escalate or a note"
+    if what := answered(message):
+        return f"To answer for {what}, {words}."
     return f"Or {words}." if message.asks else ""
 
 
@@ -135,10 +135,9 @@ def _text(message: Message, replies: str) -> str:
 
 def _html(message: Message, replies: str) -> str:
     body = message.html or f"<p>{html.escape(block(message.text, BODY)).replace(chr(10), '<br>')}</p>"
-    opened = [Answer("open", "Open", message.incident.url)] if message.incident else []
     buttons = "".join(
         f'<a href="{html.escape(each.url)}" style="{BUTTON}">{html.escape(line(each.label))}</a>'
-        for each in [*message.answers, *opened, *references(message)]
+        for each in [*message.answers, *filter(None, [opening(message)]), *references(message)]
     )
     return (
         '<!doctype html><html><body style="font-family:sans-serif;font-size:15px;line-height:1.45">'

@@ -52,6 +52,7 @@ def plain_body(message: Message) -> dict[str, Any]:
 
 def body(message: Message) -> dict[str, Any]:
     """What the webhook gets."""
+    alone = message.incident if not message.others else None
     title = fit(line(message.subject, TITLE), TITLE * 2, markdown)
     return {
         # Only the text above an attachment rings the phone; nothing in it can call people by "@".
@@ -60,8 +61,8 @@ def body(message: Message) -> dict[str, Any]:
             {
                 "fallback": title,
                 "color": colour(message),
-                "title": message.incident.name if message.incident else "",
-                "title_link": message.incident.url if message.incident else "",
+                "title": alone.name if alone else "",
+                "title_link": alone.url if alone else "",
                 "text": "\n\n".join(filter(None, [fit(block(message.text), BODY, markdown), markdown_links(message)])),
                 "footer": footer(message),
             }

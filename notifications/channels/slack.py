@@ -17,7 +17,7 @@ from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, ContextB
 from slack_sdk.models.blocks.basic_components import MarkdownTextObject, PlainTextObject
 
 from aiops.kernel.errors import InvalidInput
-from notifications.channels.text import block, fit, footer, incidents, line, references, without_emoji
+from notifications.channels.text import block, fit, footer, incidents, line, opening, references, without_emoji
 from notifications.channels.wire import call, check_url, json_object, retry_after, rich_or_plain
 from notifications.choices import ChannelKind
 from notifications.contracts import (
@@ -128,9 +128,10 @@ def escape(text: str) -> str:
 
 
 def _open(message: Message) -> list[ButtonElement]:
-    if message.incident is None:
+    link = opening(message)
+    if link is None:
         return []
-    return [ButtonElement(text=PlainTextObject(text="Open"), url=message.incident.url, action_id="aiops:open")]
+    return [ButtonElement(text=PlainTextObject(text=link.label), url=link.url, action_id="aiops:open")]
 
 
 def _links(message: Message) -> list[ButtonElement]:

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import orjson
 
-from notifications.channels.text import block, clip, footer, is_link, line, references
+from notifications.channels.text import block, clip, footer, is_link, line, opening, references
 from notifications.channels.wire import call, check_url
 from notifications.choices import ChannelKind
-from notifications.contracts import Answer, Channel, Message, Outlet, Sent
+from notifications.contracts import Channel, Message, Outlet, Sent
 
 URL = 2000  # characters of an address
 TIMEOUT = 20.0  # seconds; a cold workflow takes its time
@@ -76,8 +76,8 @@ def _actions(message: Message) -> list[dict[str, str]]:
     """The six that matter most: two answers, the incident, its runbook and a dashboard; the other answers have what is left."""
     first, later = message.answers[:2], message.answers[2:]
     links = [*first]
-    if message.incident:
-        links += [Answer("open", "Open", message.incident.url), *references(message)[:2]]
+    if link := opening(message):
+        links += [link, *references(message)[:2]]
     return [
         {"type": "Action.OpenUrl", "title": clip(line(each.label), 40), "url": each.url}
         for each in [*links, *later]

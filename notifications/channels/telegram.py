@@ -14,7 +14,7 @@ from typing import Any
 import httpx
 
 from aiops.kernel.errors import InvalidInput
-from notifications.channels.text import block, clip, fit, footer, is_public, line, unsaid
+from notifications.channels.text import block, clip, fit, footer, is_public, line, opening, unsaid
 from notifications.channels.wire import call, check_url, json_object, refuses, rich_or_plain
 from notifications.choices import ChannelKind
 from notifications.contracts import Answer, Channel, Message, Outlet, PermanentFailure, Sent, Setting, TemporaryFailure
@@ -169,8 +169,8 @@ def _escape(text: str) -> str:
 def _answers(message: Message) -> tuple[Sequence[Answer], Sequence[Answer]]:
     """What becomes a button and what a link: Telegram refuses a whole message for a button to a host of the inside."""
     own = list(message.answers)
-    if message.incident:
-        own.append(Answer("open", "Open", message.incident.url))
+    if link := opening(message):
+        own.append(link)
     more = unsaid(message)
     return (own, more) if all(is_public(each.url) for each in own) else ((), [*own, *more])
 

@@ -72,6 +72,32 @@ def incidents(message: Message) -> tuple[IncidentFacts, ...]:
     return (message.incident, *message.others) if message.incident else message.others
 
 
+def opening(message: Message) -> Answer | None:
+    """The way to the incident's own page; of a digest it says to whose."""
+    if message.incident is None:
+        return None
+    label = f"Open {line(message.incident.name, 60)}" if message.others else "Open"
+    return Answer("open", label, message.incident.url)
+
+
+def taken(message: Message) -> bool:
+    """Whether somebody has all that *message* asks about, so that there is nothing to acknowledge."""
+    told = incidents(message)
+    return bool(told) and message.covers <= len(told) and all(each.status != "open" for each in told)
+
+
+def answered(message: Message, things: str = "") -> str:
+    """What an answer to *message* counts for, where that is not the one thing it tells of; *things* is what they are called."""
+    if message.covers > 1:
+        counted = " ".join(filter(None, ["all", str(message.covers), things]))
+        return f"{counted} that are not over" if _tells_of_ends(message) else counted
+    return line(message.incident.name, 60) if message.covers and message.others and message.incident else ""
+
+
+def _tells_of_ends(message: Message) -> bool:
+    return any(each.status in ("resolved", "closed") for each in incidents(message))
+
+
 def footer(message: Message) -> str:
     """What stands in small print: the delivery's id, and that it may have come twice."""
     return f"{message.delivery_id} · may be a repeat" if message.maybe_twice else message.delivery_id
@@ -95,8 +121,9 @@ def markdown_links(message: Message) -> str:
 
 
 def references(message: Message) -> list[Answer]:
-    """What there is to read about the incident: its runbook and dashboards, each once, without what is no link."""
-    if message.incident is None:
+    """What there is to read about the incident: its runbook and dashboards, each once, without what is no link. A digest has
+    none: nobody could tell whose they are."""
+    if message.incident is None or message.others:
         return []
     found = [Answer("runbook", "Runbook", message.incident.runbook_url)]
     found += [Answer("link", line(label, 40) or "Link", url) for label, url in message.incident.links]

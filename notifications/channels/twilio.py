@@ -15,9 +15,9 @@ import httpx
 
 from aiops.kernel.errors import InvalidInput
 from notifications.channels import phone
-from notifications.channels.text import clip, fit, line
+from notifications.channels.text import answered, clip, fit, is_link, line, taken
 from notifications.channels.wire import call, check_url, json_object
-from notifications.choices import ChannelKind
+from notifications.choices import ChannelKind, Purpose
 from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting
 
 API = "https://api.twilio.com"
@@ -28,6 +28,7 @@ RING = 40  # seconds that a phone rings
 # Twilio's numbers for what is the number's fault: not valid, not reachable, not mobile, opted out, not allowed to be called.
 ADDRESS_CODES = frozenset((13223, 13224, 21211, 21214, 21217, 21401, 21408, 21610, 21612, 21614, 21635))
 KEYS = "Press 4 to acknowledge, 6 to resolve, 8 to escalate."  # hooks/twilio.py reads them
+TAKEN_KEYS = "Press 6 to resolve, 8 to escalate."
 
 _ILLEGAL_IN_XML = re.compile("[\ufffe\uffff]")
 _NAME = re.compile(r"\b([A-Z]{2,5})-(\d+)-(\d+)\b")  # of an incident
@@ -48,10 +49,11 @@ def sms_text(message: Message, outlet: Outlet) -> str:
     """The text: what happened, what to answer (if answers reach us), and a link to acknowledge with."""
     lines = [phone.fit_places(phone.plain(line(message.short)), SHORT)]
     if message.reply_code is not None and message.asks and _takes_answers(outlet):
-        everything = f" for all {message.covers}" if message.covers > 1 else ""
-        taken = message.covers == 1 and message.incident is not None and message.incident.status != "open"
-        acknowledge = "" if taken else f'"ack {message.reply_code}" or '
-        lines.append(f'Reply {acknowledge}"resolve {message.reply_code}"{everything}.')
+        what = f" for {words}" if (words := answered(message)) else ""
+        acknowledge = "" if taken(message) else f'"ack {message.reply_code}" or '
+        lines.append(f'Reply {acknowledge}"resolve {message.reply_code}"{what}.')
+    if message.purpose == Purpose.OWNER_NOTICE and is_link(url := str(message.data.get("url", ""))):
+        lines.append(url)  # whole: a link that is cut leads nowhere
     lines += [answer.url for answer in message.answers if answer.verb == "acknowledge"][:1]
     return clip("\n".join(lines), SMS)
 
@@ -80,8 +82,8 @@ def twiml(message: Message, outlet: Outlet) -> str:
     words = say(_ILLEGAL_IN_XML.sub("", line(message.spoken or message.short)))
     spoken = f"<Say>{fit(words, SPOKEN, escape)}</Say>"
     if message.asks and outlet.hook_url:
-        everything = f" They count for all {message.covers} incidents." if message.covers > 1 else ""
-        keys = f"<Say>{KEYS}{everything}</Say>"
+        words = answered(message, "incidents")
+        keys = f"<Say>{TAKEN_KEYS if taken(message) else KEYS}{f' They count for {say(escape(words))}.' if words else ''}</Say>"
         hook = quoteattr(_hook(message, outlet))
         # Without a key, too, we are asked how to go on: hooks/twilio.py asks again.
         gather = f'<Gather numDigits="1" timeout="8" actionOnEmptyResult="true" action={hook} method="POST">'

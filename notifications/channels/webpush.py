@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,10 +19,11 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from py_vapid import Vapid, VapidException
 
+from aiops.kernel import site
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput
 from notifications.channels.push_encryption import encrypt
-from notifications.channels.text import block, clip_bytes, line
+from notifications.channels.text import block, clip_bytes, is_public, line
 from notifications.channels.wire import call, check_url
 from notifications.choices import ChannelKind
 from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting
@@ -115,9 +117,15 @@ def _signed(endpoint: str, outlet: Outlet) -> dict[str, str]:
     claims = {
         "aud": f"{parts.scheme}://{parts.netloc}",
         "exp": int(utcnow().timestamp()) + TOKEN_LIFE,
-        "sub": outlet.settings.get("contact") or CONTACT,
+        "sub": _contact(str(outlet.settings.get("contact") or CONTACT)),
     }
     return dict(Vapid.from_string(str(outlet.settings["private_key"])).sign(claims))
+
+
+def _contact(given: str) -> str:
+    """Whom a push service writes to. Apple's refuses whatever is at no public name, so that our own stands in where it can."""
+    ours = site.url()
+    return f"mailto:postmaster@{urlsplit(ours).hostname}" if given == CONTACT and is_public(ours) else given
 
 
 def _b64(raw: bytes) -> str:
@@ -131,8 +139,14 @@ def _padded(text: str) -> str:
 def check_contact(text: str) -> str:
     """How a push service reaches whoever sends too much: ``mailto:`` or ``https:``."""
     contact = text.strip()
-    if not contact.startswith(("mailto:", "https://")) or len(contact) > 300 or line(contact) != contact:
-        raise InvalidInput("contact: expected mailto:… or https://….", field="contact")
+    mail = contact.removeprefix("mailto:")
+    where = f"https://{mail.rpartition('@')[2]}" if mail != contact and "@" in mail else contact
+    good = where.startswith("https://") and len(contact) <= 300 and line(contact) == contact and is_public(where)
+    if not good or re.search(r"\s", contact):
+        raise InvalidInput(
+            "contact: expected mailto:… or https://… at a public name: Apple's push service refuses others.",
+            field="contact",
+        )
     return contact
 
 

@@ -18,7 +18,7 @@ from django.db.models import F, Q
 
 from aiops.kernel.sql import CompiledQuery, Given
 from notifications.channels import CHANNELS
-from notifications.choices import ON_ITS_WAY, WAITING, ChannelKind, DeliveryState, Purpose, Rank
+from notifications.choices import ASKING, ON_ITS_WAY, WAITING, ChannelKind, DeliveryState, Purpose, Rank
 from notifications.models import Delivery, Destination
 from notifications.services.throttle import digest_at, is_bundled, let_through, refund
 
@@ -219,7 +219,12 @@ def _digest(destination: Destination, deliveries: list[Delivery], until: datetim
             state=DeliveryState.SENDING, claimed_until=until, attempts=F("attempts") + 1
         )
         deliveries = [*deliveries, *_load(ids)]
-    ordered = sorted(deliveries, key=lambda d: (d.incident.severity if d.incident else 0, d.pk), reverse=True)
+    # What can be answered comes before what is over: the first one gives the message its name, and its answer.
+    ordered = sorted(
+        deliveries,
+        key=lambda d: (d.purpose in ASKING, d.incident.severity if d.incident else 0, d.pk),
+        reverse=True,
+    )
     return Parcel(ordered[0], ordered[1:])
 
 

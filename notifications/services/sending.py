@@ -29,8 +29,9 @@ from notifications.choices import ASKING, ON_ITS_WAY, TOLD, ChannelKind, Deliver
 from notifications.contracts import Channel, Outlet, PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.models import Delivery, MessageTemplate
 from notifications.selectors.next_steps import spoken
-from notifications.services import outcomes, rendering, reply_codes
-from notifications.services.claiming import LEASE, Parcel, claim, give_back
+from notifications.services import outcomes, rendering, reply_codes, standing_down
+from notifications.services.claiming import LEASE, Parcel, claim, give_back, put_back
+from notifications.services.throttle import refund
 
 log = logging.getLogger(__name__)
 
@@ -249,6 +250,12 @@ def _still_going(parcel: Parcel, now: datetime) -> list[Delivery]:
             continue
         if reason := _why_not(delivery, dict(zip(LOOKED_AT, row, strict=True)), now):
             outcomes.suppressed([delivery], reason)
+        elif until := standing_down.held_until(delivery, now):
+            if until - now > standing_down.STALE:
+                outcomes.suppressed([delivery], standing_down.OLD_NEWS)
+            else:
+                put_back([delivery], until, "waits for the end of the quiet hours")
+                refund(delivery.destination_id, [delivery])
         else:
             going.append(delivery)
     return _without_those_who_left(going, now)

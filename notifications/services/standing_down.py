@@ -25,6 +25,7 @@ from notifications.services import deliveries
 from notifications.services.targets import load_people
 
 STALE = timedelta(hours=12)  # after which nobody needs to hear any more that it is over
+OLD_NEWS = "it would be old news after the quiet hours"
 UPDATING = [kind for kind, channel in CHANNELS.items() if channel.updates]
 READ_FIRST = (DeliveryState.READ, DeliveryState.DELIVERED, DeliveryState.SENT, DeliveryState.SENDING)
 # Among what was read alike: where the message itself can change, then what is on the phone of whoever was woken, mail last.
@@ -89,12 +90,20 @@ def _to_person(rows: Sequence[_Told], person: Person | None, now: datetime) -> l
         if until is not None:
             intent = replace(intent, data={**intent.data, "note": "waits for the end of the quiet hours"})
             late = until - now > STALE
-            intent = replace(intent, suppressed="it would be old news after the quiet hours") if late else intent
+            intent = replace(intent, suppressed=OLD_NEWS) if late else intent
         said.append(intent)
     told_now = {intent.destination_id for intent in said if intent.due_at <= now}
     quietly = [row for row in rows if row.kind in UPDATING and row.destination_id not in told_now]
     changes = [_intent(row, "resolve", now, step=CHANGED) for row in quietly]
     return [*said, *(replace(change, data={**change.data, "quiet": True}) for change in changes)]
+
+
+def held_until(delivery: Delivery, now: datetime) -> datetime | None:
+    """Until when a stand-down waits that a retry or a digest held up until quiet hours had begun; None: it goes."""
+    if delivery.purpose != Purpose.STAND_DOWN or delivery.recipient_id is None or delivery.data.get("quiet"):
+        return None
+    person = load_people({delivery.recipient_id}).get(delivery.recipient_id)
+    return quiet_until(person.quiet, person.time_zone, now) if person is not None else None
 
 
 def _rank(kind: ChannelKind) -> int:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import base64
 import json
 from dataclasses import replace
 
 import httpx
 import pytest
+from pytest_django import Settings
 
-from notifications.channels import CHANNELS, teams
-from notifications.choices import ChannelKind
+from aiops.kernel.errors import InvalidInput
+from notifications.channels import CHANNELS, teams, webpush
+from notifications.choices import ChannelKind, Purpose
 from tests.channels.samples import HTTP, INCIDENT, page, stand_down
 from tests.channels.test_reading import FIVE, send
 from tests.receivers import Answer as Says
@@ -92,3 +95,57 @@ def test_an_alert_of_opsgenie_has_no_more_details_than_it_takes(receivers: Recei
     details = send(ChannelKind.OPSGENIE, page(incident=facts), receivers, http).json["details"]
     assert sum(len(name) + len(value) for name, value in details.items()) <= 8000
     assert details["incident"] == INCIDENT.name and details["url"] == INCIDENT.url and details["Runbook"]
+
+
+@pytest.mark.parametrize(
+    ("public", "contact", "said"),
+    [
+        ("https://noc.example.com", "", "mailto:postmaster@noc.example.com"),
+        ("https://noc.example.com:8443", webpush.CONTACT, "mailto:postmaster@noc.example.com"),
+        ("https://noc.example.com", "mailto:ops@example.org", "mailto:ops@example.org"),
+        ("http://aiops:8888", "", webpush.CONTACT),
+    ],
+)
+def test_apple_is_told_a_contact_that_it_takes(
+    public: str, contact: str, said: str, receivers: Receivers, http: httpx.Client, settings: Settings
+) -> None:
+    settings.AIOPS_PUBLIC_URL = public
+    keys = {**webpush.make_settings(), "contact": contact}
+    sent = send(ChannelKind.WEBPUSH, page(), receivers, http, settings=keys)
+    claims = sent.headers["authorization"].split("t=")[1].split(".")[1]
+    assert json.loads(base64.urlsafe_b64decode(claims + "=="))["sub"] == said
+
+
+@pytest.mark.parametrize(
+    "contact", ["mailto:ops@localhost", "mailto: ops@example.com", "https://localhost:8888", "mailto:"]
+)
+def test_a_contact_that_apple_refuses_is_refused_when_it_is_saved(contact: str) -> None:
+    with pytest.raises(InvalidInput, match="contact"):
+        webpush.check_contact(contact)
+    assert webpush.check_contact(webpush.CONTACT) == webpush.CONTACT
+
+
+def test_a_digest_says_whose_page_it_opens_and_has_nobodys_runbook(receivers: Receivers, http: httpx.Client) -> None:
+    other = replace(INCIDENT, id="inc-02h", name="INC-20260319-002", url=f"{INCIDENT.url}2")
+    digest = page(others=(other,), answers=(), covers=2)
+    for kind in (
+        ChannelKind.SLACK,
+        ChannelKind.TEAMS,
+        ChannelKind.TELEGRAM,
+        ChannelKind.DISCORD,
+        ChannelKind.MATTERMOST,
+    ):
+        said = str(send(kind, digest, receivers, http).json)
+        assert "wiki.example.com" not in said, kind
+        assert "Open'" not in said, kind
+
+
+def test_a_notice_by_text_says_when_and_where_to_answer(receivers: Receivers, http: httpx.Client) -> None:
+    url = "https://noc.example.com/console/oncall/swaps/12"
+    text = "Fri 20 Mar 09:00 to Sat 21 Mar 09:00 (Europe/Berlin)"
+    notice = page(
+        purpose=Purpose.OWNER_NOTICE, incident=None, answers=(), covers=0, data={"url": url},
+        short=f"Ana asks: can you take Primary? - {text}",
+    )  # fmt: skip
+    said = send(ChannelKind.SMS, notice, receivers, http).form["Body"]
+    assert text in said and said.endswith(f"\n{url}") and "Reply" not in said

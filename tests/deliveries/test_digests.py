@@ -149,3 +149,36 @@ def test_rows_say_what_they_went_with_and_the_one_that_went_which_it_carried(
     assert carrier.told_along.count() == 2
     for row in Delivery.objects.all():
         assert [each.incident for each in reply_codes.carried(row)] == sorted(three, key=lambda i: i.pk)
+
+
+def test_a_digest_of_some_that_are_over_asks_about_the_others(
+    workspace: Workspace, ana: User, phone: Destination, receivers: Receivers
+) -> None:
+    over = make_incident(workspace, severity=Severity.CRITICAL, title="It is over")
+    low, lower = (make_incident(workspace, severity=Severity.LOW, title=f"Still {word}") for word in ("on", "off"))
+    tell(phone, over, rank=Rank.PAGE)
+    Incident.objects.filter(pk=over.pk).update(status="resolved")
+    for still in ([low], [low, lower]):
+        about = {
+            "workspace_id": workspace.pk,
+            "recipient_id": ana.pk,
+            "destination_id": phone.pk,
+            "kind": ChannelKind.SMS,
+        }
+        rest = {**about, "rank": Rank.DIGEST, "due_at": NOW, "round": Delivery.objects.count()}
+        end = Intent(**rest, incident_id=over.pk, purpose=Purpose.STAND_DOWN, data={"event": "resolve"})
+        deliveries.intend([end, *(Intent(**rest, incident_id=i.pk, purpose=Purpose.PAGE) for i in still)], NOW)
+        sending.send_due(NOW, clock=lambda: NOW)
+    _, one, two = receivers.twilio.texts(PHONE)
+    assert one.startswith(f"2 incidents: {low.name} Still on and 1 more") and asked(one)[1] == f" for {low.name}"
+    assert asked(two)[1] == " for all 2 that are not over"
+    assert reply_codes.incidents_of(asked(one)[0], user=ana, workspace_id=workspace.pk)[-1] != over
+
+
+def test_nobody_is_asked_to_acknowledge_what_somebody_has(
+    workspace: Workspace, phone: Destination, receivers: Receivers
+) -> None:
+    two = [make_incident(workspace), make_incident(workspace)]
+    Incident.objects.filter(pk__in=[i.pk for i in two]).update(status="acknowledged", acknowledged_by="Bo")
+    tell(phone, *two, purpose=Purpose.ANNOUNCE)
+    assert re.search(r'Reply "resolve \d+" for all 2\.', receivers.twilio.texts(PHONE)[-1])

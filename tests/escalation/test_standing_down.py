@@ -12,6 +12,7 @@ from incidents.choices import Severity
 from notifications.choices import ChannelKind, DeliveryState, Purpose, Urgency
 from notifications.models import ContactRule, Delivery, Destination, QuietHours
 from notifications.services import destinations, providers
+from tests.receivers import Answer as Says
 from tests.receivers import Receivers
 from tests.world import World, world  # noqa: F401 - a fixture
 
@@ -195,3 +196,37 @@ class TestAssignment:
         world.act("resolve", "cpu")
         world.act("assign", "cpu", assignee=world.people["bo"])
         world.phone("bo").is_silent()
+
+
+def test_an_end_that_a_provider_held_up_does_not_break_quiet_hours(world: World, receivers: Receivers) -> None:  # noqa: F811
+    world.levels("ana")
+    quiet(world, "ana")
+    world.now += EVENING
+    world.fire("disk")
+    world.phone("ana").expects("disk is wrong")
+    world.now += timedelta(minutes=9, seconds=58)  # 21:59:58
+    receivers.twilio.fail(Says(503))
+    world.ends("disk")
+    world.advance(hours=1)
+    world.phone("ana").is_silent()
+    row = Delivery.objects.get(purpose=Purpose.STAND_DOWN)
+    assert (row.state, row.due_at.hour) == (DeliveryState.PENDING, 7)
+    world.advance(hours=9)
+    world.phone("ana").expects("Stand down", "disk is wrong")
+
+
+def test_an_end_that_waited_for_a_digest_does_not_break_quiet_hours(world: World) -> None:  # noqa: F811
+    world.levels("ana")
+    quiet(world, "ana")
+    world.now += EVENING
+    for number in range(5):
+        world.fire(f"disk{number}", Severity.HIGH)
+    world.advance(minutes=9, seconds=30)  # 21:59:30
+    world.phone("ana").read_all()
+    for number in range(5):
+        world.ends(f"disk{number}")
+    before_ten = world.phone("ana").read_all()
+    world.advance(hours=1)
+    world.phone("ana").is_silent()
+    world.advance(hours=9)
+    assert before_ten and world.phone("ana").read_all()
