@@ -227,17 +227,18 @@ def _tell(
     """Tell step *index*, and work out when what comes after it is due."""
     step = definition.steps[index]
     repeating = again and at.wake == Wake.REPEAT
+    since = _since(definition, at, index, now) if again and at.level_at else now
     told = replace(
         at,
         step=index + 1,
         level=index,
         round=at.round + 1 if again else at.round,
         repeats=at.repeats + 1 if repeating else 0,
-        level_at=at.level_at if repeating and at.level_at else now,
+        level_at=since,
         told=at.told | 1 << index,
         risen=False,
     )
-    after, due = _after(definition, told, index, told.level_at or now)
+    after, due = _after(definition, told, index, since)
     if told.repeats < step.repeat_times and now + step.repeat_every < due:
         after, due = replace(told, wake=Wake.REPEAT), now + step.repeat_every
     return Move(
@@ -248,6 +249,18 @@ def _tell(
         skipped=skipped,
         reason=at.wake.label,
     )
+
+
+def _since(definition: Definition, at: Position, index: int, now: datetime) -> datetime:
+    """From when the next level's delay counts, where level *index* is told once more at *now*.
+
+    Repeats count from the first telling. So does a rise while the next level is still to come: a rise puts no level off.
+    """
+    first = at.level_at or now
+    if at.wake == Wake.REPEAT:
+        return first
+    rises = at.wake in (Wake.SEVERITY_RAISED, Wake.PRIORITY_RAISED) and index == at.level
+    return first if rises and _after(definition, at, index, first)[1] > now else now
 
 
 def _after(definition: Definition, told: Position, index: int, since: datetime) -> tuple[Position, datetime]:

@@ -9,7 +9,7 @@ import pytest
 
 from aiops.access.actors import SYSTEM
 from incidents.choices import Priority, Severity
-from notifications.choices import Purpose, Wake
+from notifications.choices import Purpose, RunState, Wake
 from notifications.models import Delivery, EscalationPolicy, QuietHours
 from notifications.services import policies, routes
 from tests.factories import minutes
@@ -35,6 +35,32 @@ def other_policy(world: World, *steps: dict[str, Any], name: str = "Ladder", **r
     )
     EscalationPolicy.objects.filter(pk=made.pk).update(created_at=world.now)
     return made
+
+
+class TestTheNextLevel:
+    @pytest.mark.parametrize("at", [1, 7, 14])
+    def test_is_never_put_off_by_a_rise(self, world: World, at: int) -> None:
+        world.levels("ana", "bo")
+        world.fire("cpu", Severity.LOW)
+        world.advance(minutes=at)
+        world.fire("cpu", Severity.HIGH)
+        world.advance(minutes=15 - at)
+        assert heard(world, "bo"), "level 2 is due a quarter of an hour after level 1 was told first"
+        heard(world, "ana")
+
+    def test_follows_after_its_delay_where_the_escalation_was_over(self, world: World) -> None:
+        world.person("root", phone=False)
+        world.levels("ana")
+        world.fire("cpu", Severity.MEDIUM)
+        world.advance(hours=1)
+        heard(world, "ana")
+        world.fire("cpu", Severity.CRITICAL)
+        assert heard(world, "ana")
+        world.advance(minutes=14)
+        assert world.run("cpu").state == RunState.ACTIVE, "there is time to answer before the policy runs out again"
+        world.advance(minutes=1)
+        assert world.run("cpu").state == RunState.EXHAUSTED
+        heard(world, "ana")
 
 
 class TestPolicy:
