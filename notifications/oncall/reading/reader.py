@@ -20,7 +20,7 @@ from notifications.oncall.reading.times import Zones, instant
 
 MOST_EVENTS = 2000  # that happen in the stretch
 MOST_ODD = 2000  # that are named
-COST = 0.1  # seconds of processor time for the events of one UID
+COST = 0.1  # seconds of processor time for the events of one UID, and as much again for each megabyte of them
 MOST_COSTLY = 10  # UIDs that may cost more, and are left out
 COSTLY = "it takes too long to work out when it repeats"
 
@@ -38,7 +38,7 @@ def read(data: bytes, *, zone: str, start: str, end: str) -> dict[str, Any]:
     costly = 0
     for uid, group in _by_uid(found.events, zones, odd):
         try:
-            with at_most(COST):
+            with at_most(_cost(sum(len(line.value) for one in group for line in one.lines))):
                 happens += _happens(group, zones, first, last)
         except TooLong:
             costly += 1
@@ -55,13 +55,18 @@ def read(data: bytes, *, zone: str, start: str, end: str) -> dict[str, Any]:
     return {"events": happens, "odd": odd[:MOST_ODD], "odd_count": len(odd)}
 
 
+def _cost(size: int) -> float:
+    """Seconds for *size* bytes: reading takes time in proportion, and a long description is not a rule that costs too much."""
+    return COST * (1 + size / 1_000_000)
+
+
 def _by_uid(blocks: Sequence[bytes], zones: Zones, odd: list[dict[str, str]]) -> Iterator[tuple[str, list[Series]]]:
     """Events that belong together: those of one UID. One without a UID stands alone."""
     groups: dict[str, list[Series]] = {}
     alone = []
     for block in blocks:
         try:
-            with at_most(COST):
+            with at_most(_cost(len(block))):
                 one = events.series(block, zones)
         except (Exception, TooLong) as error:  # noqa: BLE001 (as above)
             uid, summary = events.name_of(block)
