@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from django.core.cache import cache
@@ -21,6 +22,20 @@ from tests.receivers import receivers as receivers
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
     """Bytes that are no text get the argument's name: a compressed body holds the time, and ids are the same in all workers."""
     return argname if isinstance(val, bytes) and not val.isascii() else None
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> Iterator[None]:
+    """What a test logged can always be sent to the process that collects it: texts of strangers hold halves of characters."""
+    report: Any = yield
+    report.sections = [(name, _sendable(text)) for name, text in report.sections]
+    if _sendable(str(report.longrepr)) != str(report.longrepr):
+        report.longrepr = _sendable(str(report.longrepr))
+    return report
+
+
+def _sendable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 @pytest.fixture(autouse=True)
