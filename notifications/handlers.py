@@ -35,9 +35,11 @@ def assigned(facts: Sequence[Fact], now: datetime) -> None:
 
 
 def priority_set(facts: Sequence[Fact], now: datetime) -> None:
-    """``incident.priority_set``: a rise is for people, anything else is work on it."""
+    """``incident.priority_set``: a rise is for people; a fall is work on it, and has a stopped policy ask its rules again."""
+    fell = [fact for fact in facts if not fact.get("rose")]
     runs.raise_priority([fact for fact in facts if fact.get("rose")], now)
-    runs.renew([fact for fact in facts if not fact.get("rose")], now)
+    runs.lower_priority(fell, now)
+    runs.renew(fell, now)
 
 
 def snoozed(facts: Sequence[Fact], now: datetime) -> None:

@@ -30,6 +30,7 @@ class RunEvent(StrEnum):
     UNSUPPRESSED_HELD = "unsuppressed_held"
     SEVERITY_RAISED = "severity_raised"
     PRIORITY_RAISED = "priority_raised"  # by a rule, or by somebody who does not have the incident
+    PRIORITY_LOWERED = "priority_lowered"  # the rule that stopped the run may no longer hold
     ESCALATED = "escalated"  # by hand
     TAKEN_BACK = "taken_back"  # the sweep releases the incident: the lease is over, or it became more urgent
     TOLD = "told"  # a step was told
@@ -74,6 +75,7 @@ BEGIN = Cell(ACTIVE, Due.NOW, Wake.OPENED, anew=True)
 HOLD = Cell(ACKNOWLEDGED, Due.LEASE, Wake.LEASE)
 REST = Cell(PAUSED, Due.NEVER)
 RESUME = Cell(ACTIVE, Due.NOW, Wake.RESUMED, anew=True)
+ASK = Cell(ACTIVE, Due.NOW, Wake.RESUMED)  # the policy's rules are asked again; its minutes go on
 ON = Cell(ACTIVE, Due.AT)
 OUT = Cell(EXHAUSTED, Due.NEVER)
 HALT = Cell(STOPPED, Due.NEVER)
@@ -113,6 +115,7 @@ _ROWS: dict[RunEvent, tuple[Cell | None, ...]] = {
     RunEvent.UNSUPPRESSED_HELD: (STAY,   HOLD,    STAY,        HOLD,        HOLD,      HOLD,     STAY),
     RunEvent.SEVERITY_RAISED:   (BEGIN,  UP,      UP_HELD,     UP_ASLEEP,   UP,        UP,       STAY),
     RunEvent.PRIORITY_RAISED:   (BEGIN,  PRIO,    PRIO_HELD,   PRIO_ASLEEP, PRIO,      PRIO,     STAY),
+    RunEvent.PRIORITY_LOWERED:  (STAY,   STAY,    STAY,        STAY,        STAY,      ASK,      STAY),
     RunEvent.ESCALATED:         (HAND,   HAND,    HAND_HELD,   HAND_ASLEEP, HAND,      HAND,     STAY),
     RunEvent.TAKEN_BACK:        (STAY,   FREE,    FREE,        FREE_ASLEEP, FREE,      FREE,     END),
     RunEvent.TOLD:              (STAY,   ON,      ON,          ON,          ON,        ON,       END),

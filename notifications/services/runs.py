@@ -128,6 +128,12 @@ def raise_priority(facts: Sequence[dict[str, Any]], now: datetime) -> None:
         urge(others, now, RunEvent.PRIORITY_RAISED)
 
 
+def lower_priority(facts: Sequence[dict[str, Any]], now: datetime) -> None:
+    """Their priority fell. That calls nobody, but a step that stopped the escalation may be one for the new priority."""
+    if _apply(RunEvent.PRIORITY_LOWERED, _ids(facts), now):
+        transaction.on_commit(doorbell.ring, robust=True)
+
+
 def end(facts: Sequence[dict[str, Any]], now: datetime, reason: str) -> None:
     """It is over: nobody is paged any more, and everybody who was told hears it."""
     _apply(RunEvent.ENDED, _ids(facts), now, reason)

@@ -63,6 +63,17 @@ class TestTheNextLevel:
         heard(world, "ana")
 
 
+def test_a_fall_in_priority_has_a_stopped_policy_ask_its_rules_again(world: World) -> None:
+    world.person("ana")
+    world.person("bo", phone=False)
+    world.policy({"targets": ["ana"], "conditions": {"priorities": ["P4"]}, "otherwise": "stop"})
+    world.fire("cpu", Severity.MEDIUM)
+    assert world.run("cpu").state == RunState.STOPPED
+    world.act("set_priority", "cpu", by="bo", priority=Priority.P4)
+    assert world.run("cpu").state == RunState.ACTIVE
+    heard(world, "ana")
+
+
 class TestPolicy:
     def test_the_severitys_own_policy_takes_over(self, world: World) -> None:
         for name in ("ana", "bo", "cy"):

@@ -33,6 +33,7 @@ PROMISED: dict[RunEvent, str] = {
     RunEvent.UNSUPPRESSED_HELD: "H/lease stay H/lease H/lease H/lease stay",
     RunEvent.SEVERITY_RAISED: "A/now H/now P/now A/now A/now stay",
     RunEvent.PRIORITY_RAISED: "A/now H/now P/now A/now A/now stay",
+    RunEvent.PRIORITY_LOWERED: "stay stay stay stay A/now stay",
     RunEvent.ESCALATED: "A/now H/now P/now A/now A/now stay",
     RunEvent.TAKEN_BACK: "H/never H/never P/never H/never H/never E/never",
     RunEvent.TOLD: "A/at A/at A/at A/at A/at E/never",
