@@ -204,7 +204,7 @@ def test_a_ring_that_comes_meanwhile_is_not_lost(
     receivers.webhook.wait()
     receivers.mattermost.close()
     working.join(10)
-    assert done == [2]
+    assert done[0] >= 2, "the other message, and the first one, which may have been tried again by then"
 
 
 def test_what_was_sent_is_written_down_once_the_database_is_back(
