@@ -33,10 +33,12 @@ class Installation:
         self.environment = {"PATH": os.environ["PATH"], "AIOPS_DATA_DIR": str(data), "AIOPS_PORT": "0", **environment}
         self.process: subprocess.Popen[str] | None = None
         self.lines: list[str] = []
+        self.before: list[str] = []  # of earlier starts
         self.url = ""
 
     def start(self) -> None:
         """Start it and return at once."""
+        self.before = self.before + self.lines
         self.lines, self.url = [], ""
         self.process = subprocess.Popen(
             self.command,
@@ -89,8 +91,8 @@ class Installation:
         return httpx.post(self.url + path, timeout=15, **options)  # type: ignore[arg-type]
 
     def said(self, pattern: str) -> str:
-        """The first group of *pattern* in what it printed; fails when it is not there."""
-        match = re.search(pattern, self.output)
+        """The first group of *pattern* in what it printed, at this start or an earlier one; fails when it is not there."""
+        match = re.search(pattern, self.output) or re.search(pattern, "\n".join(self.before))
         assert match is not None, f"no {pattern!r} in:\n{self.output}"
         return match[1]
 
