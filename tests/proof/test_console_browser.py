@@ -205,4 +205,7 @@ def test_a_new_incident_outlives_the_end_of_the_session(laptop: Installation, ch
     expect(page.get_by_label("Description")).to_have_value("Since the deploy")
     page.get_by_role("button", name="Open incident").click()
     expect(page.locator("h1")).to_have_text("Nobody can pay")
+    page.wait_for_load_state("load")  # the next page's script has seen by then that the form arrived
+    page.goto("/console/incidents/new")
+    expect(page.get_by_label("Title")).to_have_value("")
     window.close()
