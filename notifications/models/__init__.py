@@ -5,7 +5,7 @@ from __future__ import annotations
 from notifications.models.delivery import Delivery, Receipt
 from notifications.models.outlet import ContactRule, Destination, MessageTemplate, Provider, QuietHours
 from notifications.models.policy import EscalationPolicy, PolicyVersion, ServicePolicy
-from notifications.models.proof import PagingProof, SweepClock, UnreachableService, UsedLink
+from notifications.models.proof import PagingProof, SweepClock
 from notifications.models.route import Route
 from notifications.models.run import EscalationRun
 from notifications.models.schedule import (
@@ -18,6 +18,8 @@ from notifications.models.schedule import (
     ShiftSwap,
     TimeOff,
 )
+from notifications.models.unreachable import UnreachableService
+from notifications.models.used_link import UsedLink
 
 __all__ = [
     "ContactRule",

@@ -1,11 +1,11 @@
-"""What proves that pages get through, and what keeps answers from being given twice."""
+"""The proofs of paging, and the clock that the sweeps saw last."""
 
 from __future__ import annotations
 
 from django.db import models
 
 from aiops.access.models import Workspace
-from incidents.models import Incident, Service
+from incidents.models import Incident
 from notifications.querysets import WorkspaceQuerySet
 
 
@@ -27,35 +27,6 @@ class PagingProof(models.Model):
 
     def __str__(self) -> str:
         return f"proof of {self.started_at:%Y-%m-%d %H:%M:%S}"
-
-
-class UnreachableService(models.Model):
-    """A service whose chain reached nobody when it was last gone through."""
-
-    service = models.OneToOneField(Service, on_delete=models.CASCADE, related_name="+")
-    workspace = models.ForeignKey(Workspace, on_delete=models.CASCADE, related_name="+")
-    found_at = models.DateTimeField()
-    at = models.DateTimeField()  # the instant at which an incident would reach nobody
-    reason = models.TextField()
-
-    objects = WorkspaceQuerySet.as_manager()
-
-    class Meta:
-        ordering = ["service"]
-
-    def __str__(self) -> str:
-        return f"{self.service}: {self.reason}"
-
-
-class UsedLink(models.Model):
-    """A signed link that was acted on: it is good once."""
-
-    digest = models.CharField(max_length=64, primary_key=True)
-    used_at = models.DateTimeField(db_index=True)
-    used_by = models.CharField(max_length=254)
-
-    def __str__(self) -> str:
-        return f"used by {self.used_by}"
 
 
 class SweepClock(models.Model):
