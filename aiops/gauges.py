@@ -17,11 +17,11 @@ from aiops.access.actors import SYSTEM
 from aiops.celery import QUEUES, app
 from aiops.kernel.clock import utcnow
 from aiops.kernel.metrics import REGISTRY
-from incidents.counting import figures
+from incidents.core.counting import figures
 from incidents.tasks import SWEEP_MARK
-from notifications.selectors import overdue
-from notifications.services import auditor, proof
+from notifications.escalation.selectors import overdue
 from notifications.tasks import SWEEP_MARK as PAGING_MARK
+from notifications.watch.services import auditor, proof
 
 
 class Gauges(Collector):

@@ -20,7 +20,7 @@ from django.db import connection
 
 from aiops import process
 from aiops.kernel.clock import utcnow
-from notifications.selectors.standing import Standing, standing
+from notifications.watch.selectors.standing import Standing, standing
 
 log = logging.getLogger(__name__)
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from django.urls import path
 
 from aiops.console.overview import overview_html
-from incidents.console.consumer import ConsoleConsumer
-from incidents.console.listing import board_html
+from incidents.response.console.consumer import ConsoleConsumer
+from incidents.response.console.listing import board_html
 
 FRAGMENTS = {"board": board_html, "overview": overview_html}
 

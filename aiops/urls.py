@@ -13,18 +13,18 @@ urlpatterns = [
     path("", include("aiops.api.urls")),
     path("", include("aiops.access.urls")),
     path("", include("incidents.front.urls")),
-    path("", include("incidents.api.v1.urls")),
-    path("", include("incidents.api.dashboard.urls")),
-    path("", include("incidents.api.client.urls")),
+    path("", include("incidents.response.api.v1.urls")),
+    path("", include("incidents.response.api.dashboard.urls")),
+    path("", include("incidents.response.api.client.urls")),
     path("", include("aiops.console.urls")),
-    path("", include("incidents.console.urls")),
-    path("", include("notifications.hooks.urls")),
-    path("", include("notifications.api.v1.urls")),
-    path("", include("notifications.api.client.urls")),
-    path("", include("notifications.api.client.oncall_urls")),
-    path("", include("notifications.console.oncall.urls")),
-    path("", include("notifications.console.urls")),
-    path("", include("incidents.api.fallbacks")),  # the dialects' own 404s: last
+    path("", include("incidents.response.console.urls")),
+    path("", include("notifications.replies.hooks.urls")),
+    path("", include("notifications.escalation.api.v1.urls")),
+    path("", include("notifications.escalation.api.client.urls")),
+    path("", include("notifications.escalation.api.client.oncall_urls")),
+    path("", include("notifications.oncall.console.urls")),
+    path("", include("notifications.urls")),
+    path("", include("incidents.response.api.fallbacks")),  # the dialects' own 404s: last
 ]
 
 handler400 = "aiops.console.views.bad_request"

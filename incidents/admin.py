@@ -18,10 +18,13 @@ from aiops.access.actors import Role
 from aiops.access.scoped import ReadOnlyAdmin, ScopedAdmin, ScopedFilter, actor_of, become, within
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError
-from incidents import counting
+from incidents.catalogue.models import Service, Source
+from incidents.catalogue.services import catalogue
 from incidents.choices import Priority, SourceKind
-from incidents.models import DeadLetter, Incident, Service, Source, TimelineEntry
-from incidents.services import catalogue, incidents
+from incidents.core import counting
+from incidents.core.models import Incident, TimelineEntry
+from incidents.journal.models import DeadLetter
+from incidents.response.services import incidents
 
 RAW_SHOWN = 100_000  # characters of a raw body on a page
 LOST = "Sealed under another AIOPS_SECRET_KEY: rotate it."

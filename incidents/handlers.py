@@ -7,7 +7,7 @@ from datetime import datetime
 
 from aiops.access.models import Workspace
 from aiops.kernel.events import Fact
-from incidents.services.catalogue import ensure_workspace_defaults
+from incidents.catalogue.services.catalogue import ensure_workspace_defaults
 
 
 def set_up_workspaces(facts: Sequence[Fact], now: datetime) -> None:

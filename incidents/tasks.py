@@ -10,7 +10,11 @@ from django.contrib.sessions.backends.db import SessionStore
 
 from aiops.kernel import marks
 from aiops.kernel.clock import utcnow
-from incidents.services import deadletters, partitions, reactions, timers, upkeep
+from incidents.core.services import reactions
+from incidents.ingest.services import partitions
+from incidents.journal.services import dead_letters
+from incidents.response.services import timers
+from incidents.upkeep.services import upkeep
 
 SWEEP_MARK = "aiops:sweep:ended"  # epoch seconds of the last finished sweep; /metrics tells its age
 
@@ -37,7 +41,7 @@ def housekeeping() -> None:
         "partitions": partial(partitions.maintain, now, settings.AIOPS_ALERT_RETENTION),
         "resolves": partial(timers.forget_resolves, now),
         "events": partial(timers.forget_events, now),
-        "dead letters": partial(deadletters.forget_old, now),
+        "dead letters": partial(dead_letters.forget_old, now),
         "sessions": SessionStore.clear_expired,
         "troubles": partial(upkeep.forget_gone, now),
     }

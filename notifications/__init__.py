@@ -1,0 +1,1 @@
+"""Paging: who is on call, who is notified by which channel and when, and how people answer."""

@@ -11,12 +11,12 @@ class NotificationsConfig(AppConfig):
 
     def ready(self) -> None:
         from notifications import checks, handlers  # noqa: F401, PLC0415 - models are loaded by now, and not before
-        from notifications.console import panel  # noqa: PLC0415
-        from notifications.selectors import next_steps, v1_annotations  # noqa: PLC0415
-        from notifications.services import presence  # noqa: PLC0415
+        from notifications.escalation.console import panel  # noqa: PLC0415
+        from notifications.escalation.selectors import next_steps, v1_annotations  # noqa: PLC0415
+        from notifications.oncall.services import departures  # noqa: PLC0415
 
         handlers.subscribe()
-        presence.subscribe()
+        departures.subscribe()
         slots.register("incident.next", next_steps.next_steps)
         slots.register("incident.v1_annotations", v1_annotations.annotations)
         slots.register("incident.panel", panel.panels)

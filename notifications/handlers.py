@@ -8,8 +8,8 @@ from datetime import datetime
 from aiops.access.models import Workspace
 from aiops.kernel import events
 from aiops.kernel.events import Fact
-from notifications.run_lifecycle import RunEvent
-from notifications.services import assignments, defaults, runs
+from notifications.escalation.lifecycle import RunEvent
+from notifications.escalation.services import assignments, defaults, runs
 
 
 def opened(facts: Sequence[Fact], now: datetime) -> None:

@@ -10,20 +10,11 @@ from celery import shared_task
 
 from aiops.kernel import marks
 from aiops.kernel.clock import utcnow
-from notifications.services import (
-    auditor,
-    calendars,
-    coverage,
-    deadlines,
-    doorbell,
-    endings,
-    heartbeat,
-    keeping,
-    proof,
-    steps,
-    unreachable,
-)
-from notifications.services.crew import Crew
+from notifications.delivery.services import doorbell
+from notifications.delivery.services.sender_pool import Crew
+from notifications.escalation.services import endings, steps, unreachable
+from notifications.oncall.services import calendars, coverage
+from notifications.watch.services import auditor, clock_rollback, heartbeat, proof, retention
 
 SWEEP_MARK = "aiops:paging:ended"  # epoch seconds of the last finished sweep; /metrics tells its age
 LONGEST = 3.0  # seconds that one task goes on while there is more to do; then others of the queue have their turn, and the next
@@ -69,7 +60,7 @@ def _work_off(until: float) -> int:
     done = 0
     while time.monotonic() < until:
         _crew.changed.clear()
-        now = deadlines.now()
+        now = clock_rollback.now()
         failure: Exception | None = None
         worked = 0
         try:
@@ -94,7 +85,7 @@ def _work_off(until: float) -> int:
 @shared_task
 def housekeeping() -> None:
     """Every ten minutes: what keeps the house small."""
-    keeping.forget_old(utcnow())
+    retention.forget_old(utcnow())
 
 
 @shared_task

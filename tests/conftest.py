@@ -11,10 +11,10 @@ from django.core.cache import cache
 from aiops.access import keyring
 from aiops.access.models import Workspace
 from aiops.access.services import keys
-from incidents import counting
+from incidents.catalogue.services import directory
+from incidents.catalogue.services.bootstrap import ensure_workspace_defaults
+from incidents.core import counting
 from incidents.models import Service, Source
-from incidents.services import directory
-from incidents.services.bootstrap import ensure_workspace_defaults
 from tests.factories import make_workspace
 from tests.receivers import receivers as receivers
 

@@ -12,8 +12,8 @@ from aiops.access.models import Membership, User, Workspace
 from aiops.kernel import secrets
 from incidents.choices import SignalAction, SourceKind
 from incidents.contracts import Arrival, Outcome, Route, Signal
+from incidents.ingest.services.ingest import ingest
 from incidents.models import Incident, Service, Source
-from incidents.services.ingest import ingest
 
 NOW = datetime(2026, 3, 19, 14, 30, tzinfo=UTC)
 

@@ -16,13 +16,14 @@ from django.db.models import Min
 from aiops.access.actors import SYSTEM, Actor, Role
 from aiops.access.models import User, Workspace
 from aiops.access.people import actor_for_user
+from incidents.catalogue.services.catalogue import ensure_workspace_defaults
 from incidents.choices import Severity, SignalAction
 from incidents.models import Incident, Service, TimelineEntry
-from incidents.services import incidents, timers
-from incidents.services.catalogue import ensure_workspace_defaults
+from incidents.response.services import incidents, timers
 from notifications.choices import WAITING, ChannelKind
+from notifications.delivery.services import destinations, providers, sending
+from notifications.escalation.services import policies, steps
 from notifications.models import Delivery, Destination, EscalationPolicy, EscalationRun
-from notifications.services import destinations, policies, providers, sending, steps
 from tests.factories import NOW, fire, make_route, make_user, make_workspace
 from tests.receivers import Receivers
 

@@ -17,9 +17,9 @@ from aiops.access.models import User, Workspace
 from aiops.access.people import ANONYMOUS
 from aiops.console.theme import theme_of
 from aiops.kernel.clock import utcnow
-from incidents import counting
-from incidents.console import kept
-from notifications.selectors.standing import Standing
+from aiops.web import kept_input as kept
+from incidents.core import counting
+from notifications.watch.selectors.standing import Standing
 
 # One behaviour each, in order: live updates remember what the server sent before the clock rewrites times.
 SCRIPTS = tuple(

@@ -13,10 +13,10 @@ from django.utils import timezone
 
 from aiops.access.actors import Actor
 from aiops.access.models import User
-from incidents import counting, selectors
-from incidents.console.rows import for_rows, rows_of
-from incidents.models import Incident
-from notifications.selectors.people import reachable
+from incidents.core import counting, selectors
+from incidents.core.models import Incident
+from incidents.response.console.rows import for_rows, rows_of
+from notifications.escalation.selectors.people import reachable
 
 WAITING = 8  # rows
 ENDED = 5  # rows

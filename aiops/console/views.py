@@ -19,8 +19,8 @@ from aiops.api.envelopes import client, envelope_of
 from aiops.console.overview import overview_context
 from aiops.console.theme import COOKIE, MAX_AGE, THEMES
 from aiops.kernel.clock import utcnow
-from incidents.console import kept
-from incidents.console.edge import by_button, console_view, go_back, is_fragment, own_page
+from aiops.web import kept_input
+from aiops.web.console_view import by_button, console_view, go_back, is_fragment, own_page
 
 HOME = "console-overview"
 
@@ -36,7 +36,7 @@ def login(request: HttpRequest) -> HttpResponse:
         form = GuardedAuthenticationForm(request, data=request.POST)
         if form.is_valid():
             start_session(request, form.get_user())
-            kept.put(request.session, request.POST.get("kept", ""))
+            kept_input.put(request.session, request.POST.get("kept", ""))
             return HttpResponseRedirect(next_page or reverse(HOME))
         status = 429 if form.has_error(NON_FIELD_ERRORS, "rate_limited") else 422
     elif request.user.is_authenticated:
@@ -90,7 +90,7 @@ def forbidden(request: HttpRequest, exception: Exception | None = None) -> HttpR
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form that came from a page that was open for too long, or from elsewhere."""
-    typed = kept.words(kept.typed(request.POST))
+    typed = kept_input.words(kept_input.typed(request.POST))
     text = "The page was open for too long. Go back, reload it and send it again."
     return _problem(request, 403, "Please try again", text, kept=typed)
 

@@ -35,8 +35,8 @@ from aiops.kernel.clock import utcnow
 from aiops.kernel.memory import Trimmer
 from aiops.kernel.timekeeper import Timekeeper
 from aiops.probes import ask_database
-from incidents.services.bootstrap import Installation, ensure_installation
-from notifications.services import defaults
+from incidents.catalogue.services.bootstrap import Installation, ensure_installation
+from notifications.escalation.services import defaults
 
 WEB_STATEMENT_SECONDS = 30
 DATABASE_PATIENCE = 30.0  # seconds that a start waits for a PostgreSQL

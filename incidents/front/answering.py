@@ -16,6 +16,7 @@ from django.db import Error as DatabaseFailure
 from aiops.access import credentials
 from aiops.kernel import metrics
 from aiops.kernel.errors import DomainError, NotAuthenticated, Overloaded
+from incidents.catalogue.services import directory
 from incidents.contracts import Arrival
 from incidents.errors import PartlyStored
 from incidents.front import door
@@ -23,8 +24,7 @@ from incidents.front.callers import LookAgain, Refused
 from incidents.front.door import Endpoint
 from incidents.front.requests import Inbound, Reply
 from incidents.front.writer import AWAY
-from incidents.services import directory
-from incidents.services.deadletters import Letter
+from incidents.journal.services.dead_letters import Letter
 
 T = TypeVar("T")
 

@@ -30,6 +30,7 @@ from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError, Overloaded
 from aiops.kernel.headers import as_bytes, private
 from aiops.kernel.threads import essential
+from incidents.catalogue.services import directory
 from incidents.contracts import Arrival, Outcome
 from incidents.errors import PartlyStored
 from incidents.front import callers, door
@@ -39,8 +40,7 @@ from incidents.front.door import Endpoint
 from incidents.front.guard import Bounds, Guard, trusted_proxies
 from incidents.front.requests import Inbound, Reply, parse_query, wanted_headers
 from incidents.front.writer import PATIENCE, Job, Settled, Writer
-from incidents.services import directory
-from incidents.services.deadletters import Letter
+from incidents.journal.services.dead_letters import Letter
 
 log = logging.getLogger(__name__)
 

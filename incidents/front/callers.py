@@ -16,10 +16,10 @@ from aiops.access.actors import Actor, Role
 from aiops.access.services import keys
 from aiops.access.services.workspaces import choose_workspace
 from aiops.kernel.errors import DomainError, InvalidInput, NotFound, NotPermitted, Overloaded
+from incidents.catalogue.services import directory
+from incidents.catalogue.services.directory import KnownService, KnownSource
 from incidents.choices import SourceKind
 from incidents.front.requests import Inbound
-from incidents.services import directory
-from incidents.services.directory import KnownService, KnownSource
 
 T = TypeVar("T")
 

@@ -19,6 +19,8 @@ from django.conf import settings
 
 from aiops.access.actors import Role
 from aiops.kernel.errors import BodyTooLarge, DomainError, InvalidInput, NotPermitted, Overloaded, UnparsableBody
+from incidents.catalogue.services import directory
+from incidents.catalogue.services.directory import KnownService, KnownSource
 from incidents.choices import SourceKind
 from incidents.contracts import Arrival, Outcome, Route, Signal
 from incidents.errors import PartlyRefused
@@ -26,10 +28,8 @@ from incidents.front import callers, replies
 from incidents.front.callers import LookAgain, Refused
 from incidents.front.limits import allow
 from incidents.front.requests import Inbound, Reply
-from incidents.services import directory
-from incidents.services.deadletters import Letter
-from incidents.services.directory import KnownService, KnownSource
-from incidents.sources import SOURCE_WORDS, SOURCES, events
+from incidents.ingest.sources import SOURCE_WORDS, SOURCES, events
+from incidents.journal.services.dead_letters import Letter
 
 SOURCE_PATH = re.compile(r"^/in/([0-9A-Za-z_-]{16,64})$")
 ROUTING_KEY = re.compile(rb'"(?:routing|service)_key"\s{0,9}:\s{0,9}"([0-9A-Za-z_-]{16,64})"')

@@ -6,7 +6,7 @@ from __future__ import annotations
 from datetime import datetime
 
 from aiops.kernel.errors import Overloaded
-from incidents.services.directory import KnownSource
+from incidents.catalogue.services.directory import KnownSource
 
 _counts: dict[int, tuple[int, int]] = {}  # source → (minute, requests in it)
 

@@ -9,11 +9,11 @@ from typing import Any
 from aiops.api import envelopes
 from aiops.kernel import encodings, ids
 from aiops.kernel.errors import DomainError
-from incidents.api.events.vocab import STATES
-from incidents.api.states import word_of
 from incidents.choices import Result
 from incidents.contracts import Outcome
 from incidents.front.requests import Reply
+from incidents.response.api.events.vocab import STATES
+from incidents.response.api.states import word_of
 
 # Domain error → HTTP status, where the endpoints agree. Overload is 503, never 429: that one is final to Alertmanager.
 STATUS = {

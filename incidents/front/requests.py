@@ -11,7 +11,7 @@ import orjson
 from django.conf import settings
 
 from aiops.kernel.encodings import GZIP, inflated
-from incidents.sources.body import as_utf8
+from incidents.ingest.sources.body import as_utf8
 
 WANTED = frozenset(
     (

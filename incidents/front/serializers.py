@@ -5,7 +5,7 @@ from __future__ import annotations
 from rest_framework import serializers
 
 from incidents.choices import Result
-from incidents.sources import events
+from incidents.ingest.sources import events
 
 
 class WebhookBody(serializers.Serializer):

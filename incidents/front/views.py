@@ -21,6 +21,7 @@ from aiops.access import keyring
 from aiops.api.envelopes import client, envelope_of
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput
+from incidents.catalogue.services import directory
 from incidents.contracts import Arrival, Outcome
 from incidents.errors import PartlyStored
 from incidents.front import callers, door
@@ -29,10 +30,9 @@ from incidents.front.answering import Deed, Keep, Refresh, answering
 from incidents.front.door import Endpoint
 from incidents.front.requests import WANTED, Inbound, Reply, parse_query
 from incidents.front.writer import UNSTORABLE
-from incidents.services import directory
-from incidents.services.deadletters import Letter, keep
-from incidents.services.ingest import ingest
-from incidents.sources import SOURCE_WORDS
+from incidents.ingest.services.ingest import ingest
+from incidents.ingest.sources import SOURCE_WORDS
+from incidents.journal.services.dead_letters import Letter, keep
 
 
 class IngestView(APIView):

@@ -23,11 +23,11 @@ from aiops.kernel import metrics
 from aiops.kernel.errors import InvalidInput, Overloaded
 from aiops.kernel.threads import essential
 from incidents.contracts import Arrival, Outcome
+from incidents.core.services import names
 from incidents.errors import PartlyStored
 from incidents.front.answers import Answers
-from incidents.services import names
-from incidents.services.deadletters import Letter, keep
-from incidents.services.ingest import abandon_connection, dedicate_connection, ingest
+from incidents.ingest.services.ingest import abandon_connection, dedicate_connection, ingest
+from incidents.journal.services.dead_letters import Letter, keep
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ from notifications.channels import (
     webhook,
     webpush,
 )
+from notifications.channels.contracts import Channel
 from notifications.choices import ChannelKind
-from notifications.contracts import Channel
 
 CHANNELS: dict[ChannelKind, Channel] = {
     ChannelKind.EMAIL: email.CHANNEL,

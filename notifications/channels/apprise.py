@@ -18,11 +18,11 @@ from apprise.manager_plugins import NotificationManager
 from apprise.plugins import url_to_dict
 
 from aiops.kernel.errors import InvalidInput
+from notifications.channels.contracts import Channel, Message, Outlet, PermanentFailure, Sent, TemporaryFailure
 from notifications.channels.fence import fence
+from notifications.channels.http_call import ACCOUNT, GONE, scrub
 from notifications.channels.text import block, footer, line, unsaid
-from notifications.channels.wire import ACCOUNT, GONE, scrub
 from notifications.choices import ChannelKind
-from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent, TemporaryFailure
 
 LONGEST = 2000  # characters of a URL
 BODY = 10_000  # characters; Apprise cuts what a service does not take

@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx
 
+from notifications.channels.contracts import Channel, Message, Outlet, PermanentFailure, Sent
+from notifications.channels.http_call import call, check_url, json_object, rich_or_plain
 from notifications.channels.text import (
     block,
     clip,
@@ -19,9 +21,7 @@ from notifications.channels.text import (
     opening,
     references,
 )
-from notifications.channels.wire import call, check_url, json_object, rich_or_plain
 from notifications.choices import ChannelKind
-from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent
 
 TIMEOUT = 10.0  # seconds
 CONTENT, TITLE, DESCRIPTION, FIELD = (

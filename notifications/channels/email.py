@@ -1,7 +1,7 @@
 """E-mail over the workspace's SMTP server: text and HTML, threaded by incident, with signed links and an address to reply to.
 
-Settings are an account's, or those of ``AIOPS_SMTP_URL`` (``notifications/smtp.py``), whose server may stand anywhere: it was
-the operator who named it.
+Settings are an account's, or those of ``AIOPS_SMTP_URL`` (``notifications/channels/smtp.py``), whose server may stand
+anywhere: it was the operator who named it.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ from django.core.validators import validate_email
 
 from aiops.kernel.errors import InvalidInput
 from aiops.kernel.http import BlockedAddress, resolve
+from notifications.channels.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting, TemporaryFailure
+from notifications.channels.http_call import scrub
+from notifications.channels.smtp import FROM_OPERATOR
 from notifications.channels.text import answered, block, footer, line, opening, references, taken, unsaid
-from notifications.channels.wire import scrub
 from notifications.choices import ChannelKind
-from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting, TemporaryFailure
-from notifications.smtp import FROM_OPERATOR
 
 TIMEOUT = 15.0  # seconds
 LONGEST = 30.0  # seconds for all of it: a server that says a byte at a time is hung up on

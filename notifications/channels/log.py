@@ -8,9 +8,9 @@ import re
 import httpx
 
 from aiops.kernel.errors import InvalidInput
+from notifications.channels.contracts import Channel, Message, Outlet, Sent
 from notifications.channels.text import incidents, line
 from notifications.choices import ChannelKind, DeliveryState
-from notifications.contracts import Channel, Message, Outlet, Sent
 
 log = logging.getLogger("aiops.paging")
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import httpx
 
+from notifications.channels.contracts import Channel, Message, Outlet, PermanentFailure, Sent
+from notifications.channels.http_call import call, check_url, json_object, refuses, rich_or_plain
 from notifications.channels.text import block, colour, fit, footer, line, markdown, markdown_links
-from notifications.channels.wire import call, check_url, json_object, refuses, rich_or_plain
 from notifications.choices import ChannelKind
-from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent
 
 TIMEOUT = 10.0  # seconds
 TITLE, BODY, PLAIN = 300, 6000, 3500  # characters; Mattermost takes 16,383 in all, an old one 4000

@@ -9,10 +9,10 @@ from urllib.parse import quote
 import httpx
 
 from aiops.kernel.errors import InvalidInput
+from notifications.channels.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting
+from notifications.channels.http_call import call, check_url, json_object, refuses, rich_or_plain
 from notifications.channels.text import block, line, references
-from notifications.channels.wire import call, check_url, json_object, refuses, rich_or_plain
 from notifications.choices import ChannelKind
-from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting
 
 API = "https://api.opsgenie.com"
 TIMEOUT = 15.0  # seconds

@@ -8,10 +8,19 @@ from typing import Any
 import httpx
 
 from aiops.kernel.errors import InvalidInput
+from notifications.channels.contracts import (
+    Answer,
+    Channel,
+    IncidentFacts,
+    Message,
+    Outlet,
+    PermanentFailure,
+    Sent,
+    Setting,
+)
+from notifications.channels.http_call import call, check_url, json_object, refuses, rich_or_plain
 from notifications.channels.text import block, clip, is_link, line, references
-from notifications.channels.wire import call, check_url, json_object, refuses, rich_or_plain
 from notifications.choices import ChannelKind
-from notifications.contracts import Answer, Channel, IncidentFacts, Message, Outlet, PermanentFailure, Sent, Setting
 
 API = "https://events.pagerduty.com"
 TIMEOUT = 15.0  # seconds

@@ -17,10 +17,7 @@ from slack_sdk.models.blocks import ActionsBlock, Block, ButtonElement, ContextB
 from slack_sdk.models.blocks.basic_components import MarkdownTextObject, PlainTextObject
 
 from aiops.kernel.errors import InvalidInput
-from notifications.channels.text import block, fit, footer, incidents, line, opening, references, without_emoji
-from notifications.channels.wire import call, check_url, json_object, retry_after, rich_or_plain
-from notifications.choices import ChannelKind
-from notifications.contracts import (
+from notifications.channels.contracts import (
     Answer,
     Channel,
     Message,
@@ -30,6 +27,9 @@ from notifications.contracts import (
     Setting,
     TemporaryFailure,
 )
+from notifications.channels.http_call import call, check_url, json_object, retry_after, rich_or_plain
+from notifications.channels.text import block, fit, footer, incidents, line, opening, references, without_emoji
+from notifications.choices import ChannelKind
 
 API = "https://slack.com/api/"
 TIMEOUT = 10.0  # seconds

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import orjson
 
+from notifications.channels.contracts import Channel, Message, Outlet, Sent
+from notifications.channels.http_call import call, check_url
 from notifications.channels.text import block, clip, footer, is_link, line, opening, references
-from notifications.channels.wire import call, check_url
 from notifications.choices import ChannelKind
-from notifications.contracts import Channel, Message, Outlet, Sent
 
 URL = 2000  # characters of an address
 TIMEOUT = 20.0  # seconds; a cold workflow takes its time

@@ -14,10 +14,19 @@ from typing import Any
 import httpx
 
 from aiops.kernel.errors import InvalidInput
+from notifications.channels.contracts import (
+    Answer,
+    Channel,
+    Message,
+    Outlet,
+    PermanentFailure,
+    Sent,
+    Setting,
+    TemporaryFailure,
+)
+from notifications.channels.http_call import call, check_url, json_object, refuses, rich_or_plain
 from notifications.channels.text import block, clip, fit, footer, is_public, line, opening, unsaid
-from notifications.channels.wire import call, check_url, json_object, refuses, rich_or_plain
 from notifications.choices import ChannelKind
-from notifications.contracts import Answer, Channel, Message, Outlet, PermanentFailure, Sent, Setting, TemporaryFailure
 
 API = "https://api.telegram.org"
 TIMEOUT = 15.0  # seconds

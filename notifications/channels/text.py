@@ -9,7 +9,7 @@ from collections.abc import Callable
 from urllib.parse import urlsplit
 
 from aiops.kernel.text import seen
-from notifications.contracts import Answer, IncidentFacts, Message
+from notifications.channels.contracts import Answer, IncidentFacts, Message
 
 # What a colour can say beside the word; the same hues as in the console.
 COLOURS = {"critical": "#d92d20", "high": "#e8590c", "medium": "#b7791f", "low": "#2f6fd6", "info": "#667085"}

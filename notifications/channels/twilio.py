@@ -15,10 +15,10 @@ import httpx
 
 from aiops.kernel.errors import InvalidInput
 from notifications.channels import phone
+from notifications.channels.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting
+from notifications.channels.http_call import call, check_url, json_object
 from notifications.channels.text import answered, clip, fit, is_link, line, taken
-from notifications.channels.wire import call, check_url, json_object
 from notifications.choices import ChannelKind, Purpose
-from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting
 
 API = "https://api.twilio.com"
 VERSION = "2010-04-01"

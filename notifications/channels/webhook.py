@@ -18,10 +18,10 @@ from typing import Any
 
 import httpx
 
+from notifications.channels.contracts import Channel, IncidentFacts, Message, Outlet, Sent
+from notifications.channels.http_call import call, check_url
 from notifications.channels.signing import HEADER, signatures
-from notifications.channels.wire import call, check_url
 from notifications.choices import ChannelKind, DeliveryState, Purpose
-from notifications.contracts import Channel, IncidentFacts, Message, Outlet, Sent
 
 TIMEOUT = 10.0  # seconds
 EVENTS = {"trigger": "incident.triggered", "acknowledge": "incident.acknowledged", "resolve": "incident.resolved"}

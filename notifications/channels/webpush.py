@@ -22,11 +22,11 @@ from py_vapid import Vapid, VapidException
 from aiops.kernel import site
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput
+from notifications.channels.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting
+from notifications.channels.http_call import call, check_url
 from notifications.channels.push_encryption import encrypt
 from notifications.channels.text import block, clip_bytes, is_public, line
-from notifications.channels.wire import call, check_url
 from notifications.choices import ChannelKind
-from notifications.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting
 
 TIMEOUT = 15.0  # seconds
 LIFE = 3600  # seconds that the push service keeps it for a browser that is away

@@ -11,11 +11,11 @@ from pytest_django import DjangoAssertNumQueries, Settings
 
 from aiops.access.actors import Role
 from aiops.access.models import Membership, User, Workspace
+from incidents.catalogue.services import directory
+from incidents.catalogue.services.bootstrap import Installation, ensure_installation
+from incidents.catalogue.services.catalogue import ensure_workspace_defaults
 from incidents.choices import SourceKind
 from incidents.models import Service, Source
-from incidents.services import directory
-from incidents.services.bootstrap import Installation, ensure_installation
-from incidents.services.catalogue import ensure_workspace_defaults
 from tests.factories import NOW, make_service, make_source, make_workspace, minutes
 
 pytestmark = pytest.mark.django_db

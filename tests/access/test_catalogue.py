@@ -9,15 +9,10 @@ import pytest
 from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Team, Workspace
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
+from incidents.catalogue.services import directory
+from incidents.catalogue.services.catalogue import create_service, create_source, rotate_routing_key, rotate_source_key
 from incidents.choices import Priority, SourceKind
 from incidents.models import Service, Source
-from incidents.services import directory
-from incidents.services.catalogue import (
-    create_service,
-    create_source,
-    rotate_routing_key,
-    rotate_source_key,
-)
 from tests.factories import actor, make_service, make_source, make_workspace
 
 pytestmark = pytest.mark.django_db

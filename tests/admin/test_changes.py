@@ -13,8 +13,8 @@ from aiops.access import keyring
 from aiops.access.actors import Actor, Role
 from aiops.access.models import ApiKey, Membership, Team, User, Workspace
 from aiops.access.services.keys import create_key
+from incidents.catalogue.services.bootstrap import ensure_workspace_defaults
 from incidents.models import Incident, Service, Source, TimelineEntry
-from incidents.services.bootstrap import ensure_workspace_defaults
 from tests.factories import NOW, actor, make_incident, make_service, make_user, make_workspace
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.access.urls")]

@@ -9,10 +9,10 @@ from pytest_django import DjangoAssertNumQueries
 from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import ApiKey, Membership, Team, User, Workspace
 from aiops.access.services.keys import create_key
+from incidents.catalogue.services.bootstrap import ensure_workspace_defaults
 from incidents.choices import SourceKind
 from incidents.models import DeadLetter, Incident, Service, Source
-from incidents.services.bootstrap import ensure_workspace_defaults
-from incidents.services.incidents import add_note
+from incidents.response.services.incidents import add_note
 from tests.factories import NOW, actor, make_incident, make_service, make_user, make_workspace
 
 pytestmark = [pytest.mark.django_db, pytest.mark.urls("tests.access.urls")]

@@ -11,9 +11,11 @@ from pytest_django import DjangoAssertNumQueries
 
 from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import User, Workspace
+from incidents.catalogue.services.bootstrap import ensure_workspace_defaults
 from incidents.models import Service
-from incidents.services.bootstrap import ensure_workspace_defaults
 from notifications.choices import ChannelKind, DeliveryState, Purpose, Urgency
+from notifications.delivery.services import destinations, providers
+from notifications.escalation.services import policies, routes
 from notifications.models import (
     ContactRule,
     Delivery,
@@ -30,7 +32,6 @@ from notifications.models import (
     ServicePolicy,
     UnreachableService,
 )
-from notifications.services import destinations, policies, providers, routes
 from tests.admin.test_changes import messages
 from tests.admin.test_pages import staff, text
 from tests.factories import NOW, make_incident, make_user, make_workspace

@@ -16,8 +16,8 @@ from aiops.access.actors import Role
 from aiops.access.models import Workspace
 from aiops.kernel.errors import DomainError, InvalidInput, UnparsableBody
 from aiops.kernel.payload import MAX_BYTES, read_object
-from incidents.api.v1.views import Resolve
 from incidents.models import Incident
+from incidents.response.api.v1.views import Resolve
 from tests.api.conftest import Answer, Caller, signed_in
 from tests.factories import make_incident, make_user
 

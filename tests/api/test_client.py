@@ -12,7 +12,7 @@ from aiops.access.models import Workspace
 from aiops.kernel.clock import utcnow
 from incidents.choices import Severity, SourceKind
 from incidents.models import DeadLetter, Incident, Service
-from incidents.services import incidents
+from incidents.response.services import incidents
 from tests.api.conftest import Caller, MakeKey
 from tests.factories import NOW, actor, fire, make_incident, make_route, make_workspace, minutes
 

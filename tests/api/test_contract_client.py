@@ -12,7 +12,7 @@ import pytest
 from aiops.access.models import Workspace
 from incidents.choices import Severity
 from incidents.models import Incident
-from incidents.services import incidents
+from incidents.response.services import incidents
 from tests.api.conftest import Caller, MakeKey
 from tests.api.contracts import example, text, without
 from tests.factories import actor, make_incident, minutes

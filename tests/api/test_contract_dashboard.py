@@ -11,7 +11,7 @@ from aiops.access.models import User, Workspace
 from aiops.access.people import actor_for_user
 from incidents.choices import Severity
 from incidents.models import Incident
-from incidents.services import incidents
+from incidents.response.services import incidents
 from tests.api.conftest import Caller, signed_in
 from tests.api.contracts import example, text, without
 from tests.factories import make_incident, make_user

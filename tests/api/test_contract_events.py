@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from aiops.kernel.clock import utcnow
-from incidents.api import states
-from incidents.api.events import vocab
 from incidents.models import Incident, Service
+from incidents.response.api import states
+from incidents.response.api.events import vocab
 from tests.api.conftest import Caller
 from tests.api.contracts import example, text
 

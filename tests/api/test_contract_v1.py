@@ -10,7 +10,7 @@ from aiops.access.models import Workspace
 from aiops.kernel.clock import utcnow
 from incidents.choices import Severity, Status
 from incidents.models import Incident
-from incidents.services import incidents
+from incidents.response.services import incidents
 from tests.api.conftest import Caller
 from tests.api.contracts import example, text
 from tests.factories import actor, fire, make_incident, make_route, minutes

@@ -6,10 +6,10 @@ import pytest
 
 from aiops.access.actors import Role
 from aiops.access.models import Workspace
-from incidents.api.dashboard import views
 from incidents.choices import Severity, Status
 from incidents.models import Incident
-from incidents.services import incidents
+from incidents.response.api.dashboard import views
+from incidents.response.services import incidents
 from tests.api.conftest import Caller, signed_in
 from tests.factories import NOW, actor, fire, make_incident, make_route, make_user, make_workspace, minutes
 

@@ -9,11 +9,11 @@ from django.http import QueryDict
 
 from aiops.access.models import Workspace
 from aiops.kernel.errors import InvalidInput
-from incidents import selectors
 from incidents.choices import Severity, Status
-from incidents.filters import IncidentFilterSet, narrow
+from incidents.core import selectors
+from incidents.core.filters import IncidentFilterSet, narrow
 from incidents.models import Incident
-from incidents.services import incidents
+from incidents.response.services import incidents
 from tests.factories import NOW, actor, make_incident, make_route, make_service
 
 pytestmark = pytest.mark.django_db

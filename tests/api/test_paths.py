@@ -8,10 +8,10 @@ import pytest
 
 from aiops.access.actors import Role
 from aiops.access.models import Workspace
-from incidents.api.client import urls as client
-from incidents.api.dashboard import urls as dashboard
-from incidents.api.v1 import urls as v1
 from incidents.models import Incident
+from incidents.response.api.client import urls as client
+from incidents.response.api.dashboard import urls as dashboard
+from incidents.response.api.v1 import urls as v1
 from tests.api.conftest import Caller, signed_in
 from tests.factories import make_incident, make_user
 

@@ -12,7 +12,7 @@ from aiops.access.actors import Role
 from aiops.access.models import User, Workspace
 from incidents.choices import Severity
 from incidents.models import Incident
-from incidents.services import incidents
+from incidents.response.services import incidents
 from tests.api.conftest import Caller, signed_in
 from tests.factories import NOW, actor, make_incident, make_service, make_user
 

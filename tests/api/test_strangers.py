@@ -12,7 +12,7 @@ from django.test import Client
 from aiops.access.actors import Role
 from aiops.access.models import Workspace
 from aiops.asgi import application
-from incidents.console.consumer import ConsoleConsumer
+from incidents.response.console.consumer import ConsoleConsumer
 from tests.api.conftest import Caller
 from tests.factories import make_user
 

@@ -11,7 +11,7 @@ from aiops.access.actors import Role
 from aiops.access.models import Workspace
 from incidents.choices import Automation, Severity
 from incidents.models import Incident, TimelineEntry
-from incidents.services import incidents, timers
+from incidents.response.services import incidents, timers
 from tests.api.conftest import Caller, MakeKey
 from tests.factories import NOW, actor, make_incident, make_user, minutes
 

@@ -11,15 +11,15 @@ from typing import Any
 import pytest
 
 from aiops.access.models import Workspace
-from incidents.api import states
-from incidents.api.client import vocab as client
-from incidents.api.dashboard import vocab as dashboard
-from incidents.api.events import vocab as events
-from incidents.api.v1 import timeline
-from incidents.api.v1 import vocab as v1
 from incidents.choices import Automation, EntryKind, Severity, Status
-from incidents.filters import severity_words
+from incidents.core.filters import severity_words
 from incidents.models import Incident
+from incidents.response.api import states
+from incidents.response.api.client import vocab as client
+from incidents.response.api.dashboard import vocab as dashboard
+from incidents.response.api.events import vocab as events
+from incidents.response.api.v1 import timeline
+from incidents.response.api.v1 import vocab as v1
 from tests.factories import NOW, make_incident, minutes
 
 TABLES = {"client": client.STATES, "events": events.STATES, "v1": v1.STATES}

@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from notifications.channels import webpush
+from notifications.channels.contracts import Answer, IncidentFacts, Message, Outlet
 from notifications.choices import ChannelKind, Purpose, Urgency
-from notifications.contracts import Answer, IncidentFacts, Message, Outlet
 from tests.receivers import HttpReceiver, Receivers
 
 AT = datetime(2026, 3, 19, 3, 10, tzinfo=UTC)

@@ -8,8 +8,8 @@ import pytest
 
 from aiops.kernel.errors import InvalidInput
 from notifications.channels import CHANNELS, webpush
+from notifications.channels.smtp import settings_of_url
 from notifications.choices import ChannelKind
-from notifications.smtp import settings_of_url
 from tests.receivers import Receivers
 
 GOOD = [

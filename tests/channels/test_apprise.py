@@ -13,9 +13,9 @@ from pytest_django import Settings
 
 from aiops.kernel.errors import InvalidInput
 from notifications.channels import CHANNELS
+from notifications.channels.contracts import Outlet, PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.channels.fence import fence
 from notifications.choices import ChannelKind
-from notifications.contracts import Outlet, PermanentFailure, SendFailure, Sent, TemporaryFailure
 from tests.channels.samples import INCIDENT, hostile, page, stand_down
 from tests.receivers import RESET, Answer, Receivers
 

@@ -15,9 +15,9 @@ import pytest
 from pytest_django import Settings
 
 from notifications.channels import CHANNELS, email
+from notifications.channels.contracts import Message, Outlet, PermanentFailure, Sent, TemporaryFailure
+from notifications.channels.smtp import settings_of_url
 from notifications.choices import ChannelKind, Urgency
-from notifications.contracts import Message, Outlet, PermanentFailure, Sent, TemporaryFailure
-from notifications.smtp import settings_of_url
 from tests.channels.samples import HOSTILE, LONG, hostile, page, stand_down
 from tests.proof.tls import certificate
 from tests.receivers import Mail, SmtpReceiver

@@ -12,9 +12,9 @@ import pytest
 from pytest_django import Settings
 
 from aiops.kernel import http as outbound
-from notifications.channels import CHANNELS, wire
+from notifications.channels import CHANNELS, http_call
+from notifications.channels.contracts import PermanentFailure, Sent, TemporaryFailure
 from notifications.choices import ChannelKind
-from notifications.contracts import PermanentFailure, Sent, TemporaryFailure
 from tests.channels.samples import HTTP, page
 from tests.receivers import RESET, SILENCE, Answer, Receivers, too_many
 
@@ -198,10 +198,10 @@ def test_an_answer_without_end_holds_nobody_up(http: httpx.Client) -> None:
 
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
-    answer = wire.call(http, "GET", f"http://127.0.0.1:{listener.getsockname()[1]}/", who="It")
+    answer = http_call.call(http, "GET", f"http://127.0.0.1:{listener.getsockname()[1]}/", who="It")
     thread.join(10)
     listener.close()
-    assert len(answer.content) == wire.LARGEST
+    assert len(answer.content) == http_call.LARGEST
     assert sent < 50_000_000
 
 
@@ -209,17 +209,17 @@ def test_an_answer_without_end_holds_nobody_up(http: httpx.Client) -> None:
     ("value", "seconds"),
     [
         ("120", 120.0),
-        ("999999", wire.LONGEST_WAIT),
+        ("999999", http_call.LONGEST_WAIT),
         ("-5", 0.0),
         ("soon", None),
         ("", None),
         ("nan", None),
         ("Thu, 01 Jan 2026 00:00:00 GMT", 0.0),
-        ("Fri, 01 Jan 2100 00:00:00 GMT", wire.LONGEST_WAIT),
+        ("Fri, 01 Jan 2100 00:00:00 GMT", http_call.LONGEST_WAIT),
     ],
 )
 def test_retry_after_is_seconds_or_a_date(value: str, seconds: float | None) -> None:
-    assert wire.retry_after({"Retry-After": value}) == seconds
+    assert http_call.retry_after({"Retry-After": value}) == seconds
 
 
 def test_an_account_that_is_missing_is_nobodys_address(receivers: Receivers, http: httpx.Client) -> None:

@@ -9,9 +9,9 @@ import httpx
 import pytest
 
 from notifications.channels import CHANNELS
+from notifications.channels.contracts import Outlet, Sent
 from notifications.channels.text import block, clip, clip_bytes, fit, line, markdown
 from notifications.choices import ChannelKind
-from notifications.contracts import Outlet, Sent
 from tests.channels.samples import HOSTILE, HTTP, LONG, hostile
 from tests.receivers import Receivers, Request
 

@@ -12,10 +12,10 @@ import httpx
 import pytest
 
 from notifications.channels import CHANNELS, phone
+from notifications.channels.contracts import Answer, Message, Outlet, PermanentFailure, Sent
 from notifications.channels.text import is_public, markdown
 from notifications.channels.twilio import say
 from notifications.choices import ChannelKind, Purpose
-from notifications.contracts import Answer, Message, Outlet, PermanentFailure, Sent
 from tests.channels.samples import AT, HTTP, INCIDENT, hostile, page, stand_down
 from tests.channels.test_email import mailed, smtp  # noqa: F401 - a fixture
 from tests.receivers import Answer as Says

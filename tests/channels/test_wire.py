@@ -12,8 +12,8 @@ import httpx
 import pytest
 
 from notifications.channels import CHANNELS, signing
+from notifications.channels.contracts import Message, Outlet, Sent
 from notifications.choices import ChannelKind, DeliveryState, Purpose, Urgency
-from notifications.contracts import Message, Outlet, Sent
 from tests.channels.samples import HTTP, INCIDENT, page, stand_down
 from tests.receivers import Answer, Receivers, Request
 

@@ -12,7 +12,7 @@ from aiops.access.models import Membership
 from aiops.kernel.errors import InvalidInput
 from incidents.choices import PROOF_SERVICE, EntryKind, Priority, Severity, Status
 from incidents.models import Incident, Service, TimelineEntry
-from incidents.services import incidents as services
+from incidents.response.services import incidents as services
 from tests.console.conftest import HX, page_of
 from tests.factories import NOW, actor, make_service, make_user, make_workspace
 

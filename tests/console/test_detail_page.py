@@ -10,9 +10,9 @@ from datetime import timedelta
 import pytest
 
 from incidents.choices import Severity, SignalAction
-from incidents.console.detail import PAYLOAD
 from incidents.models import Alert, Incident
-from incidents.services import incidents as services
+from incidents.response.console.detail import PAYLOAD
+from incidents.response.services import incidents as services
 from tests.console.conftest import HX, element, page_of, without_tokens
 from tests.factories import actor, fire, make_route, minutes
 

@@ -10,9 +10,9 @@ import pytest
 from aiops.access.actors import Role
 from aiops.access.models import Membership
 from incidents.choices import Severity
-from incidents.console import paging
 from incidents.models import Incident
-from incidents.services import incidents as services
+from incidents.response.console import paging
+from incidents.response.services import incidents as services
 from tests.console.conftest import HX, element, page_of
 from tests.factories import actor, fire, make_route, make_service, make_user, make_workspace, minutes
 

@@ -11,7 +11,7 @@ from django.urls import get_resolver, reverse
 
 from incidents.choices import Status
 from incidents.models import Incident, TimelineEntry
-from incidents.services import incidents as services
+from incidents.response.services import incidents as services
 from tests.console.conftest import HX, element, page_of
 from tests.console.test_sign_in_page import PASSWORD
 from tests.factories import actor

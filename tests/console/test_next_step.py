@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from incidents.choices import Priority, Status
-from incidents.console.next_step import RESPONSE, NextStep, Situation, next_step
+from incidents.response.console.next_step import RESPONSE, NextStep, Situation, next_step
 from tests.factories import NOW, minutes
 
 DAY = timedelta(days=1)

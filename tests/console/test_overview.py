@@ -21,9 +21,9 @@ from aiops.console.overview import opened_by_hour
 from aiops.console.templatetags import ui
 from incidents.choices import Severity, SourceKind
 from incidents.models import DeadLetter
-from incidents.services import incidents as services
+from incidents.response.services import incidents as services
+from notifications.escalation.selectors.people import reachable
 from notifications.models import Destination, Provider
-from notifications.selectors.people import reachable
 from tests.console.conftest import HX, element
 from tests.factories import actor, make_service, make_user, make_workspace, minutes
 

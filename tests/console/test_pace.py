@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from incidents.console.pace import BY_SOMEONE, LONGEST, TURN, Pace, after
+from incidents.response.console.pace import BY_SOMEONE, LONGEST, TURN, Pace, after
 
 CALM, STORM, FLOOD = 20, 100, 4000  # changes a second
 NOW = 100.99

@@ -24,14 +24,14 @@ from aiops.access.actors import Role
 from aiops.access.models import Membership, User
 from aiops.kernel import live
 from aiops.kernel.clock import utcnow
-from incidents.console import consumer as consumers
-from incidents.console import pace
-from incidents.console.consumer import RIGHTS_CHANGED, SIGNED_OUT
-from incidents.console.feed import Feed
-from incidents.console.fragments import Fragments
-from incidents.console.rights import rights_of
 from incidents.models import Incident
-from incidents.services import incidents as services
+from incidents.response.console import consumer as consumers
+from incidents.response.console import pace
+from incidents.response.console.consumer import RIGHTS_CHANGED, SIGNED_OUT
+from incidents.response.console.feed import Feed
+from incidents.response.console.fragments import Fragments
+from incidents.response.console.rights import rights_of
+from incidents.response.services import incidents as services
 from tests.console.conftest import element
 from tests.factories import actor, make_workspace
 
@@ -320,7 +320,7 @@ class TestSharing:
     async def test_figures_are_read_once_for_all_pages(self, workspace, ana, viewer, monkeypatch):
         readings = []
         monkeypatch.setattr(
-            "incidents.console.feed.read_counts", lambda actor, oldest: readings.append(actor) or {"live": 1}
+            "incidents.response.console.feed.read_counts", lambda actor, oldest: readings.append(actor) or {"live": 1}
         )
         async with await open_page(ana) as one, await open_page(viewer) as two:
             await change(workspace.pk, 1)
@@ -362,7 +362,9 @@ class TestSharing:
 
     async def test_in_a_storm_figures_go_on_and_rows_wait_for_its_end(self, workspace, viewer, monkeypatch):
         readings = itertools.count(1)
-        monkeypatch.setattr("incidents.console.feed.read_counts", lambda actor, oldest: {"live": next(readings)})
+        monkeypatch.setattr(
+            "incidents.response.console.feed.read_counts", lambda actor, oldest: {"live": next(readings)}
+        )
         monkeypatch.setattr(pace, "STORM_ROWS", 30)
         async with await open_page(viewer) as page:
             await change(workspace.pk, 1, at="a0")
@@ -382,7 +384,7 @@ class TestSharing:
     async def test_in_a_flood_older_figures_do_and_new_ones_come_after_it(self, workspace, viewer, monkeypatch):
         asked = []
         monkeypatch.setattr(
-            "incidents.console.feed.read_counts", lambda actor, oldest: asked.append(oldest) or {"live": 1}
+            "incidents.response.console.feed.read_counts", lambda actor, oldest: asked.append(oldest) or {"live": 1}
         )
         monkeypatch.setattr(pace, "FLOOD_FIGURES", 0.3)
         async with await open_page(viewer) as page:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from incidents.choices import EntryKind, Result, Status
-from incidents.console.story import TELLERS, Fact, Step, line_of, steps_of
+from incidents.response.console.story import TELLERS, Fact, Step, line_of, steps_of
 
 
 def told(kind, text="", actor_kind="user", to_status="", **data):

@@ -38,7 +38,7 @@ def test_nothing_comes_from_outside_or_runs_inline(path):
 @pytest.mark.parametrize("script", [path.name for path in ROOT.glob("static/js/*.js")])
 def test_scripts_stay_small_and_are_loaded(script):
     from aiops.console.context import SCRIPTS
-    from notifications.console.installed import SCRIPT
+    from notifications.delivery.console.installed import SCRIPT
 
     asked_for = {*SCRIPTS, SCRIPT}
     for template in ROOT.glob("templates/**/*.html"):

@@ -14,9 +14,9 @@ from aiops.access.models import User, Workspace
 from aiops.kernel import secrets
 from incidents.models import Incident
 from notifications.choices import ChannelKind, Purpose, Rank
-from notifications.intents import Intent
+from notifications.delivery.intents import Intent
+from notifications.delivery.services import deliveries, destinations, sending
 from notifications.models import Delivery, Destination
-from notifications.services import deliveries, destinations, sending
 from tests.factories import NOW, make_incident
 from tests.receivers import HttpReceiver, Receivers, receivers  # noqa: F401 - a fixture
 

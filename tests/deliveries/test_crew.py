@@ -23,11 +23,11 @@ from notifications.channels import CHANNELS
 from notifications.channels import mattermost as mattermost_channel
 from notifications.channels import webhook as webhook_channel
 from notifications.choices import TOLD, WAITING, ChannelKind, DeliveryState
+from notifications.delivery.services import claiming, sending
+from notifications.delivery.services import sender_pool as crews
+from notifications.delivery.services.claiming import LEASE, RENEWED, claim, renew
+from notifications.delivery.services.sender_pool import Crew
 from notifications.models import Delivery, Destination
-from notifications.services import claiming, sending
-from notifications.services import crew as crews
-from notifications.services.claiming import LEASE, RENEWED, claim, renew
-from notifications.services.crew import Crew
 from tests.deliveries.conftest import Page, make_destination, seconds, send
 from tests.factories import NOW, make_incident, make_workspace, minutes
 from tests.fault_proxy import Fault, FaultProxy

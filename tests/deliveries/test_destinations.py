@@ -12,8 +12,8 @@ from aiops.access.actors import SYSTEM
 from aiops.access.models import Workspace
 from incidents.models import Incident
 from notifications.choices import ChannelKind, DeliveryState, Rank
+from notifications.delivery.services import destinations, moved_addresses, providers, sending
 from notifications.models import Delivery, Destination
-from notifications.services import destinations, moving, providers, sending
 from tests.deliveries.conftest import Page, make_destination, send
 from tests.factories import NOW, make_incident, make_user
 from tests.receivers import Answer, HttpReceiver, Receivers
@@ -67,7 +67,7 @@ class TestMoved:
         self, group: Destination, workspace: Workspace
     ) -> None:
         make_destination(kind=ChannelKind.TELEGRAM, address="-100777", workspace=workspace)
-        moving.moved(group.pk, "-100777")
+        moved_addresses.moved(group.pk, "-100777")
         group.refresh_from_db()
         assert group.address == "-42"
 

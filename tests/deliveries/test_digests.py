@@ -11,9 +11,9 @@ from aiops.access.models import User, Workspace
 from incidents.choices import Severity
 from incidents.models import Incident
 from notifications.choices import ChannelKind, Purpose, Rank
-from notifications.intents import Intent
+from notifications.delivery.intents import Intent
+from notifications.delivery.services import deliveries, providers, reply_codes, sending
 from notifications.models import Delivery, Destination
-from notifications.services import deliveries, providers, reply_codes, sending
 from tests.deliveries.conftest import make_destination
 from tests.factories import NOW, make_incident, make_user
 from tests.receivers import Receivers

@@ -10,12 +10,12 @@ from aiops.access.actors import Role
 from aiops.access.models import Workspace
 from incidents.choices import Severity
 from incidents.models import Incident, TimelineEntry
-from incidents.services import incidents
+from incidents.response.services import incidents
+from notifications.channels.contracts import PermanentFailure, Sent, TemporaryFailure
 from notifications.choices import ChannelKind, DeliveryState, Purpose, Rank
-from notifications.contracts import PermanentFailure, Sent, TemporaryFailure
-from notifications.intents import Intent
+from notifications.delivery.intents import Intent
+from notifications.delivery.services import deliveries, outcomes, receipts
 from notifications.models import Delivery, Destination
-from notifications.services import deliveries, outcomes, receipts
 from tests.deliveries.conftest import Page, make_destination, seconds, send
 from tests.factories import NOW, actor, make_incident, make_user, minutes
 from tests.receivers import RESET, Answer, HttpReceiver, Receivers, too_many
@@ -251,7 +251,7 @@ def test_machines_want_every_event(workspace: Workspace, hook: Destination, page
 def test_first_pages_overtake_digests(workspace: Workspace, hook: Destination, page: Page) -> None:
     page(make_incident(workspace), hook, rank=Rank.DIGEST, due_at=NOW - minutes(1))
     first = page(make_incident(workspace), hook)
-    from notifications.services.claiming import claim
+    from notifications.delivery.services.claiming import claim
 
     assert claim(NOW, 1)[0].delivery.pk == first.pk
 
@@ -259,8 +259,8 @@ def test_first_pages_overtake_digests(workspace: Workspace, hook: Destination, p
 def test_what_somebody_has_meanwhile_is_not_sent(
     workspace: Workspace, incident: Incident, hook: Destination, page: Page, receiver: HttpReceiver
 ) -> None:
-    from notifications.services import sending
-    from notifications.services.claiming import claim
+    from notifications.delivery.services import sending
+    from notifications.delivery.services.claiming import claim
 
     delivery = page(incident, hook)
     parcel = claim(NOW, 10)[0]  # in a worker's hands …
@@ -339,7 +339,7 @@ def test_receipts_only_move_forward(incident: Incident, hook: Destination, page:
 def test_a_claim_that_ran_out_is_taken_up_again_and_says_so(
     incident: Incident, workspace: Workspace, receivers: Receivers, page: Page
 ) -> None:
-    from notifications.services.claiming import LEASE, claim
+    from notifications.delivery.services.claiming import LEASE, claim
 
     chat = make_destination(workspace=workspace, kind=ChannelKind.MATTERMOST, address=receivers.mattermost.hook)
     delivery = page(incident, chat)
@@ -373,7 +373,7 @@ def test_an_intent_without_a_destination_says_why(workspace: Workspace, incident
 def test_statements_do_not_grow_with_the_batch(
     workspace: Workspace, hook: Destination, page: Page, django_assert_max_num_queries: object
 ) -> None:
-    from notifications.services.claiming import claim
+    from notifications.delivery.services.claiming import claim
 
     for _ in range(40):
         page(make_incident(workspace), hook)

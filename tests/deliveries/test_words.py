@@ -10,10 +10,10 @@ import pytest
 from aiops.access.models import Workspace
 from aiops.kernel.errors import InvalidInput, NotPermitted
 from incidents.models import Incident
-from notifications import sandbox, templating
+from notifications.channels import sandbox, templating
 from notifications.choices import ChannelKind, Purpose
+from notifications.delivery.services import rendering, templates
 from notifications.models import Delivery, Destination, MessageTemplate
-from notifications.services import rendering, templates
 from tests.deliveries.conftest import Page, send
 from tests.factories import NOW, actor, make_incident, minutes
 from tests.receivers import HttpReceiver

@@ -12,7 +12,7 @@ from aiops.kernel import clock, timekeeper
 from aiops.kernel.clock import utcnow
 from notifications.choices import DeliveryState
 from notifications.models import Delivery, EscalationRun, SweepClock
-from notifications.services import deadlines
+from notifications.watch.services import clock_rollback
 from tests.world import World
 
 pytestmark = pytest.mark.django_db
@@ -52,7 +52,7 @@ def back(world: World):
     world.levels("ana", "bo")
     world.fire("cpu")
     world.phone("ana").expects("cpu")
-    assert deadlines.look() == timedelta(0)
+    assert clock_rollback.look() == timedelta(0)
     SweepClock.objects.update(seen_at=database_time() + HOUR)
     return world.now
 
@@ -66,8 +66,8 @@ def test_set_back_the_deadlines_go_with_it_once(world: World, back):
     waiting = Delivery.objects.filter(incident=world.incident("later"))
     waiting.update(state=DeliveryState.PENDING, due_at=back + 2 * HOUR)
 
-    assert deadlines.look() == pytest.approx(HOUR, abs=SOON)
-    assert deadlines.look() == timedelta(0)
+    assert clock_rollback.look() == pytest.approx(HOUR, abs=SOON)
+    assert clock_rollback.look() == timedelta(0)
 
     assert world.run("cpu").next_step_at == pytest.approx(due - HOUR, abs=SOON)
     assert world.incident("disk").snoozed_until == pytest.approx(back + HOUR, abs=SOON)
@@ -78,12 +78,12 @@ def test_set_back_the_deadlines_go_with_it_once(world: World, back):
 def test_less_than_half_a_minute_is_nothing(world: World, back):
     SweepClock.objects.update(seen_at=database_time() + timedelta(seconds=20))
     due = world.run("cpu").next_step_at
-    assert deadlines.look() == timedelta(0)
+    assert clock_rollback.look() == timedelta(0)
     assert world.run("cpu").next_step_at == due
 
 
 def test_the_first_look_ever_begins(world: World):
     SweepClock.objects.all().delete()
-    assert deadlines.look() == timedelta(0)
+    assert clock_rollback.look() == timedelta(0)
     assert SweepClock.objects.get().seen_at == pytest.approx(database_time(), abs=SOON)
-    assert deadlines.now() == pytest.approx(database_time(), abs=SOON)
+    assert clock_rollback.now() == pytest.approx(database_time(), abs=SOON)

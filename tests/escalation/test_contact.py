@@ -8,8 +8,8 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from notifications.choices import ChannelKind, Urgency
-from notifications.contact import ABOUT_YOU, Own, Person, Quiet, Rule, plan, quiet_until
-from notifications.definition import Window
+from notifications.delivery.contact import ABOUT_YOU, Own, Person, Quiet, Rule, plan, quiet_until
+from notifications.escalation.definition import Window
 from tests.factories import NOW, minutes
 
 PHONE, MAIL, PUSH = (

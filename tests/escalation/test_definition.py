@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aiops.kernel.errors import InvalidInput
-from notifications.definition import Definition, read_window
+from notifications.escalation.definition import Definition, read_window
 
 FULL: dict[str, Any] = {
     "steps": [

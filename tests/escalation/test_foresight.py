@@ -14,14 +14,15 @@ from aiops.access.models import Membership
 from aiops.kernel import slots
 from aiops.kernel.errors import NotFound
 from incidents.choices import Priority, Severity
-from incidents.console.rows import rows_of
 from incidents.models import Incident
+from incidents.response.console.rows import rows_of
 from notifications.choices import ChannelKind, RotationUnit
+from notifications.escalation.selectors import next_steps
+from notifications.escalation.services import policies, routes, unreachable, whatif
+from notifications.escalation.services.whatif import Line
 from notifications.models import Delivery, Destination, EscalationPolicy, QuietHours, UnreachableService
-from notifications.selectors import next_steps
-from notifications.services import overrides, policies, routes, unreachable, whatif
-from notifications.services.schedules import LayerDraft, ScheduleDraft, create_schedule
-from notifications.services.whatif import Line
+from notifications.oncall.services import overrides
+from notifications.oncall.services.schedules import LayerDraft, ScheduleDraft, create_schedule
 from tests.factories import NOW, actor, make_service, make_workspace, minutes
 from tests.world import World
 

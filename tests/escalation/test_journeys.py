@@ -11,9 +11,10 @@ from aiops.access.models import Membership
 from incidents.choices import Severity, Status
 from incidents.models import Incident
 from notifications.choices import ChannelKind, DeliveryState, Purpose, RotationUnit, RunState, Urgency, Wake
+from notifications.delivery.services import preferences
+from notifications.escalation.services import policies, routes
 from notifications.models import Delivery, Destination, QuietHours
-from notifications.services import policies, preferences, routes
-from notifications.services.schedules import LayerDraft, ScheduleDraft, create_schedule
+from notifications.oncall.services.schedules import LayerDraft, ScheduleDraft, create_schedule
 from tests.world import World
 
 

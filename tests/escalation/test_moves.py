@@ -9,8 +9,8 @@ import pytest
 
 from incidents.choices import Priority, Severity
 from notifications.choices import Urgency, Wake
-from notifications.definition import Definition
-from notifications.escalation import Facts, Move, Position, next_move, why_exhausted
+from notifications.escalation.definition import Definition
+from notifications.escalation.moves import Facts, Move, Position, next_move, why_exhausted
 from tests.factories import NOW, minutes
 
 FACTS = Facts(Severity.CRITICAL, Priority.P1, NOW)

@@ -10,7 +10,7 @@ import pytest
 from aiops.access.actors import Role
 from incidents.choices import Priority, Severity, Status
 from notifications.choices import RunState
-from notifications.services import policies
+from notifications.escalation.services import policies
 from tests.world import World
 
 STOPS: list[Any] = [

@@ -14,8 +14,10 @@ from aiops.access.actors import SYSTEM
 from incidents import tasks as core_tasks
 from incidents.choices import Severity, SourceKind
 from incidents.models import DeadLetter, Incident, Trouble
-from incidents.services import timers, upkeep
-from incidents.services.upkeep import Subject
+from incidents.response.services import timers
+from incidents.upkeep.services import upkeep
+from incidents.upkeep.services.upkeep import Subject
+from notifications.escalation.services import steps, unreachable
 from notifications.models import (
     EscalationRun,
     Layer,
@@ -25,8 +27,9 @@ from notifications.models import (
     UnreachableService,
     UsedLink,
 )
-from notifications.services import auditor, calendars, coverage, heartbeat, keeping, proof, steps, unreachable
-from notifications.services.schedules import ScheduleDraft, create_schedule
+from notifications.oncall.services import calendars, coverage
+from notifications.oncall.services.schedules import ScheduleDraft, create_schedule
+from notifications.watch.services import auditor, heartbeat, proof, retention
 from tests.factories import NOW, make_service, make_workspace
 from tests.oncall.conftest import day_layer
 from tests.world import World
@@ -84,7 +87,7 @@ def paging_housekeeping(world: World) -> None:
     UsedLink.objects.create(digest="x", used_at=NOW - 90 * DAY, used_by="")
     PagingProof.objects.create(workspace=world.workspace, started_at=NOW - 90 * DAY)
     poison("notifications_usedlink", "DELETE", "true")
-    keeping.forget_old(NOW)
+    retention.forget_old(NOW)
     assert UsedLink.objects.exists() and not PagingProof.objects.exists()
 
 

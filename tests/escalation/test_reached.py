@@ -11,10 +11,12 @@ from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Membership, User
 from incidents.choices import Severity
 from notifications.choices import ChannelKind, DeliveryState, Purpose
+from notifications.delivery.services import destinations
+from notifications.escalation.selectors.next_steps import next_steps, spoken
+from notifications.escalation.services import endings, whatif
+from notifications.escalation.services.defaults import ensure_paging
 from notifications.models import ContactRule, Delivery, Destination, QuietHours
-from notifications.selectors.next_steps import next_steps, spoken
-from notifications.services import auditor, destinations, endings, whatif
-from notifications.services.defaults import ensure_paging
+from notifications.watch.services import auditor
 from tests.escalation.test_rises import CRITICAL_ONLY, heard
 from tests.world import World
 

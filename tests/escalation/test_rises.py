@@ -10,8 +10,8 @@ import pytest
 from aiops.access.actors import SYSTEM
 from incidents.choices import Priority, Severity
 from notifications.choices import Purpose, RunState, Wake
+from notifications.escalation.services import policies, routes
 from notifications.models import Delivery, EscalationPolicy, QuietHours
-from notifications.services import policies, routes
 from tests.factories import minutes
 from tests.world import World
 

@@ -8,9 +8,9 @@ import pytest
 
 from incidents.models import Incident
 from notifications.choices import RunState, Wake
+from notifications.escalation.lifecycle import COLUMNS, DEMANDS, RISES, TABLE, Due, RunEvent
+from notifications.escalation.services import runs
 from notifications.models import EscalationRun
-from notifications.run_lifecycle import COLUMNS, DEMANDS, RISES, TABLE, Due, RunEvent
-from notifications.services import runs
 from tests.factories import minutes
 from tests.world import World
 

@@ -10,8 +10,8 @@ from pytest_django import Settings
 from aiops.access.actors import SYSTEM
 from incidents.choices import Severity
 from notifications.choices import ChannelKind, DeliveryState, Purpose, Urgency
+from notifications.delivery.services import destinations, providers
 from notifications.models import ContactRule, Delivery, Destination, QuietHours
-from notifications.services import destinations, providers
 from tests.receivers import Answer as Says
 from tests.receivers import Receivers
 from tests.world import World, world  # noqa: F401 - a fixture

@@ -30,13 +30,16 @@ from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Membership, User
 from aiops.kernel.errors import DomainError
 from incidents.choices import Priority, Severity
+from incidents.core.services import reactions
 from incidents.models import Incident
-from incidents.services import incidents, reactions, timers
+from incidents.response.services import incidents, timers
 from notifications.channels import CHANNELS
+from notifications.channels.contracts import Message, Outlet, PermanentFailure, Sent
 from notifications.choices import ChannelKind, DeliveryState, Purpose
-from notifications.contracts import Message, Outlet, PermanentFailure, Sent
+from notifications.delivery.services import destinations, providers, sending
+from notifications.escalation.services import policies, routes, steps
 from notifications.models import Delivery, Destination, EscalationPolicy, EscalationRun, QuietHours
-from notifications.services import auditor, destinations, policies, providers, routes, sending, steps
+from notifications.watch.services import auditor
 from tests.factories import NOW
 from tests.world import Phone, World
 

@@ -14,13 +14,14 @@ from django.test.utils import CaptureQueriesContext
 
 from aiops.access.actors import SYSTEM
 from aiops.access.models import Workspace
+from incidents.catalogue.services.catalogue import ensure_workspace_defaults
+from incidents.core.services import reactions
+from incidents.ingest.services.ingest import ingest
 from incidents.models import Incident, TimelineEntry
-from incidents.services import incidents, reactions
-from incidents.services.catalogue import ensure_workspace_defaults
-from incidents.services.ingest import ingest
+from incidents.response.services import incidents
 from notifications.choices import ChannelKind, DeliveryState, RunState
+from notifications.escalation.services import policies, steps
 from notifications.models import Delivery, Destination, EscalationRun
-from notifications.services import policies, steps
 from tests.factories import NOW, actor, make_arrival, make_route, make_user, make_workspace, minutes
 
 

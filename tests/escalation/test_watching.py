@@ -13,16 +13,18 @@ from aiops.access.keyring import PRIMARY_WORKSPACE
 from aiops.access.models import Workspace
 from aiops.console.overview import opened_by_hour
 from aiops.gauges import exposition
-from incidents import counting, selectors
+from incidents.catalogue.services.catalogue import ensure_workspace_defaults
 from incidents.choices import PAGING_PROOF, Severity
+from incidents.core import counting, selectors
 from incidents.models import Alert, Incident, TimelineEntry
-from incidents.services import incidents
-from incidents.services.catalogue import ensure_workspace_defaults
+from incidents.response.services import incidents
 from notifications.choices import DeliveryState, RunState
+from notifications.escalation.selectors import overdue
+from notifications.escalation.services import defaults, policies, routes
 from notifications.models import Delivery, Destination, EscalationPolicy, EscalationRun, PagingProof
-from notifications.responding.commands import parse
-from notifications.selectors import overdue
-from notifications.services import answering, auditor, defaults, heartbeat, policies, proof, routes
+from notifications.replies.commands import parse
+from notifications.replies.services import text_commands
+from notifications.watch.services import auditor, heartbeat, proof
 from tests.factories import NOW, actor, make_workspace, minutes
 from tests.receivers import Receivers
 from tests.world import World
@@ -46,7 +48,7 @@ def test_the_proof_of_paging_is_in_no_list_and_no_count(world: World, settings: 
     proof.prove(world.now)
     assert Incident.objects.filter(signal_type=PAGING_PROOF).exists()
     assert sum(hour.count for hour in opened_by_hour(actor(world.workspace), world.now)) == 0
-    said = answering.obey(
+    said = text_commands.obey(
         user=world.people["ana"], workspace_id=world.workspace.pk, said=[parse("list")], now=world.now, via="Slack"
     )
     assert list(said.lines) == ["Nobody is waited for: nothing is open."]

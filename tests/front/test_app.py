@@ -18,12 +18,12 @@ from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Workspace
 from aiops.access.services.keys import create_key
 from aiops.kernel.errors import InvalidInput, Overloaded
+from incidents.catalogue.services import directory
+from incidents.catalogue.services.bootstrap import ensure_workspace_defaults
 from incidents.front import app as app_module
 from incidents.front import writer as writer_module
 from incidents.front.app import FrontDoor
 from incidents.models import Alert, DeadLetter, Incident
-from incidents.services import directory
-from incidents.services.bootstrap import ensure_workspace_defaults
 from tests.factories import NOW, make_arrival, make_route, make_workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -14,8 +14,8 @@ from aiops.access import keyring
 from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Workspace
 from aiops.access.services.keys import create_key
+from incidents.catalogue.services import directory
 from incidents.models import Alert, DeadLetter, Incident, Service, Source
-from incidents.services import directory
 from tests.factories import NOW, make_service, make_workspace
 
 pytestmark = pytest.mark.django_db

@@ -16,13 +16,13 @@ from channels.db import database_sync_to_async
 from aiops.access import keyring
 from aiops.access.actors import SYSTEM, Role
 from aiops.access.services.keys import create_key
+from incidents.catalogue.services import directory
+from incidents.catalogue.services.bootstrap import ensure_workspace_defaults
 from incidents.front.app import FrontDoor
 from incidents.front.guard import Bounds
 from incidents.front.protocol import FRONT_DOOR, DoorProtocol
 from incidents.front.sockets import BoundedSocket
 from incidents.models import Alert, DeadLetter
-from incidents.services import directory
-from incidents.services.bootstrap import ensure_workspace_defaults
 from tests.factories import NOW, make_workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)

@@ -17,10 +17,11 @@ from aiops.access import keyring
 from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Workspace
 from aiops.access.services.keys import create_key
+from incidents.catalogue.services import directory
+from incidents.catalogue.services.bootstrap import ensure_workspace_defaults
 from incidents.front.app import FrontDoor
+from incidents.journal.services import dead_letters
 from incidents.models import DeadLetter, Incident, Service, Source
-from incidents.services import deadletters, directory
-from incidents.services.bootstrap import ensure_workspace_defaults
 from tests.factories import NOW, make_workspace
 
 GOOD = {"title": "x", "dedup_key": "x"}
@@ -130,7 +131,7 @@ class TestCarriedByDjango:
         def away(**_: Any) -> None:
             raise OperationalError("the database is away")
 
-        monkeypatch.setattr(deadletters.DeadLetter.objects, "create", away)
+        monkeypatch.setattr(dead_letters.DeadLetter.objects, "create", away)
         response = self.post("/webhook", BROKEN, {"X-API-Key": sender.key})
         assert (response.status_code, response["Retry-After"]) == (503, "5")
 

@@ -16,9 +16,9 @@ from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Workspace
 from aiops.access.services.keys import create_key
 from aiops.kernel import secrets
+from incidents.catalogue.services import directory
+from incidents.catalogue.services.bootstrap import ensure_workspace_defaults
 from incidents.models import DeadLetter, Incident, Service, Source
-from incidents.services import directory
-from incidents.services.bootstrap import ensure_workspace_defaults
 from tests.factories import NOW, make_workspace
 from tests.sources.payloads import FOLDER
 

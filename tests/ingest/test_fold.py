@@ -6,7 +6,7 @@ import uuid
 
 from incidents.choices import Severity, SignalAction, SourceKind
 from incidents.contracts import Arrival, Route
-from incidents.services.ingest.fold import waves
+from incidents.ingest.services.ingest.fold import waves
 from tests.factories import NOW, make_signal
 
 ROUTE = Route(1, 1, SourceKind.WEBHOOK, 1, None, "source:1")

@@ -10,8 +10,8 @@ from django.test.utils import CaptureQueriesContext
 
 from incidents.choices import EntryKind, Result, Severity, SignalAction, Status
 from incidents.contracts import Route
+from incidents.ingest.services.ingest import ingest, statements
 from incidents.models import Alert, Incident, TimelineEntry
-from incidents.services.ingest import ingest, statements
 from tests.factories import NOW, fire, make_arrival, make_route, minutes
 
 pytestmark = pytest.mark.django_db

@@ -12,9 +12,9 @@ from django.db import connection
 from aiops.access.models import Workspace
 from incidents.choices import Result, SignalAction
 from incidents.contracts import Route
+from incidents.core.services import names
+from incidents.ingest.services.ingest import ingest
 from incidents.models import Incident
-from incidents.services import names
-from incidents.services.ingest import ingest
 from tests.factories import NOW, fire, make_arrival, make_route, make_workspace
 
 pytestmark = pytest.mark.django_db(transaction=True)

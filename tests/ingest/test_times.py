@@ -15,14 +15,14 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from incidents.api.v1.timeline import event
 from incidents.choices import EntryKind, Priority, Result, Severity, SignalAction, Status
-from incidents.console.story import Fact, line_of
 from incidents.contracts import Arrival, Route
+from incidents.ingest.services.ingest import ingest
+from incidents.ingest.sources import SOURCES
 from incidents.models import Incident, RecentResolve, SeenEvent, TimelineEntry
-from incidents.services import incidents, timers
-from incidents.services.ingest import ingest
-from incidents.sources import SOURCES
+from incidents.response.api.v1.timeline import event
+from incidents.response.console.story import Fact, line_of
+from incidents.response.services import incidents, timers
 from tests.factories import NOW, actor, fire, make_arrival, make_route, minutes
 from tests.ingest.test_ingest import CaptureRaw
 from tests.sources.payloads import FOLDER

@@ -9,7 +9,7 @@ from aiops.access.models import Workspace
 from aiops.celery import DEADLINES, QUEUES, app
 from aiops.kernel.clock import utcnow
 from notifications import tasks
-from notifications.services.defaults import ensure_paging
+from notifications.escalation.services.defaults import ensure_paging
 
 pytestmark = pytest.mark.django_db(transaction=True)
 app.loader.import_default_modules()  # as a worker does when it starts

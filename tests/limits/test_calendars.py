@@ -13,7 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from aiops.access.models import User, Workspace
 from aiops.kernel.errors import InvalidInput
 from notifications.models import TimeOff
-from notifications.services.calendar_reading import read
+from notifications.oncall.services.calendar_reading import read
 from tests.console.conftest import browser  # noqa: F401 (a fixture)
 from tests.factories import NOW, make_user
 from tests.limits.budget import cpu_budget

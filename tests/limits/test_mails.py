@@ -11,9 +11,10 @@ from django.test import Client
 from aiops.access.models import Workspace
 from aiops.kernel.errors import UnparsableBody
 from notifications.choices import ChannelKind
-from notifications.hooks import entry
-from notifications.responding import commands, mail, markup, mime, quoting, tokens
-from notifications.responding.commands import MOST_COMMANDS, MOST_NUMBERS
+from notifications.delivery import tokens
+from notifications.replies import commands, mail, markup, mime, quoting
+from notifications.replies.commands import MOST_COMMANDS, MOST_NUMBERS
+from notifications.replies.hooks import entry
 from tests.limits.budget import cpu_budget
 from tests.responding.making import make_provider
 

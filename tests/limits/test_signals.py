@@ -11,8 +11,8 @@ from aiops.kernel.errors import InvalidInput
 from aiops.kernel.text import is_blank, seen
 from incidents.choices import SourceKind
 from incidents.errors import PartlyRefused
-from incidents.sources import SOURCES, actions, identity, reading
-from incidents.sources.body import SIGNALS, as_utf8
+from incidents.ingest.sources import SOURCES, actions, identity, reading
+from incidents.ingest.sources.body import SIGNALS, as_utf8
 from tests.limits.budget import cpu_budget
 from tests.sources.payloads import NOW
 

@@ -9,10 +9,10 @@ import pytest
 from aiops.access.models import Workspace
 from aiops.kernel.errors import InvalidInput
 from incidents.models import Incident
-from notifications import sandbox
+from notifications.channels import sandbox
 from notifications.choices import ChannelKind, Purpose
+from notifications.delivery.services import templates
 from notifications.models import Destination, MessageTemplate
-from notifications.services import templates
 from tests.deliveries.conftest import Page, hook, page, receiver, send  # noqa: F401 - fixtures
 from tests.factories import actor, make_incident
 from tests.limits.budget import cpu_budget

@@ -10,8 +10,8 @@ from aiops.access.actors import Role
 from aiops.access.models import Workspace
 from incidents.models import Incident, Service
 from notifications.choices import ChannelKind
+from notifications.escalation.services import policies, routes
 from notifications.models import Delivery, Destination, Route
-from notifications.services import policies, routes
 from tests.api.conftest import Caller, MakeKey
 from tests.api.contracts import example, text
 from tests.factories import NOW, actor, make_service, make_user, make_workspace

@@ -16,10 +16,10 @@ from aiops.kernel.errors import DomainError, InvalidInput, NotFound, NotPermitte
 from incidents.choices import Severity
 from incidents.models import Incident, Service, Source
 from notifications.choices import ChannelKind
-from notifications.definition import read_window
+from notifications.escalation.definition import read_window
+from notifications.escalation.routing import About, Rule, why_not
+from notifications.escalation.services import routes
 from notifications.models import Destination, Route
-from notifications.routing import About, Rule, why_not
-from notifications.services import routes
 from tests.factories import NOW, actor, fire, make_incident, make_route, make_service, make_user, make_workspace
 from tests.responding.making import make_destination
 

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from aiops.access.actors import Role
 from aiops.access.models import Team, Workspace
 from incidents.models import Incident, Service
-from incidents.services import incidents
-from notifications.api.v1.levels import definition_of, levels_of
+from incidents.response.services import incidents
 from notifications.choices import ChannelKind, TargetKind
-from notifications.definition import Definition
+from notifications.escalation.api.v1.levels import definition_of, levels_of
+from notifications.escalation.definition import Definition
+from notifications.escalation.services import steps
 from notifications.models import Delivery, Destination, EscalationPolicy, EscalationRun, Schedule
-from notifications.services import steps
 from tests.api.conftest import MakeKey
 from tests.factories import NOW, actor, make_incident, make_service, make_user, make_workspace, minutes
 from tests.responding.making import make_delivery, make_destination

@@ -12,8 +12,8 @@ from aiops.access.models import User, Workspace
 from aiops.access.people import actor_for_user
 from aiops.kernel.clock import utcnow
 from notifications.choices import ChannelKind
+from notifications.delivery.services import destinations
 from notifications.models import Destination
-from notifications.services import destinations
 from tests.console.conftest import HX, browser, element, page_of, without_tokens  # noqa: F401 (fixtures and helpers)
 from tests.factories import make_user, make_workspace
 from tests.receivers import Receivers

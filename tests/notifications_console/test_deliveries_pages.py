@@ -7,8 +7,8 @@ import re
 import pytest
 
 from notifications.choices import ChannelKind, DeliveryState, Purpose
+from notifications.delivery.services import destinations, receipts
 from notifications.models import Delivery
-from notifications.services import destinations, receipts
 from tests.factories import minutes
 from tests.notifications_console.conftest import HOSTILE, HX, acting, element, without_tokens
 

@@ -7,10 +7,10 @@ from datetime import timedelta
 import pytest
 
 from aiops.access.actors import SYSTEM, Role
+from incidents.catalogue.services.catalogue import create_service
 from incidents.choices import PROOF_SERVICE
-from incidents.services.catalogue import create_service
 from notifications.choices import ChannelKind
-from notifications.services import schedules
+from notifications.oncall.services import schedules
 from tests.notifications_console.conftest import make_shared, page_of
 from tests.world import World
 

@@ -9,7 +9,7 @@ from django.db import connection
 
 from aiops import probes, process
 from notifications.models import PagingProof
-from notifications.services import deadlines
+from notifications.watch.services import clock_rollback
 from tests.factories import minutes
 from tests.notifications_console.conftest import element
 
@@ -32,8 +32,8 @@ def swept(db, monkeypatch):
     """Somebody looked for due pages just now, or so long ago; and this process has run for an hour."""
 
     def look(ago: timedelta = timedelta(0)) -> None:
-        deadlines.look()
-        deadlines.look()
+        clock_rollback.look()
+        clock_rollback.look()
         with connection.cursor() as cursor:
             cursor.execute("UPDATE notifications_sweepclock SET seen_at = clock_timestamp() - %s", [ago])
         probes.paging.forget()

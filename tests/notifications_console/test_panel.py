@@ -8,7 +8,7 @@ import pytest
 
 from aiops.access.actors import SYSTEM
 from incidents.choices import Severity
-from incidents.services import incidents as services
+from incidents.response.services import incidents as services
 from notifications.models import EscalationPolicy, EscalationRun
 from tests.factories import minutes
 from tests.notifications_console.conftest import HOSTILE, HX, acting, element, make_shared, page_of, without_tokens

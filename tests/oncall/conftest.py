@@ -14,7 +14,7 @@ from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import User, Workspace
 from notifications.choices import RotationUnit
 from notifications.models import Schedule
-from notifications.services.schedules import LayerDraft, ScheduleDraft, create_schedule
+from notifications.oncall.services.schedules import LayerDraft, ScheduleDraft, create_schedule
 from tests.api.conftest import key  # noqa: F401 (a fixture)
 from tests.console.conftest import browser  # noqa: F401 (a fixture)
 from tests.factories import NOW, make_user

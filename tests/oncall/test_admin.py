@@ -14,8 +14,8 @@ from aiops.access.people import actor_for_user
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput
 from notifications.models import Layer, Override, Schedule, ShiftSwap, TimeOff
-from notifications.selectors.oncall import holders
-from notifications.services.schedules import ScheduleDraft, create_schedule
+from notifications.oncall.selectors.schedules import holders
+from notifications.oncall.services.schedules import ScheduleDraft, create_schedule
 from tests.factories import make_user, make_workspace
 from tests.oncall.conftest import MakeSchedule, day_layer
 

@@ -21,8 +21,8 @@ from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
 from incidents.models import Incident, Trouble
 from notifications import oncall
 from notifications.models import Override, PersonalCalendar, Schedule, TimeOff
-from notifications.selectors.oncall import holders, load
-from notifications.services.calendars import (
+from notifications.oncall.selectors.schedules import holders, load
+from notifications.oncall.services.calendars import (
     feed,
     import_due,
     import_text,

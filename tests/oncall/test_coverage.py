@@ -11,15 +11,15 @@ from aiops.access.actors import SYSTEM
 from aiops.access.models import User, Workspace
 from incidents.choices import Severity, Status
 from incidents.models import Incident
-from incidents.services import incidents
+from incidents.response.services import incidents
 from notifications.choices import ChannelKind, DeliveryState, Purpose
 from notifications.models import Delivery, Destination, Schedule
 from notifications.oncall import Shift
 from notifications.oncall.fairness import loads
-from notifications.selectors.fairness import report
-from notifications.services.coverage import watch
-from notifications.services.overrides import create_override
-from notifications.services.schedules import draft_of, update_schedule
+from notifications.oncall.selectors.fairness import report
+from notifications.oncall.services.coverage import watch
+from notifications.oncall.services.overrides import create_override
+from notifications.oncall.services.schedules import draft_of, update_schedule
 from tests.factories import NOW, make_incident
 from tests.oncall.conftest import MakeSchedule, day_layer
 

@@ -11,10 +11,10 @@ from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Team, User, Workspace
 from aiops.kernel.clock import utcnow
 from incidents.models import Service
+from notifications.escalation.services.defaults import ensure_paging
 from notifications.models import EscalationPolicy, PolicyVersion, ServicePolicy
-from notifications.services import proof
-from notifications.services.defaults import ensure_paging
-from notifications.services.overrides import create_override
+from notifications.oncall.services.overrides import create_override
+from notifications.watch.services import proof
 from tests.api.conftest import Caller, MakeKey
 from tests.factories import make_service, make_user, make_workspace
 from tests.oncall.conftest import MakeSchedule, day_layer

@@ -18,12 +18,12 @@ from aiops.kernel import clock
 from aiops.kernel.clock import utcnow
 from notifications import oncall
 from notifications.models import Departure, Schedule
-from notifications.selectors import fairness
-from notifications.selectors.names import named
-from notifications.selectors.oncall import holders, load
-from notifications.services import calendars, coverage, presence
-from notifications.services.overrides import create_override
-from notifications.services.schedules import ScheduleDraft, create_schedule, draft_of, update_schedule
+from notifications.oncall.selectors import fairness
+from notifications.oncall.selectors.names import named
+from notifications.oncall.selectors.schedules import holders, load
+from notifications.oncall.services import calendars, coverage, departures
+from notifications.oncall.services.overrides import create_override
+from notifications.oncall.services.schedules import ScheduleDraft, create_schedule, draft_of, update_schedule
 from tests.factories import make_user, make_workspace
 from tests.oncall.conftest import day_layer
 
@@ -216,7 +216,7 @@ class AnyOrder(TestCase):
                 if User.objects.filter(pk=people[who].pk).exists():
                     go(people[who], how)
                 assert told(schedule, began, now) == before
-                presence.note(utcnow())
+                departures.note(utcnow())
             clock.follow(began + 40 * DAY)
             assert told(schedule, began, now) == before
         finally:

@@ -15,8 +15,8 @@ from aiops.access.models import User, Workspace
 from aiops.kernel.clock import utcnow
 from notifications import oncall
 from notifications.models import Layer, Schedule
-from notifications.selectors.oncall import holders, load
-from notifications.services.schedules import ScheduleDraft, create_schedule
+from notifications.oncall.selectors.schedules import holders, load
+from notifications.oncall.services.schedules import ScheduleDraft, create_schedule
 from tests.oncall.conftest import MakeSchedule, day_layer, seen
 from tests.oncall.test_pages import DAY, HOUR, Browser, said, text_of
 

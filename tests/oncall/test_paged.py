@@ -13,9 +13,9 @@ from aiops.access.actors import SYSTEM
 from aiops.access.models import User, Workspace
 from aiops.kernel.clock import utcnow
 from notifications.choices import Purpose
+from notifications.escalation.services.policies import create_policy, set_service_policy
+from notifications.escalation.services.steps import run_due
 from notifications.models import Delivery
-from notifications.services.policies import create_policy, set_service_policy
-from notifications.services.steps import run_due
 from tests.factories import fire, make_route, make_service
 from tests.oncall.conftest import MakeSchedule, day_layer
 

@@ -15,9 +15,9 @@ from django.test import Client
 
 from aiops.access.models import User
 from aiops.kernel.clock import utcnow
-from notifications.console.oncall.editing import Sheet, editor_context
 from notifications.models import Layer, Override, PersonalCalendar, Schedule, ShiftSwap, TimeOff
-from notifications.selectors.oncall import holders
+from notifications.oncall.console.editing import Sheet, editor_context
+from notifications.oncall.selectors.schedules import holders
 from tests.factories import make_user, make_workspace
 from tests.oncall.conftest import MakeSchedule, day_layer, seen
 

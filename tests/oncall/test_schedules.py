@@ -14,9 +14,15 @@ from aiops.access.people import actor_for_user
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from notifications import oncall
 from notifications.models import EscalationPolicy, Layer, Override, PolicyVersion, Schedule
-from notifications.selectors.oncall import holders, load
-from notifications.services.overrides import create_override, end_override
-from notifications.services.schedules import ScheduleDraft, create_schedule, delete_schedule, draft_of, update_schedule
+from notifications.oncall.selectors.schedules import holders, load
+from notifications.oncall.services.overrides import create_override, end_override
+from notifications.oncall.services.schedules import (
+    ScheduleDraft,
+    create_schedule,
+    delete_schedule,
+    draft_of,
+    update_schedule,
+)
 from tests.factories import NOW, make_user, make_workspace
 from tests.oncall.conftest import MakeSchedule, day_layer
 

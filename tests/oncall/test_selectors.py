@@ -8,7 +8,7 @@ import pytest
 
 from aiops.access.models import Membership, Workspace
 from notifications.models import Layer, LayerMember, Override, Schedule
-from notifications.selectors import oncall
+from notifications.oncall.selectors import schedules as oncall
 from tests.factories import make_user
 
 NOW = datetime(2026, 3, 19, 14, 30, tzinfo=UTC)

@@ -15,9 +15,9 @@ from aiops.access.models import Membership, User, Workspace
 from notifications.choices import RotationUnit
 from notifications.models import Layer, Schedule
 from notifications.oncall import Shift, final_schedule, on_call
+from notifications.oncall.selectors.schedules import load
+from notifications.oncall.services.schedules import ScheduleDraft, create_schedule, draft_of, update_schedule
 from notifications.oncall.succession import following
-from notifications.selectors.oncall import load
-from notifications.services.schedules import ScheduleDraft, create_schedule, draft_of, update_schedule
 from tests.factories import NOW, make_user, make_workspace
 from tests.oncall.conftest import MakeSchedule, day_layer
 

@@ -12,14 +12,14 @@ from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import User, Workspace
 from aiops.access.people import actor_for_user
 from aiops.kernel.errors import Conflict, DomainError, InvalidInput, NotFound, NotPermitted
-from incidents.services.bootstrap import ensure_workspace_defaults
+from incidents.catalogue.services.bootstrap import ensure_workspace_defaults
 from notifications.choices import Purpose, SwapState
 from notifications.models import Delivery, Override, Schedule, ShiftSwap, TimeOff
-from notifications.selectors.oncall import conflicts, holders
-from notifications.services.absences import add_time_off, remove_time_off
-from notifications.services.overrides import create_override
-from notifications.services.schedules import ScheduleDraft, create_schedule
-from notifications.services.swaps import accept_swap, ask_swap, cancel_swap, decline_swap, may_accept
+from notifications.oncall.selectors.schedules import conflicts, holders
+from notifications.oncall.services.overrides import create_override
+from notifications.oncall.services.schedules import ScheduleDraft, create_schedule
+from notifications.oncall.services.swaps import accept_swap, ask_swap, cancel_swap, decline_swap, may_accept
+from notifications.oncall.services.time_off import add_time_off, remove_time_off
 from tests.factories import NOW, make_user, make_workspace
 from tests.oncall.conftest import MakeSchedule, day_layer
 

@@ -37,7 +37,7 @@ from django.contrib.sessions.backends.db import SessionStore
 from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Membership, User, Workspace
 from aiops.kernel.clock import utcnow
-from incidents.services.catalogue import ensure_workspace_defaults
+from incidents.catalogue.services.catalogue import ensure_workspace_defaults
 from notifications.choices import ChannelKind, Purpose
 from notifications.models import MessageTemplate
 from notifications.services import destinations, policies

@@ -16,7 +16,7 @@ import psycopg
 import pytest
 from websockets.sync.client import ClientConnection, connect
 
-from incidents.console.pace import FLOOD_ROWS
+from incidents.response.console.pace import FLOOD_ROWS
 from tests.proof.harness import OPERATOR_KEY, VIEWER_KEY, caller, eventually
 from tests.proof.production import Production, session_cookie
 

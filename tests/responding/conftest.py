@@ -26,7 +26,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 
     def at(now: datetime) -> None:
         for module in ("entry", "respond"):
-            monkeypatch.setattr(f"notifications.hooks.{module}.utcnow", lambda: now)
+            monkeypatch.setattr(f"notifications.replies.hooks.{module}.utcnow", lambda: now)
 
     at(LATER)
     return at

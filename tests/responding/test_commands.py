@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.responding.commands import Command, duration_and_rest, parse, read
-from notifications.responding.verbs import Verb
+from notifications.delivery.verbs import Verb
+from notifications.replies.commands import Command, duration_and_rest, parse, read
 
 ACK, RESOLVE, SNOOZE, NOTE, ESCALATE = Verb.ACKNOWLEDGE, Verb.RESOLVE, Verb.SNOOZE, Verb.NOTE, Verb.ESCALATE
 

@@ -11,8 +11,8 @@ from pytest_django.live_server_helper import LiveServer
 
 from aiops.access.actors import SYSTEM
 from notifications.choices import ChannelKind, DeliveryState, RunState
+from notifications.delivery.services import destinations, providers
 from notifications.models import Delivery, Destination, Provider
-from notifications.services import destinations, providers
 from tests.receivers import Receivers, receivers
 from tests.world import World, world
 
@@ -24,7 +24,7 @@ def reached(world: World, live_server: LiveServer, settings: Any, monkeypatch: p
     """A world that answers can come back to, on its own time."""
     settings.AIOPS_PUBLIC_URL = live_server.url
     for module in ("entry", "respond"):
-        monkeypatch.setattr(f"notifications.hooks.{module}.utcnow", lambda: world.now)
+        monkeypatch.setattr(f"notifications.replies.hooks.{module}.utcnow", lambda: world.now)
     world.levels("ana", "bo")
     return world
 

@@ -13,13 +13,13 @@ from aiops.access.models import Membership, User, Workspace
 from aiops.access.people import actor_for_user
 from aiops.kernel import logs
 from incidents.models import Incident, TimelineEntry
-from incidents.services import incidents
+from incidents.response.services import incidents
 from notifications.choices import ChannelKind
+from notifications.delivery import links
+from notifications.delivery.links import ForgedLink, Link
+from notifications.delivery.verbs import Verb
 from notifications.models import Delivery, UsedLink
-from notifications.responding import links
-from notifications.responding.links import ForgedLink, Link
-from notifications.responding.verbs import Verb
-from notifications.services import keeping
+from notifications.watch.services import retention
 from tests.factories import NOW, actor, make_incident, make_user
 from tests.responding.conftest import LATER, Clock
 from tests.responding.making import make_delivery, make_destination
@@ -286,9 +286,9 @@ def test_links_survive_a_change_of_the_key_and_are_still_good_once(
 
 def test_what_was_used_is_forgotten_when_no_link_of_that_time_is_good(client: Client, delivery: Delivery) -> None:
     client.post(path(delivery))
-    keeping.forget_old(LATER + timedelta(days=1))
+    retention.forget_old(LATER + timedelta(days=1))
     assert UsedLink.objects.count() == 1
-    keeping.forget_old(LATER + timedelta(days=3))
+    retention.forget_old(LATER + timedelta(days=3))
     assert UsedLink.objects.count() == 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from notifications.responding import machines, mail
+from notifications.replies import machines, mail
 from tests.responding.test_mail import raw
 
 

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiops.kernel.errors import UnparsableBody
-from notifications.responding import mail, tokens
-from notifications.responding.mail import Mail
+from notifications.delivery import tokens
+from notifications.replies import mail
+from notifications.replies.mail import Mail
 
 
 def raw(

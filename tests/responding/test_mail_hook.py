@@ -13,10 +13,10 @@ from django.test import Client
 
 from aiops.access.models import Membership, User, Workspace
 from incidents.models import Incident, TimelineEntry
-from incidents.services import incidents
+from incidents.response.services import incidents
 from notifications.choices import ChannelKind, Purpose
+from notifications.delivery import tokens
 from notifications.models import Delivery, Provider
-from notifications.responding import tokens
 from tests.factories import actor, make_incident, make_user
 from tests.responding.conftest import LATER, Clock
 from tests.responding.making import make_delivery, make_destination, make_provider

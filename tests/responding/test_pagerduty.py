@@ -11,7 +11,7 @@ from django.test import Client
 
 from aiops.access.models import Workspace
 from incidents.models import DeadLetter, Incident
-from incidents.services import incidents
+from incidents.response.services import incidents
 from notifications.choices import ChannelKind, DeliveryState, Purpose
 from notifications.models import Delivery, Destination, Provider
 from tests.factories import actor, make_incident, make_workspace

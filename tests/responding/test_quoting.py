@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from notifications.responding import quoting
-from notifications.responding.commands import parse
+from notifications.replies import quoting
+from notifications.replies.commands import parse
 
 QUOTED = "\n> High CPU\n> more"
 

@@ -14,7 +14,7 @@ from django.test import Client
 
 from aiops.access.models import Membership, User, Workspace
 from incidents.models import Incident, TimelineEntry
-from incidents.services import incidents
+from incidents.response.services import incidents
 from notifications.choices import ChannelKind
 from notifications.models import Delivery, Provider
 from tests.factories import actor, make_incident, make_user, make_workspace

@@ -10,7 +10,7 @@ from django.test import Client
 
 from aiops.access.models import User, Workspace
 from incidents.models import Incident
-from incidents.services import incidents
+from incidents.response.services import incidents
 from notifications.choices import ChannelKind
 from tests.factories import actor, make_incident
 from tests.responding.conftest import LATER

@@ -10,8 +10,8 @@ from django.test import Client
 
 from incidents.models import TimelineEntry
 from notifications.choices import ChannelKind
+from notifications.delivery import links
 from notifications.models import UsedLink
-from notifications.responding import links
 from tests.factories import NOW, make_incident, make_user
 from tests.responding.conftest import Clock
 from tests.responding.making import make_delivery, make_destination

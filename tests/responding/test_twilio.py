@@ -14,7 +14,7 @@ from aiops.access.models import User, Workspace
 from aiops.kernel import site
 from incidents.choices import Severity
 from incidents.models import Incident
-from incidents.services import incidents
+from incidents.response.services import incidents
 from notifications.channels.twilio import say
 from notifications.choices import ChannelKind, DeliveryState
 from notifications.models import Delivery, Destination, Provider, Receipt

@@ -18,7 +18,7 @@ from aiops import probes, process
 from aiops.access.models import Workspace
 from aiops.kernel.clock import utcnow
 from notifications.models import PagingProof
-from notifications.services import deadlines
+from notifications.watch.services import clock_rollback
 
 pytestmark = pytest.mark.django_db
 
@@ -112,8 +112,8 @@ def long_running(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def looked(ago: timedelta) -> None:
     """Somebody looked for due pages so long ago."""
-    deadlines.look()
-    deadlines.look()
+    clock_rollback.look()
+    clock_rollback.look()
     with connection.cursor() as cursor:
         cursor.execute("UPDATE notifications_sweepclock SET seen_at = clock_timestamp() - %s", [ago])
 

@@ -13,10 +13,10 @@ from aiops.access.models import Workspace
 from aiops.kernel import events
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
 from incidents.choices import EntryKind, Priority, Severity, Status
+from incidents.core.lifecycle import TransitionRefused
 from incidents.errors import NewerIncidentLive, NothingToDo
-from incidents.lifecycle import TransitionRefused
 from incidents.models import Alert, Incident, TimelineEntry
-from incidents.services import incidents
+from incidents.response.services import incidents
 from tests.factories import NOW, actor, make_incident, make_user, make_workspace, minutes
 
 pytestmark = pytest.mark.django_db

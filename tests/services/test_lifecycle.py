@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from incidents.choices import Status
-from incidents.lifecycle import TRANSITIONS, Action, TransitionRefused, action_towards, allowed_actions, decide
+from incidents.core.lifecycle import TRANSITIONS, Action, TransitionRefused, action_towards, allowed_actions, decide
 
 O, A, I, R, C = Status.OPEN, Status.ACKNOWLEDGED, Status.INVESTIGATING, Status.RESOLVED, Status.CLOSED  # noqa: E741
 

@@ -14,10 +14,10 @@ from django.db import connection
 from aiops.access.actors import Role
 from aiops.access.models import Workspace
 from aiops.kernel.errors import NotFound
-from incidents import counting, selectors
 from incidents.choices import Severity, Status
+from incidents.core import counting, selectors
 from incidents.models import Incident
-from incidents.services import incidents
+from incidents.response.services import incidents
 from tests.factories import NOW, actor, make_incident, make_workspace
 
 pytestmark = pytest.mark.django_db

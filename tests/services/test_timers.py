@@ -13,8 +13,10 @@ from aiops.access.models import Workspace
 from aiops.kernel import events
 from aiops.kernel.sql import prepared_cursor
 from incidents.choices import EntryKind, Status
+from incidents.core.services import reactions
+from incidents.ingest.services import partitions
 from incidents.models import Alert, Incident, PendingReaction, TimelineEntry
-from incidents.services import incidents, partitions, reactions, timers
+from incidents.response.services import incidents, timers
 from tests.factories import NOW, actor, fire, make_incident, make_route, minutes
 
 pytestmark = pytest.mark.django_db

@@ -9,7 +9,7 @@ import orjson
 
 from incidents.choices import SourceKind
 from incidents.contracts import Signal
-from incidents.sources import SOURCES
+from incidents.ingest.sources import SOURCES
 
 FOLDER = Path(__file__).parent.parent / "payloads" / "sources"
 # Between the captured alerts' recovery of 15:13:37 and the end that Prometheus announces for what still fires.

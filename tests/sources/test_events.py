@@ -10,7 +10,7 @@ import pytest
 from aiops.kernel.errors import InvalidInput, UnparsableBody
 from incidents.choices import Severity, SignalAction
 from incidents.contracts import Signal
-from incidents.sources import events
+from incidents.ingest.sources import events
 from tests.sources.payloads import body, captured, parse, utc
 
 PAYLOAD = {"summary": "Disk full", "source": "db-1", "severity": "error"}

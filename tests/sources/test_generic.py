@@ -10,7 +10,7 @@ import pytest
 from aiops.kernel.errors import InvalidInput, UnparsableBody
 from incidents.choices import Severity, SignalAction
 from incidents.contracts import Signal
-from incidents.sources import generic
+from incidents.ingest.sources import generic
 from tests.sources.payloads import body, captured, parse, utc
 
 

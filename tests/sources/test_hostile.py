@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from aiops.kernel.errors import InvalidInput
 from incidents.choices import Severity, SignalAction, SourceKind
 from incidents.contracts import Signal
-from incidents.sources import SOURCE_WORDS, SOURCES, events, identity, reading
+from incidents.ingest.sources import SOURCE_WORDS, SOURCES, events, identity, reading
 from tests.sources.payloads import ALL, NOW
 
 LIMITS = {

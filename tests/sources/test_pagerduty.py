@@ -9,7 +9,7 @@ import pytest
 from aiops.kernel.errors import InvalidInput
 from incidents.choices import Severity, SignalAction
 from incidents.contracts import Signal
-from incidents.sources import pagerduty
+from incidents.ingest.sources import pagerduty
 from tests.sources.payloads import body, captured, parse, utc
 
 

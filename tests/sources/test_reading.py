@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from aiops.kernel.errors import InvalidInput, UnparsableBody
+from incidents.ingest.sources import body, identity, reading
+from incidents.ingest.sources.reading import Fields
 from incidents.models import Alert, Incident
-from incidents.sources import body, identity, reading
-from incidents.sources.reading import Fields
 
 MOMENT = datetime(2026, 3, 19, 14, 30, tzinfo=UTC)
 

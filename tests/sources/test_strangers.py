@@ -12,7 +12,7 @@ from aiops.kernel.errors import InvalidInput
 from incidents.choices import Severity, SignalAction
 from incidents.contracts import Signal
 from incidents.errors import PartlyRefused
-from incidents.sources import SOURCES, reading
+from incidents.ingest.sources import SOURCES, reading
 from tests.sources.payloads import FOLDER, NOW, captured, parse
 
 KINDS = ("webhook", "alertmanager", "prometheus", "events", "pagerduty")

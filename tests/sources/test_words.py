@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from incidents.choices import Severity, SignalAction
-from incidents.sources import actions, severity, subject
-from incidents.sources.reading import Fields
+from incidents.ingest.sources import actions, severity, subject
+from incidents.ingest.sources.reading import Fields
 
 
 @pytest.mark.parametrize(

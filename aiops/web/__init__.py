@@ -1,0 +1,1 @@
+"""The console kit that every app's pages share. It knows no app."""

@@ -1,9 +1,0 @@
-"""What answers when no path of any app does: each dialect's own 404. Included after everything else."""
-
-from __future__ import annotations
-
-from incidents.api.client.urls import fallbacks as client
-from incidents.api.dashboard.urls import fallbacks as dashboard
-from incidents.api.v1.urls import fallbacks as v1
-
-urlpatterns = [*v1, *dashboard, *client]

@@ -1,0 +1,1 @@
+"""The only writers of services, sources and their keys."""

@@ -1,0 +1,189 @@
+"""Services and sources: made by admins of the workspace, each with a key that is looked up by its HMAC and kept encrypted.
+
+A new or changed key holds everywhere within seconds (the directory's refresh).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from django.db import IntegrityError, transaction
+
+from aiops.access.actors import Actor, Role
+from aiops.access.models import Team, Workspace
+from aiops.kernel import secrets
+from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
+from incidents.catalogue.models import Service, Source
+from incidents.catalogue.services import directory
+from incidents.choices import Priority, SourceKind
+
+DEFAULT_SERVICE = "Default service"
+
+
+@dataclass(frozen=True, slots=True)
+class FreshKey:
+    """A new key and the two forms in which it is stored."""
+
+    digest: str
+    sealed: str
+
+    @classmethod
+    def make(cls) -> FreshKey:
+        """32 hex characters, as senders of PagerDuty events expect a routing key to look."""
+        raw = secrets.make_key()
+        return cls(secrets.digest(raw), secrets.seal(raw))
+
+
+def create_service(
+    *,
+    actor: Actor,
+    workspace: Workspace,
+    name: str,
+    description: str = "",
+    owner: Team | None = None,
+    default_priority: Priority | None = None,
+) -> Service:
+    """Make a service with a routing key of its own; raises :class:`NotPermitted`, :class:`InvalidInput`."""
+    _require_admin(actor, workspace.pk)
+    name = _clean(name, "A service needs a name.")
+    if owner is not None and owner.workspace_id != workspace.pk:
+        raise InvalidInput("The owner must be a team of the same workspace.", field="owner")
+    key = FreshKey.make()
+    try:
+        with transaction.atomic():
+            service = Service.objects.create(
+                workspace=workspace,
+                name=name,
+                description=description,
+                owner=owner,
+                default_priority=default_priority,
+                routing_key_digest=key.digest,
+                routing_key_sealed=key.sealed,
+            )
+            transaction.on_commit(directory.refresh)
+    except IntegrityError:
+        raise InvalidInput(f"The workspace has a service named {name!r}.", field="name") from None
+    return service
+
+
+def rotate_routing_key(*, actor: Actor, service_id: int) -> Service:
+    """Give a service a new routing key; the old one is dead within seconds. Raises :class:`NotFound`, :class:`NotPermitted`."""
+    with transaction.atomic():
+        service = Service.objects.visible_to(actor).select_for_update(no_key=True).filter(pk=service_id).first()
+        if service is None:
+            raise NotFound("There is no such service.")
+        _require_admin(actor, service.workspace_id)
+        key = FreshKey.make()
+        service.routing_key_digest, service.routing_key_sealed = key.digest, key.sealed
+        service.save(update_fields=["routing_key_digest", "routing_key_sealed"])
+        transaction.on_commit(directory.refresh)
+    return service
+
+
+def create_source(
+    *,
+    actor: Actor,
+    workspace: Workspace,
+    kind: SourceKind,
+    name: str,
+    service: Service | None = None,
+    enabled: bool = True,
+    limit_per_minute: int | None = None,
+) -> Source:
+    """Make a source with a URL of its own (``/in/<key>``); raises :class:`NotPermitted`, :class:`InvalidInput`."""
+    _require_admin(actor, workspace.pk)
+    name = _clean(name, "A source needs a name.")
+    if service is not None and service.workspace_id != workspace.pk:
+        raise InvalidInput("The service must be one of the same workspace.", field="service")
+    key = FreshKey.make()
+    try:
+        with transaction.atomic():
+            source = Source.objects.create(
+                workspace=workspace,
+                kind=kind,
+                name=name,
+                service=service,
+                enabled=enabled,
+                limit_per_minute=limit_per_minute,
+                key_digest=key.digest,
+                key_sealed=key.sealed,
+            )
+            transaction.on_commit(directory.refresh)
+    except IntegrityError:
+        raise InvalidInput(f"The workspace has a source named {name!r}.", field="name") from None
+    return source
+
+
+def rotate_source_key(*, actor: Actor, source_id: int) -> Source:
+    """Give a source a new URL; the old one is dead within seconds. Raises :class:`NotFound`, :class:`NotPermitted`."""
+    with transaction.atomic():
+        source = Source.objects.visible_to(actor).select_for_update(no_key=True).filter(pk=source_id).first()
+        if source is None:
+            raise NotFound("There is no such source.")
+        _require_admin(actor, source.workspace_id)
+        key = FreshKey.make()
+        source.key_digest, source.key_sealed = key.digest, key.sealed
+        source.save(update_fields=["key_digest", "key_sealed"])
+        transaction.on_commit(directory.refresh)
+    return source
+
+
+def ensure_workspace_defaults(workspace: Workspace) -> Service:
+    """Give a workspace what it lacks of a default service and a default source per kind; returns the service.
+
+    Repeatable, and safe beside itself in another process: it holds the workspace's row meanwhile.
+    """
+    with transaction.atomic():
+        Workspace.objects.select_for_update(no_key=True).get(pk=workspace.pk)
+        service = _default_service(workspace)
+        present = set(Source.objects.filter(workspace=workspace, is_default=True).values_list("kind", flat=True))
+        for kind in SourceKind:
+            if kind not in present:
+                _default_source(workspace, kind)
+        transaction.on_commit(directory.refresh)
+    return service
+
+
+def _default_service(workspace: Workspace) -> Service:
+    services = Service.objects.filter(workspace=workspace)
+    service = services.filter(is_default=True).first()
+    if service is not None:
+        return service
+    service = services.filter(name__iexact=DEFAULT_SERVICE).first()
+    if service is not None:
+        service.is_default = True
+        service.save(update_fields=["is_default"])
+        return service
+    key = FreshKey.make()
+    return Service.objects.create(
+        workspace=workspace,
+        name=DEFAULT_SERVICE,
+        description="Takes what names no other service.",
+        is_default=True,
+        routing_key_digest=key.digest,
+        routing_key_sealed=key.sealed,
+    )
+
+
+def _default_source(workspace: Workspace, kind: SourceKind) -> None:
+    taken = Source.objects.filter(workspace=workspace, name=kind.label).exists()
+    key = FreshKey.make()
+    Source.objects.create(
+        workspace=workspace,
+        kind=kind,
+        name=f"{kind.label} (default)" if taken else kind.label,
+        is_default=True,
+        key_digest=key.digest,
+        key_sealed=key.sealed,
+    )
+
+
+def _clean(name: str, complaint: str) -> str:
+    if not (name := name.strip()):
+        raise InvalidInput(complaint, field="name")
+    return name
+
+
+def _require_admin(actor: Actor, workspace_id: int) -> None:
+    if not actor.may(Role.ADMIN, workspace_id):
+        raise NotPermitted("Services and sources are made and changed by admins of the workspace.")

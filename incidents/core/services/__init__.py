@@ -1,0 +1,1 @@
+"""What ingest, people and timers share: the writer of states, incident numbers, reactions to events."""

@@ -1,0 +1,1 @@
+"""Ingest: a sender's body becomes signals, and signals become incidents."""

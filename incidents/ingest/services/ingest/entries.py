@@ -1,0 +1,59 @@
+"""Pure: what ingest writes into timelines, as rows of ``statements.RECORD``."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from aiops.access.actors import SYSTEM, ActorKind
+from incidents.choices import EntryKind, Result, Severity, Status
+from incidents.contracts import Arrival
+from incidents.ingest.services.ingest.trace import source_label
+
+Entry = dict[str, Any]
+
+
+def by_source(
+    arrival: Arrival, pk: int, kind: EntryKind, data: dict[str, Any], from_status: str = "", to_status: str = ""
+) -> Entry:
+    """An entry of what the signal's source did, at its arrival."""
+    return _entry(
+        pk, arrival.received_at, kind, ActorKind.SOURCE, str(arrival.route.source_id), source_label(arrival), data,
+        from_status, to_status,
+    )  # fmt: skip
+
+
+def opening(arrival: Arrival, pk: int, severity: Severity, result: Result) -> list[Entry]:
+    """What the timeline says when *arrival* opened an incident (a repeat writes nothing)."""
+    signal = arrival.signal
+    received: dict[str, Any] = {"source": signal.source or arrival.route.source_kind, "severity": severity.word}
+    if signal.severity_word:
+        received["severity_word"] = signal.severity_word
+    if signal.warnings:
+        received["warnings"] = signal.warnings
+    created = _entry(
+        pk, arrival.received_at, EntryKind.INCIDENT_CREATED, SYSTEM.kind, SYSTEM.id, SYSTEM.label,
+        {"title": signal.title}, "", Status.OPEN,
+    )  # fmt: skip
+    entries = [by_source(arrival, pk, EntryKind.ALERT_RECEIVED, received), created]
+    if result == Result.OPENED_RESOLVED:
+        data = {"reason": "its resolve arrived before it"}
+        entries.append(by_source(arrival, pk, EntryKind.STATUS_CHANGED, data, Status.OPEN, Status.RESOLVED))
+    return entries
+
+
+def _entry(
+    pk: int, at: datetime, kind: EntryKind, actor_kind: ActorKind, actor_id: str, actor_label: str, data: dict[str, Any],
+    from_status: str, to_status: str,
+) -> Entry:  # fmt: skip
+    return {
+        "incident_id": pk,
+        "at": at,
+        "kind": kind,
+        "actor_kind": actor_kind,
+        "actor_id": actor_id,
+        "actor_label": actor_label,
+        "from_status": from_status,
+        "to_status": to_status,
+        "data": data,
+    }

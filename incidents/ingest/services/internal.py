@@ -1,0 +1,93 @@
+"""The platform as a source of its own: what it finds wrong with itself or its set-up becomes an incident like any other."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+
+import orjson
+
+from aiops.access.models import Workspace
+from incidents.catalogue.models import Service, Source
+from incidents.catalogue.services.catalogue import ensure_workspace_defaults
+from incidents.choices import Priority, Severity, SignalAction, SourceKind
+from incidents.contracts import Arrival, Outcome, Route, Signal
+from incidents.ingest.services.ingest import ingest
+
+SOURCE_NAME = "aiops"
+
+
+def raise_internal(
+    *,
+    workspace_id: int,
+    dedup_key: str,
+    title: str,
+    now: datetime,
+    description: str = "",
+    severity: Severity = Severity.HIGH,
+    signal_type: str = "",
+    priority: Priority | None = None,
+    service_id: int | None = None,
+    labels: Mapping[str, str] | None = None,
+) -> Outcome:
+    """Open the workspace's internal incident of *dedup_key*, or count on the live one. Without a service, the default one's;
+    without a priority, the service's, or what the severity stands for."""
+    said = {"title": title, "description": description, "severity": severity.word}
+    return _tell(
+        workspace_id,
+        Signal(
+            action=SignalAction.TRIGGER,
+            dedup_key=dedup_key[:512],
+            dedup_strategy="internal",
+            title=title[:500],
+            description=description,
+            severity=severity,
+            source=SOURCE_NAME,
+            signal_type=signal_type,
+            labels=labels or {},
+            occurred_at=now,
+            raw=orjson.dumps(said),
+        ),
+        now,
+        service_id,
+        priority,
+    )
+
+
+def clear_internal(*, workspace_id: int, dedup_key: str, now: datetime) -> Outcome:
+    """What was wrong is right again: resolve the live internal incident of *dedup_key*, if there is one."""
+    return _tell(
+        workspace_id,
+        Signal(
+            action=SignalAction.RESOLVE,
+            dedup_key=dedup_key[:512],
+            dedup_strategy="internal",
+            source=SOURCE_NAME,
+            occurred_at=now,
+            raw=b"{}",
+        ),
+        now,
+        None,
+    )
+
+
+def _tell(
+    workspace_id: int, signal: Signal, now: datetime, service_id: int | None, priority: Priority | None = None
+) -> Outcome:
+    source = Source.objects.filter(workspace_id=workspace_id, kind=SourceKind.INTERNAL, is_default=True).first()
+    services = Service.objects.filter(workspace_id=workspace_id)
+    service = (services.filter(pk=service_id) if service_id else services.filter(is_default=True)).first()
+    if source is None or service is None:  # a workspace from before there were internal sources
+        default = ensure_workspace_defaults(Workspace.objects.get(pk=workspace_id))
+        service = service or default
+        source = Source.objects.get(workspace_id=workspace_id, kind=SourceKind.INTERNAL, is_default=True)
+    route = Route(
+        workspace_id,
+        source.pk,
+        SourceKind.INTERNAL,
+        service.pk,
+        priority or service.default_priority,
+        f"source:{source.pk}",
+    )
+    return ingest([Arrival(uuid.uuid4(), now, route, signal)], now)[0]

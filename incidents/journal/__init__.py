@@ -1,0 +1,1 @@
+"""Dead letters: requests that could not be read, kept with the reason."""

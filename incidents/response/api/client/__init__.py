@@ -1,0 +1,1 @@
+"""The client dialect of incidents."""

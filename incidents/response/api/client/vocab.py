@@ -1,0 +1,20 @@
+"""The client dialect's words."""
+
+from __future__ import annotations
+
+from incidents.choices import Severity
+from incidents.response.api import states
+
+SEVERITIES: dict[Severity, str] = {
+    Severity.CRITICAL: "critical",
+    Severity.HIGH: "high",
+    Severity.MEDIUM: "warning",
+    Severity.LOW: "info",
+    Severity.INFO: "info",
+}
+
+STATES: states.Table = (
+    (states.ENDED_FACT, "resolved"),
+    (states.TAKEN, "acknowledged"),
+    (states.ANY, "open"),
+)

@@ -1,0 +1,1 @@
+"""The console's pages of incidents, and the live updates of open pages."""

@@ -1,0 +1,321 @@
+"""What people and integrations do to one incident. Operators and admins of its workspace only.
+
+Every verb is keyword-only, locks the incident, writes its timeline entry in the same transaction, publishes its event, and
+after the commit tells the open pages. ``now`` is read once by the caller. Raises ``NotFound`` (or it may not be seen),
+``NotPermitted``, ``TransitionRefused`` (with the allowed moves), ``InvalidInput``.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+import orjson
+from django.db import IntegrityError, connection, transaction
+
+from aiops.access.actors import Actor, ActorKind, Role
+from aiops.access.models import Membership, User
+from aiops.kernel import live
+from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
+from aiops.kernel.text import seen
+from incidents.catalogue.models import Service, Source
+from incidents.choices import LIVE, PROOF_SERVICE, EntryKind, Priority, Severity, SignalAction, SourceKind, Status
+from incidents.contracts import Arrival, Route, Signal
+from incidents.core.lifecycle import Action, action_towards, decide
+from incidents.core.models import Incident, TimelineEntry
+from incidents.core.services import reactions, transitions
+from incidents.errors import NewerIncidentLive, NothingToDo
+from incidents.ingest.services.ingest import ingest
+
+LONGEST_SNOOZE = timedelta(hours=720)
+DEFAULT_RESOLUTION = "Manually resolved via dashboard"
+MAX_NOTE = 20_000
+
+
+def acknowledge(*, actor: Actor, incident_id: int, now: datetime, by: str = "", message: str = "") -> Incident:
+    """Somebody has it. *by* names who when the actor speaks for another; empty: the actor itself."""
+    return _move(actor, incident_id, now, Action.ACKNOWLEDGE, note=message, by=by)
+
+
+def unacknowledge(*, actor: Actor, incident_id: int, now: datetime) -> Incident:
+    """Nobody has it any more: back to open."""
+    return _move(actor, incident_id, now, Action.UNACKNOWLEDGE)
+
+
+def investigate(*, actor: Actor, incident_id: int, now: datetime) -> Incident:
+    """Somebody looks for the cause."""
+    return _move(actor, incident_id, now, Action.INVESTIGATE)
+
+
+def resolve(*, actor: Actor, incident_id: int, now: datetime, resolution: str = "") -> Incident:
+    """It is over; *resolution* tells how (contract default when empty). The same problem then opens a new incident."""
+    return _move(actor, incident_id, now, Action.RESOLVE, note=resolution.strip() or DEFAULT_RESOLUTION)
+
+
+def close(*, actor: Actor, incident_id: int, now: datetime) -> Incident:
+    """It is over and done with."""
+    return _move(actor, incident_id, now, Action.CLOSE)
+
+
+def reopen(*, actor: Actor, incident_id: int, now: datetime) -> Incident:
+    """It is not over: a new episode begins. Refused while a newer incident of the same problem is live, naming it."""
+    return _move(actor, incident_id, now, Action.REOPEN)
+
+
+def change_status(*, actor: Actor, incident_id: int, wanted: Status, now: datetime) -> Incident:
+    """Bring it to *wanted*, by whatever action leads there from where it is."""
+    with _locked(actor, incident_id, now) as work:
+        action = action_towards(Status(work.incident.status), wanted)
+        note = DEFAULT_RESOLUTION if action == Action.RESOLVE else ""
+        _apply(work, action, note=note)
+    return work.incident
+
+
+def snooze(
+    *, actor: Actor, incident_id: int, now: datetime, duration: timedelta, reason: str = "", by: str = ""
+) -> Incident:
+    """Be silent about it for *duration* (over 0, at most 720 h); a snoozed incident may be snoozed anew."""
+    if not timedelta(0) < duration <= LONGEST_SNOOZE:
+        raise InvalidInput("duration must be over 0 and at most 720h", field="duration")
+    with _locked(actor, incident_id, now) as work:
+        incident = work.require_live("snooze")
+        incident.snoozed_until = now + duration
+        incident.snoozed_at = now
+        incident.snoozed_by = (by or actor.label)[:254]
+        incident.snooze_reason = reason
+        work.save("snoozed_until", "snoozed_at", "snoozed_by", "snooze_reason")
+        data = {"until": incident.snoozed_until.isoformat(), "by": incident.snoozed_by}
+        work.tell(EntryKind.SNOOZED, data=data, text=reason)
+        work.publish("incident.snoozed")
+    return work.incident
+
+
+def unsnooze(*, actor: Actor, incident_id: int, now: datetime) -> Incident:
+    """End the silence now."""
+    with _locked(actor, incident_id, now) as work:
+        incident = work.incident
+        if not incident.is_snoozed(now):
+            raise NothingToDo("Incident is not snoozed")
+        until, incident.snoozed_until = incident.snoozed_until, None
+        work.save("snoozed_until")
+        work.tell(EntryKind.UNSNOOZED, data={"until": until.isoformat() if until else None})
+        work.publish("incident.unsnoozed")
+    return work.incident
+
+
+def add_note(*, actor: Actor, incident_id: int, now: datetime, content: str) -> TimelineEntry:
+    """Write something down for everybody. Notes may be added to ended incidents too."""
+    text = content.strip()
+    if not text:
+        raise InvalidInput("Note content is required", field="content")
+    if len(text) > MAX_NOTE:
+        raise InvalidInput(f"content must be at most {MAX_NOTE} characters", field="content")
+    with _locked(actor, incident_id, now) as work:
+        work.save()
+        entry = work.tell(EntryKind.NOTE_ADDED, text=text, data={"email": actor.email} if actor.email else {})
+        work.publish("incident.noted")
+    return entry
+
+
+# The same for somebody of another workspace and for nobody: a person's name stays within the person's workspaces.
+NOT_A_MEMBER = "The assignee must be a member of the incident's workspace, or nobody"
+
+
+def assign(*, actor: Actor, incident_id: int, now: datetime, assignee: User | None) -> Incident:
+    """Make it *assignee*'s, who must be a member of the workspace; None: nobody's."""
+    with _locked(actor, incident_id, now) as work:
+        incident = work.incident
+        if assignee is not None and not _is_member(assignee, incident.workspace_id):
+            raise InvalidInput(NOT_A_MEMBER, field="assignee")
+        incident.assignee = assignee
+        work.save("assignee")
+        data = {"assignee": assignee.display_name if assignee else None, "user_id": assignee.pk if assignee else None}
+        work.tell(EntryKind.ASSIGNED, data=data)
+        work.publish("incident.assigned")
+    return work.incident
+
+
+def set_priority(*, actor: Actor, incident_id: int, now: datetime, priority: Priority) -> Incident:
+    """Say how soon somebody must answer."""
+    with _locked(actor, incident_id, now) as work:
+        before = Priority(work.incident.priority)
+        if before == priority:
+            raise NothingToDo(f"Priority is {priority.label} already")
+        work.incident.priority, work.incident.priority_by_hand = priority, True
+        work.save("priority", "priority_by_hand")
+        work.tell(EntryKind.PRIORITY_SET, data={"from": before.label, "to": priority.label})
+        work.publish("incident.priority_set", rose=priority < before)
+    return work.incident
+
+
+def escalate(*, actor: Actor, incident_id: int, now: datetime, reason: str = "") -> Incident:
+    """Say that more people are needed; each time the escalation goes one level on. That it was said stays until a reopen."""
+    with _locked(actor, incident_id, now) as work:
+        incident = work.require_live("escalate")
+        incident.escalated_at = incident.escalated_at or now
+        work.save("escalated_at")
+        work.tell(EntryKind.ESCALATED, text=reason)
+        work.publish("incident.escalated")
+    return work.incident
+
+
+def open_incident(
+    *,
+    actor: Actor,
+    workspace_id: int,
+    now: datetime,
+    title: str,
+    description: str = "",
+    severity: Severity = Severity.MEDIUM,
+    service_id: int | None = None,
+) -> Incident:
+    """Open one by hand. It goes through ingest like any signal, so that all that follows from an incident follows from it."""
+    if not actor.may(Role.OPERATOR, workspace_id):
+        raise NotPermitted("Opening incidents takes the role operator or admin in the workspace")
+    title = seen(title).strip()
+    if not title:
+        raise InvalidInput("title must be a non-blank text", field="title")
+    services = Service.objects.filter(workspace_id=workspace_id).exclude(name=PROOF_SERVICE)
+    service = (services.filter(pk=service_id) if service_id else services.filter(is_default=True)).first()
+    if service is None:
+        raise InvalidInput("service is none of this workspace's", field="service")
+    source = Source.objects.get(workspace_id=workspace_id, kind=SourceKind.WEBHOOK, is_default=True)
+    body = {"title": title, "description": description, "severity": severity.word, "by": actor.label}
+    signal = Signal(
+        action=SignalAction.TRIGGER,
+        dedup_key=uuid.uuid4().hex,  # by hand means a new one, whatever it is called
+        dedup_strategy="by_hand",
+        title=title[:500],
+        description=description,
+        severity=severity,
+        source=actor.label[:200],
+        service=service.name,
+        raw=orjson.dumps(body),
+    )
+    route = Route(
+        workspace_id, source.pk, SourceKind.WEBHOOK, service.pk, service.default_priority, f"source:{source.pk}"
+    )
+    outcome = ingest([Arrival(uuid.uuid4(), now, route, signal)], now)[0]
+    return Incident.objects.get(name=outcome.incident_name, workspace_id=workspace_id)
+
+
+@dataclass(slots=True)
+class Work:
+    """An incident under its lock, and the means to tell what is done to it."""
+
+    incident: Incident
+    actor: Actor
+    now: datetime
+
+    def save(self, *fields: str) -> None:
+        """Write *fields* and the time of the change."""
+        self.incident.updated_at = self.now
+        self.incident.save(update_fields=[*fields, "updated_at"])
+
+    def tell(
+        self,
+        kind: EntryKind,
+        *,
+        data: dict[str, Any] | None = None,
+        text: str = "",
+        from_status: str = "",
+        to_status: str = "",
+    ) -> TimelineEntry:
+        """Append a timeline entry."""
+        return TimelineEntry.objects.create(
+            incident=self.incident,
+            at=self.now,
+            kind=kind,
+            actor_kind=self.actor.kind,
+            actor_id=self.actor.id,
+            actor_label=self.actor.label,
+            from_status=from_status,
+            to_status=to_status,
+            text=text,
+            data=data or {},
+        )
+
+    def publish(self, event: str, **more: Any) -> None:
+        """Tell the apps above, inside the transaction; *more* are facts of this event alone."""
+        incident = self.incident
+        fact = {
+            "incident_id": incident.pk,
+            "workspace_id": incident.workspace_id,
+            "service_id": incident.service_id,
+            "severity": incident.severity,
+            "actor": {"kind": str(self.actor.kind), "id": self.actor.id, "label": self.actor.label},
+            **more,
+        }
+        reactions.publish(event, [fact], self.now)
+
+    def require_live(self, verb: str) -> Incident:
+        """The incident, which must not have ended."""
+        if self.incident.status not in LIVE:
+            raise NothingToDo(f"Can't {verb} an incident that is {self.incident.status}")
+        return self.incident
+
+
+@contextmanager
+def _locked(actor: Actor, incident_id: int, now: datetime) -> Iterator[Work]:
+    """The incident under a lock that lets others insert rows which point to it, after asking whether *actor* may touch it."""
+    with transaction.atomic():
+        visible = Incident.objects.visible_to(actor).filter(pk=incident_id)
+        incident = visible.select_for_update(no_key=True, of=("self",)).select_related("workspace", "service").first()
+        if incident is None:
+            raise NotFound("Incident not found")
+        if not actor.may(Role.OPERATOR, incident.workspace_id):
+            raise NotPermitted("This takes the role operator or admin in the incident's workspace")
+        yield Work(incident, actor, now)
+        transaction.on_commit(partial(live.publish, incident.workspace_id, [incident.pk], "incident"), robust=True)
+
+
+def _move(actor: Actor, incident_id: int, now: datetime, action: Action, note: str = "", by: str = "") -> Incident:
+    with _locked(actor, incident_id, now) as work:
+        _apply(work, action, note=note, by=by)
+    return work.incident
+
+
+def _apply(work: Work, action: Action, *, note: str = "", by: str = "") -> None:
+    incident, before = work.incident, Status(work.incident.status)
+    after = decide(before, action)
+    if action == Action.REOPEN:
+        _refuse_twin(incident)
+    row = {
+        "id": incident.pk, "action": str(action), "to_status": str(after), "at": work.now, "by": (by or work.actor.label)[:254],
+        "by_hand": work.actor.kind in (ActorKind.USER, ActorKind.API_KEY), "note": note,
+    }  # fmt: skip
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(transitions.MOVE, [orjson.dumps([row]).decode()])
+    except IntegrityError:  # a reopen, and the problem came back between the look and the move
+        _refuse_twin(incident)
+        raise
+    incident.refresh_from_db()
+    data = {"action": str(action), **({"by": by} if by and by != work.actor.label else {})}
+    work.tell(EntryKind.STATUS_CHANGED, data=data, text=note, from_status=before, to_status=after)
+    work.publish(EVENT_OF[action])
+
+
+EVENT_OF = {
+    Action.ACKNOWLEDGE: "incident.acknowledged",
+    Action.INVESTIGATE: "incident.investigating",
+    Action.RESOLVE: "incident.resolved",
+    Action.CLOSE: "incident.closed",
+    Action.UNACKNOWLEDGE: "incident.unacknowledged",
+    Action.REOPEN: "incident.reopened",
+}
+
+
+def _refuse_twin(incident: Incident) -> None:
+    twin = Incident.objects.live().filter(workspace_id=incident.workspace_id, dedup_hash=incident.dedup_hash).first()
+    if twin is not None:
+        raise NewerIncidentLive(twin.name)
+
+
+def _is_member(user: User, workspace_id: int) -> bool:
+    return user.is_superuser or Membership.objects.filter(user=user, workspace_id=workspace_id).exists()

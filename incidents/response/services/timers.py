@@ -1,0 +1,182 @@
+"""What happens by itself when its time has come. The deadline is a column; each sweep takes what is due, whoever missed it. What
+an app above finds to be due (an acknowledgement that ran out) is done here too.
+
+Set-based: a batch is one lock, one update, one insert of timeline entries, whatever its size. A killed worker loses at most the
+transaction it was in, and the next sweep finds the same rows due.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Collection
+from datetime import datetime, timedelta
+from functools import partial
+
+import orjson
+from django.db import OperationalError, connection, transaction
+from django.db.models import F
+
+from aiops.access.actors import SYSTEM
+from aiops.kernel import live
+from incidents.choices import EntryKind
+from incidents.core.lifecycle import TRANSITIONS, Action, starts_of
+from incidents.core.models import Incident, TimelineEntry
+from incidents.core.services import reactions, transitions
+from incidents.ingest.models import RecentResolve, SeenEvent
+from incidents.querysets import IncidentQuerySet
+from incidents.upkeep.services import upkeep
+
+log = logging.getLogger(__name__)
+
+BATCH = 500
+MAX_BATCHES = 100
+RESOLVE_MEMORY = timedelta(hours=1)
+EVENT_MEMORY = timedelta(days=7)
+
+
+def wake_snoozed(now: datetime) -> int:
+    """Wake every incident whose snooze has ended; returns how many."""
+    return _sweep(Incident.objects.snooze_due(now), now, partial(_wake, now=now), "incident.unsnoozed")
+
+
+def close_resolved(now: datetime, after: timedelta) -> int:
+    """Close every incident that was resolved at least *after* ago; returns how many. Zero: never."""
+
+    def close(batch: list[Incident]) -> None:
+        _move(batch, now, Action.CLOSE, f"resolved for {after}")
+
+    return _sweep(Incident.objects.close_due(now - after), now, close, "incident.closed") if after else 0
+
+
+def release(incident_ids: Collection[int], now: datetime, reason: str) -> int:
+    """Take incidents back from whoever has them, for *reason* (an acknowledgement ran out): open again, nobody's.
+
+    Those that nobody has, or that have ended, are passed over. Returns how many were released.
+    """
+
+    def give_back(batch: list[Incident]) -> None:
+        _move(batch, now, Action.UNACKNOWLEDGE, reason)
+
+    held = Incident.objects.filter(pk__in=incident_ids, status__in=starts_of(Action.UNACKNOWLEDGE))
+    return _sweep(held, now, give_back, "incident.unacknowledged") if incident_ids else 0
+
+
+def wake(incident_ids: Collection[int], now: datetime, reason: str) -> int:
+    """End the snooze of live incidents before its time, for *reason*. Returns how many were asleep."""
+    asleep = Incident.objects.live().filter(pk__in=incident_ids, snoozed_until__gt=now)
+    return _sweep(asleep, now, partial(_wake, now=now, reason=reason), "incident.unsnoozed") if incident_ids else 0
+
+
+def clock_went_back(by: timedelta, now: datetime) -> int:
+    """Snoozes end as much earlier as the clock was set back; returns how many were moved."""
+    return Incident.objects.live().filter(snoozed_until__gt=now).update(snoozed_until=F("snoozed_until") - by)
+
+
+def mark_escalated(incident_ids: Collection[int], now: datetime) -> int:
+    """Note on incidents that they went past the first level, if that is not noted yet. Their run tells the timeline of it."""
+    fresh = Incident.objects.live().filter(pk__in=incident_ids, escalated_at__isnull=True)
+    return fresh.update(escalated_at=now, updated_at=now)
+
+
+def forget_resolves(now: datetime) -> int:
+    """Drop remembered resolves that can't matter any more; returns how many."""
+    return RecentResolve.objects.filter(received_at__lt=now - RESOLVE_MEMORY).delete()[0]
+
+
+def forget_events(now: datetime) -> int:
+    """Drop the names of messages that nobody delivers again; returns how many."""
+    return SeenEvent.objects.filter(received_at__lt=now - EVENT_MEMORY).delete()[0]
+
+
+def _wake(batch: list[Incident], now: datetime, reason: str = "") -> None:
+    Incident.objects.filter(pk__in=[incident.pk for incident in batch]).update(snoozed_until=None, updated_at=now)
+    until = {i.pk: i.snoozed_until.isoformat() if i.snoozed_until else None for i in batch}
+    said = {"reason": reason} if reason else {}
+    TimelineEntry.objects.bulk_create(
+        system_entry(incident, now, EntryKind.UNSNOOZED, data={"until": until[incident.pk], **said})
+        for incident in batch
+    )
+
+
+def _move(batch: list[Incident], now: datetime, action: Action, reason: str) -> None:
+    """Bring all of *batch*, which may make the move, to where it leads."""
+    target = TRANSITIONS[action][1]
+    rows = [
+        {"id": i.pk, "action": action, "to_status": target, "at": now, "by": SYSTEM.label, "by_hand": False, "note": ""}
+        for i in batch
+    ]
+    with connection.cursor() as cursor:
+        cursor.execute(transitions.MOVE, [orjson.dumps(rows).decode()])
+    data = {"action": str(action), "reason": reason}
+    TimelineEntry.objects.bulk_create(
+        system_entry(i, now, EntryKind.STATUS_CHANGED, data=data, from_status=i.status, to_status=target) for i in batch
+    )
+
+
+def system_entry(incident: Incident, at: datetime, kind: EntryKind, **fields: object) -> TimelineEntry:
+    """A timeline entry of what the platform did by itself (not saved)."""
+    return TimelineEntry(
+        incident=incident,
+        at=at,
+        kind=kind,
+        actor_kind=SYSTEM.kind,
+        actor_id=SYSTEM.id,
+        actor_label=SYSTEM.label,
+        **fields,
+    )
+
+
+def _sweep(due: IncidentQuerySet, now: datetime, act: Callable[[list[Incident]], None], event: str) -> int:
+    """Take what is due, a batch a transaction; what another process has in hand is passed over and comes next time. A broken one
+    is left alone, the others of its batch have their turn."""
+    done, broken = 0, set[int]()
+    for _ in range(MAX_BATCHES):
+        left = due.exclude(pk__in=broken) if broken else due
+        try:
+            taken = moved = _take(left, now, act, event)
+        except OperationalError:
+            raise
+        except Exception as error:  # noqa: BLE001 (one of them is broken; which, is found out)
+            log.warning("a batch for %s fails and is done one by one: %s", event, error)
+            pks = list(left.order_by("pk").values_list("pk", flat=True)[:BATCH])
+            moved = upkeep.apart(
+                pks,
+                lambda some: _take(due.filter(pk__in=some), now, act, event),
+                of=lambda pk: upkeep.Subject(
+                    f"{event}:{pk}", f"What is due of incident {pk} ({event})", gone=upkeep.OFTEN
+                ),
+                now=now,
+            )
+            taken = len(pks)
+            broken.update(pks)
+        done += moved
+        if taken < BATCH:
+            break
+    return done
+
+
+def _take(due: IncidentQuerySet, now: datetime, act: Callable[[list[Incident]], None], event: str) -> int:
+    with transaction.atomic():
+        batch = list(due.order_by("pk").select_for_update(no_key=True, skip_locked=True)[:BATCH])
+        if batch:
+            act(batch)
+            facts = [
+                {
+                    "incident_id": i.pk,
+                    "workspace_id": i.workspace_id,
+                    "service_id": i.service_id,
+                    "severity": i.severity,
+                }
+                for i in batch
+            ]
+            reactions.publish(event, facts, now)
+            transaction.on_commit(partial(_announce, batch), robust=True)
+    return len(batch)
+
+
+def _announce(batch: list[Incident]) -> None:
+    by_workspace: dict[int, list[int]] = {}
+    for incident in batch:
+        by_workspace.setdefault(incident.workspace_id, []).append(incident.pk)
+    for workspace_id, incident_ids in by_workspace.items():
+        live.publish(workspace_id, incident_ids, "timer", len(incident_ids))

@@ -1,0 +1,1 @@
+"""Delivery: where messages can go, and every message from intent to receipt."""

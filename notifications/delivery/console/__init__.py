@@ -1,0 +1,1 @@
+"""The console's pages of destinations, preferences and the delivery log."""

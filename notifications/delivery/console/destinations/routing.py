@@ -1,0 +1,102 @@
+"""The pages of routes: which shared destinations hear of a new incident; tried with a sample before anything happens."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_http_methods, require_safe
+
+from aiops.access.actors import Role
+from aiops.kernel.clock import utcnow
+from aiops.kernel.errors import InvalidInput, NotPermitted
+from aiops.web.acting import button, refuse
+from aiops.web.console_view import console_view
+from incidents.choices import Severity
+from notifications.delivery.console.destinations import boards
+from notifications.delivery.console.destinations.forms import RouteForm, SampleForm, route_initial
+from notifications.escalation.models import Route
+from notifications.escalation.services import routes
+
+HOME = "console-routes"
+BESIDE = {"window": "begins"}  # a refusal's field → the form's
+
+
+@require_safe
+@console_view
+def overview(request: HttpRequest) -> HttpResponse:
+    """Every route; with ``severity`` in the URL, what each would make of such an incident."""
+    context = boards.frame(request, "routes")
+    workspace = context["workspace"]
+    sample = SampleForm(request.GET if "severity" in request.GET else None, workspace=workspace)
+    tried: dict[int, Any] = {}
+    if sample.is_bound and sample.is_valid():
+        asked = sample.cleaned_data
+        found = routes.dry_run(
+            actor=request.actor,  # type: ignore[attr-defined]
+            workspace_id=workspace.pk,
+            now=utcnow(),
+            severity=Severity[asked["severity"].upper()],
+            service_id=asked["service"].pk,
+            labels=asked["labels"],
+        )
+        tried = {one.route.pk: one for one in found}
+        context["told"] = list(
+            dict.fromkeys(t.destination.label for one in found if not one.why_not for t in one.told if not t.problem)
+        )
+    ways = boards.ways_of(workspace)
+    context |= {"sample": sample, "tried": bool(tried), "ways": [(way, tried.get(way.route.pk)) for way in ways]}
+    return render(request, "notifications/destinations/routes.html", context)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@console_view
+def new(request: HttpRequest) -> HttpResponse:
+    """Make a route."""
+    context = boards.frame(request, "routes")
+    if not context["admin"]:
+        raise NotPermitted("Routes are made by admins of the workspace")
+    return _edit(request, context, None)
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+@console_view
+def edit(request: HttpRequest, route_id: int) -> HttpResponse:
+    """Change a route."""
+    actor = request.actor  # type: ignore[attr-defined]
+    route = boards.route_for(actor, route_id)
+    if not actor.may(Role.ADMIN, route.workspace_id):
+        raise NotPermitted("Routes are changed by admins of the workspace")
+    return _edit(request, {**boards.frame(request, "routes"), "workspace": route.workspace}, route)
+
+
+@button(HOME)
+def remove(request: HttpRequest, route_id: int) -> HttpResponse:
+    """Do away with a route."""
+    routes.delete_route(actor=request.actor, route_id=route_id)  # type: ignore[attr-defined]
+    messages.success(request, "The route is gone.")
+    return redirect(HOME)
+
+
+def _edit(request: HttpRequest, context: dict[str, Any], route: Route | None) -> HttpResponse:
+    workspace, actor = context["workspace"], request.actor  # type: ignore[attr-defined]
+    initial = route_initial(route) if route else {"zone": request.user.time_zone}  # type: ignore[union-attr]
+    form = RouteForm(request.POST or None, workspace=workspace, initial=initial)
+    if request.method == "POST" and form.is_valid():
+        try:
+            if route is None:
+                rules = form.rules()
+                routes.create_route(actor=actor, workspace=workspace, name=rules.pop("name"), **rules)
+            else:
+                routes.update_route(actor=actor, route_id=route.pk, **form.rules())
+        except InvalidInput as error:
+            error.field = BESIDE.get(error.field.split(".")[0], error.field)
+            refuse(form, error)
+        else:
+            messages.success(request, "The route is saved.")
+            return redirect(boards.home(HOME, context))
+    status = 422 if request.method == "POST" else 200
+    context = {**context, "form": form, "route": route}
+    return render(request, "notifications/destinations/route.html", context, status=status)

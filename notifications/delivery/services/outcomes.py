@@ -1,0 +1,270 @@
+"""What came of handing a message over, written down: state, receipt, timeline, the destination's health, and what follows."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from functools import partial
+
+from django.db import transaction
+from django.db.models import Value
+from django.db.models.functions import Coalesce
+
+from aiops.kernel import live, metrics, site
+from aiops.kernel.sql import CompiledQuery, Given, insert
+from incidents.choices import EntryKind
+from incidents.response.services.timers import system_entry
+from notifications.channels import CHANNELS
+from notifications.channels.contracts import PermanentFailure, SendFailure, Sent, TemporaryFailure
+from notifications.choices import ASKING, ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose, Rank
+from notifications.delivery.models import Delivery, Destination, Receipt
+from notifications.delivery.services import moved_addresses
+from notifications.delivery.services.claiming import bring_forward
+from notifications.delivery.services.throttle import refund
+from notifications.escalation.services import fallback, owner_notices, runs
+from notifications.escalation.services.targets import admins_of
+
+FIRST_PAUSE = 5.0  # seconds; doubles
+LONGEST_PAUSE = 300.0
+PATIENCE = {Purpose.PAGE: timedelta(hours=1), Purpose.FALLBACK: timedelta(hours=6)}
+SHORT_PATIENCE = timedelta(minutes=15)
+BREAKS_AT = 5  # failures in a row
+BREAK = 30.0  # seconds; doubles
+LONGEST_BREAK = 300.0
+SAME_ACCOUNT = timedelta(hours=6)  # between two words to admins about the same kind
+
+_held = CompiledQuery(
+    lambda: (
+        Delivery.objects.filter(pk__any_of=Given("ids"), state=DeliveryState.SENDING)
+        .order_by("pk")
+        .select_for_update(no_key=True)
+        .values_list("pk", "attempts")
+    )
+)
+_random = random.Random()  # noqa: S311 - spreads retries, keeps no secret
+
+
+def sent(deliveries: Sequence[Delivery], result: Sent, now: datetime) -> None:
+    """The provider took it. All of *deliveries* went as one message, the first carries it."""
+    carrier = deliveries[0]
+    with transaction.atomic():
+        mine = _still_mine(deliveries)
+        told = Delivery.objects.filter(pk__in=[delivery.pk for delivery in mine])
+        told.update(
+            state=result.state,
+            reason="",
+            claimed_until=None,
+            sent_at=Coalesce("sent_at", Value(now)),
+            delivered_at=now if result.state in (DeliveryState.DELIVERED, DeliveryState.READ) else None,
+            provider_ref=result.ref[:300],
+            said=carrier.said,
+        )
+        _receipts(mine, result.state, result.detail, now)
+        _entries([d for d in mine if d.purpose in ASKING], EntryKind.NOTIFICATION_SENT, "", now)
+        if carrier.destination_id is not None:
+            # It works, whatever was said of it before.
+            healthy = {"failures": 0, "open_until": None, "broken_at": None, "broken_reason": ""}
+            Destination.objects.filter(pk=carrier.destination_id).exclude(**healthy).update(**healthy)
+            if result.moved_to:
+                moved_addresses.moved(carrier.destination_id, result.moved_to)
+        transaction.on_commit(partial(_show, mine), robust=True)
+    metrics.NOTIFICATIONS.labels(carrier.kind, carrier.purpose, "sent").inc()
+    for delivery in mine:
+        if delivery.purpose == Purpose.PAGE and delivery.rank == Rank.FIRST_PAGE and delivery.incident is not None:
+            metrics.PAGE_SECONDS.observe(max(0.0, (now - delivery.incident.created_at).total_seconds()))
+
+
+def failed(deliveries: Sequence[Delivery], failure: SendFailure, now: datetime, *, tried: bool = True) -> None:
+    """The provider did not take it: again later, or never, and then somebody else is told. Not *tried*: it was never asked."""
+    carrier = deliveries[0]
+    with transaction.atomic():
+        mine = _still_mine(deliveries)
+        if not mine:
+            return
+        final = isinstance(failure, PermanentFailure) or _out_of_patience(carrier, now)
+        reason = failure.reason if isinstance(failure, PermanentFailure) or not final else f"gave up: {failure.reason}"
+        due_at = now + timedelta(seconds=pause(carrier.attempts, failure))
+        unknown = (
+            isinstance(failure, TemporaryFailure) and failure.unknown and not CHANNELS[ChannelKind(carrier.kind)].keyed
+        )
+        for delivery in mine:
+            delivery.state = DeliveryState.FAILED_PERMANENT if final else DeliveryState.FAILED_TEMPORARY
+            delivery.reason, delivery.claimed_until = reason[:500], None
+            delivery.due_at = delivery.due_at if final else due_at
+            delivery.maybe_twice = delivery.maybe_twice or unknown
+        Delivery.objects.bulk_update(
+            mine, ["state", "reason", "claimed_until", "due_at", "maybe_twice"], batch_size=1000
+        )
+        _receipts(mine, mine[0].state, reason, now)
+        if final:
+            _entries([d for d in mine if d.purpose in ASKING], EntryKind.NOTIFICATION_FAILED, reason, now)
+        if tried:
+            _judge_destination(carrier, failure, final, now)
+        transaction.on_commit(partial(_show, mine), robust=True)
+    metrics.NOTIFICATIONS.labels(carrier.kind, carrier.purpose, "failed" if final else "retried").inc()
+    if final:
+        tell_others(mine, now)
+    elif carrier.attempts >= fallback.TRIES:
+        _tell_admins_of_ends(mine, now)
+
+
+def suppressed(deliveries: Sequence[Delivery], reason: str) -> None:
+    """It is not sent after all, for *reason*."""
+    with transaction.atomic():
+        mine = _still_mine(deliveries)
+        Delivery.objects.filter(pk__in=[d.pk for d in mine]).update(
+            state=DeliveryState.SUPPRESSED, reason=reason[:500], claimed_until=None
+        )
+        transaction.on_commit(partial(_show, mine), robust=True)
+    metrics.NOTIFICATIONS.labels(deliveries[0].kind, deliveries[0].purpose, "suppressed").inc(len(mine))
+
+
+def pause(attempts: int, failure: SendFailure) -> float:
+    """Seconds until the next try: doubling from 5 s to 5 min, spread by a fifth; never sooner than the provider asks."""
+    wait = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** max(0, attempts - 1)) * _random.uniform(0.8, 1.2)
+    asked = failure.retry_after if isinstance(failure, TemporaryFailure) else None
+    return max(wait, asked) if asked else wait
+
+
+def _out_of_patience(delivery: Delivery, now: datetime) -> bool:
+    """Whether it was tried for long enough. It may have waited for its time before: that does not count."""
+    patience = CHANNELS[ChannelKind(delivery.kind)].patience or PATIENCE.get(Purpose(delivery.purpose), SHORT_PATIENCE)
+    first_try = delivery.receipts.order_by("pk").values_list("at", flat=True).first() or now
+    return now - first_try >= patience
+
+
+def _still_mine(deliveries: Sequence[Delivery]) -> list[Delivery]:
+    """Those that nobody took back meanwhile, under lock."""
+    by_pk = {delivery.pk: delivery for delivery in deliveries}
+    return [by_pk[pk] for pk, attempts in _held(ids=list(by_pk)) if by_pk[pk].attempts == attempts]
+
+
+def _receipts(deliveries: Sequence[Delivery], state: str, detail: str, now: datetime) -> None:
+    insert([Receipt(delivery=d, at=now, state=state, detail=detail[:500]) for d in deliveries])
+
+
+def _entries(deliveries: Sequence[Delivery], kind: EntryKind, reason: str, now: datetime) -> None:
+    insert(
+        [
+            system_entry(
+                d.incident, now, kind, data={"said": _sentence(d, kind), **({"reason": reason} if reason else {})}
+            )
+            for d in deliveries
+            if d.incident is not None
+        ]
+    )
+
+
+def _sentence(delivery: Delivery, kind: EntryKind) -> str:
+    """Who was told, by what: ``Told Ana by SMS (+49 …)``."""
+    who = delivery.recipient.display_name if delivery.recipient is not None else ""
+    where = delivery.destination.label if delivery.destination is not None else ""
+    verb = "Told" if kind == EntryKind.NOTIFICATION_SENT else "Could not tell"
+    via = ChannelKind(delivery.kind).label
+    return f"{verb} {who} by {via} ({where})" if who else f"{verb} {where} by {via}"
+
+
+def _judge_destination(delivery: Delivery, failure: SendFailure, final: bool, now: datetime) -> None:
+    """Count the failure; open the breaker, or flag a destination that will never work again."""
+    if delivery.destination_id is None:
+        return
+    destination = Destination.objects.select_for_update(no_key=True).get(pk=delivery.destination_id)
+    destination.failures = min(destination.failures + 1, 1000)
+    refund(destination.pk, [delivery])
+    if destination.failures >= BREAKS_AT:
+        length = min(LONGEST_BREAK, BREAK * 2 ** (destination.failures - BREAKS_AT))
+        destination.open_until = now + timedelta(seconds=length)
+    gone = isinstance(failure, PermanentFailure) and failure.address
+    dropped = final and not gone and _drops(delivery)
+    breaks = (gone or dropped) and destination.broken_at is None and delivery.purpose != Purpose.VERIFY
+    if breaks:
+        destination.broken_at = now
+    if destination.broken_at is not None:  # why it fails now, which may not be why it did first
+        again = "messages were given up again and again: " if dropped and breaks else ""
+        destination.broken_reason = f"{again}{failure.reason}"
+    destination.save(update_fields=["failures", "open_until", "broken_at", "broken_reason"])
+    if breaks:
+        _warn_owner(destination, delivery.workspace_id, now)
+    elif isinstance(failure, PermanentFailure) and not failure.address and delivery.purpose in ASKING:
+        _warn_of_account(delivery, failure.reason, now)
+
+
+def _warn_owner(destination: Destination, workspace_id: int, now: datetime) -> None:
+    """Whose destination it is hears of it by another channel; of a shared one, the admins of the workspace."""
+    is_shared = destination.owner_id is None
+    owners = admins_of([workspace_id])[workspace_id] if is_shared else [destination.owner_id]
+    owner_notices.tell(
+        workspace_id=workspace_id,
+        user_ids=[pk for pk in owners if pk is not None],
+        subject=f"Pages no longer reach {destination.label}",
+        text=f"{destination.get_kind_display()} {destination.label} failed for good: {destination.broken_reason} "
+        "Nothing is sent there until somebody mends it.",
+        url=site.url("/console/destinations" if is_shared else "/console/notifications"),
+        now=now,
+    )
+
+
+def _warn_of_account(delivery: Delivery, reason: str, now: datetime) -> None:
+    """Messages of a kind fail for a reason that no other address mends: the workspace's admins hear of it, once in a while."""
+    kind = ChannelKind(delivery.kind)
+    subject = f"Pages by {kind.label} fail"
+    said = Delivery.objects.filter(
+        workspace_id=delivery.workspace_id, purpose=Purpose.OWNER_NOTICE, data__subject=subject
+    )
+    if said.filter(created_at__gt=now - SAME_ACCOUNT).exists():
+        return
+    owner_notices.tell(
+        workspace_id=delivery.workspace_id,
+        user_ids=admins_of([delivery.workspace_id])[delivery.workspace_id],
+        subject=subject,
+        text=f"{kind.label} does not take our messages: {reason} Whoever is told this way is not told until that is mended.",
+        url=site.url("/console/destinations/accounts"),
+        now=now,
+    )
+
+
+def _drops(delivery: Delivery) -> bool:
+    """Whether so many messages in a row were given up that nobody listens there any more."""
+    most = CHANNELS[ChannelKind(delivery.kind)].drops
+    if not most:
+        return False
+    decided = (*TOLD, DeliveryState.FAILED_PERMANENT)
+    latest = Delivery.objects.filter(destination=delivery.destination, state__in=decided)
+    states = list(latest.order_by("-pk").values_list("state", flat=True)[:most])
+    return len(states) == most and all(state == DeliveryState.FAILED_PERMANENT for state in states)
+
+
+def tell_others(deliveries: Sequence[Delivery], now: datetime) -> None:
+    """A page that will never arrive: the person's other ways come forward; when a whole step reaches nobody, the run goes on, and
+    when a whole fallback does, the admins are told."""
+    _tell_admins_of_ends(deliveries, now)
+    for delivery in deliveries:
+        if delivery.purpose != Purpose.PAGE or delivery.incident_id is None:
+            continue
+        if delivery.recipient_id is not None:
+            bring_forward(delivery, now)
+        step = Delivery.objects.filter(
+            incident_id=delivery.incident_id,
+            episode=delivery.episode,
+            round=delivery.round,
+            step=delivery.step,
+            purpose=Purpose.PAGE,
+        )
+        if not step.filter(state__in=(*ON_ITS_WAY, *TOLD)).exists():
+            runs.unreached(delivery.incident_id, delivery.episode, delivery.step, now)
+
+
+def _tell_admins_of_ends(deliveries: Sequence[Delivery], now: datetime) -> None:
+    for delivery in deliveries:
+        if delivery.purpose == Purpose.FALLBACK and delivery.incident_id is not None:
+            fallback.undelivered(delivery, delivery.incident_id, now)
+
+
+def _show(deliveries: Sequence[Delivery]) -> None:
+    by_workspace: dict[int, set[int]] = {}
+    for delivery in deliveries:
+        if delivery.incident_id is not None:
+            by_workspace.setdefault(delivery.workspace_id, set()).add(delivery.incident_id)
+    for workspace_id, incident_ids in by_workspace.items():
+        live.publish(workspace_id, incident_ids, "delivery", len(incident_ids))

@@ -1,0 +1,91 @@
+"""Provider accounts: the SMTP server, the Slack app, the Twilio account through which a channel sends. Admins of the workspace.
+
+Settings are sealed, and a secret that was saved is never shown again: leaving it empty keeps it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import orjson
+from django.db import IntegrityError, transaction
+
+from aiops.access.actors import Actor, Role
+from aiops.access.models import Workspace
+from aiops.kernel import secrets
+from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
+from notifications.channels import CHANNELS
+from notifications.choices import ChannelKind
+from notifications.delivery.models import Provider
+
+
+def save_provider(
+    *,
+    actor: Actor,
+    workspace: Workspace,
+    kind: ChannelKind,
+    name: str,
+    settings: Mapping[str, str],
+    provider_id: int | None = None,
+    is_default: bool = True,
+) -> Provider:
+    """Make an account, or change the one of *provider_id*. Raises :class:`InvalidInput` naming the setting that is wrong."""
+    if not actor.may(Role.ADMIN, workspace.pk):
+        raise NotPermitted("Accounts are set up by admins of the workspace.")
+    if not CHANNELS[kind].settings:
+        raise InvalidInput(f"kind: {kind.label} needs no account.", field="kind")
+    if not (name := name.strip()):
+        raise InvalidInput("name: an account needs a name.", field="name")
+    try:
+        with transaction.atomic():
+            existing = None
+            if provider_id is not None:
+                mine = Provider.objects.filter(pk=provider_id, workspace=workspace, kind=kind)
+                existing = mine.select_for_update(no_key=True).first()
+                if existing is None:
+                    raise NotFound("There is no such account.")
+            checked = check_settings(kind, settings, existing.settings if existing else {})
+            if is_default:
+                others = Provider.objects.filter(workspace=workspace, kind=kind, is_default=True)
+                others.exclude(pk=provider_id or 0).update(is_default=False)
+            hook = secrets.make_key()
+            row = existing or Provider(
+                workspace=workspace, kind=kind, hook_digest=secrets.digest(hook), hook_sealed=secrets.seal(hook)
+            )
+            row.name, row.is_default = name[:200], is_default
+            row.settings_sealed = secrets.seal(orjson.dumps(checked).decode())
+            row.save()
+    except IntegrityError:
+        raise InvalidInput(f"name: there is a {kind.label} account named {name!r}.", field="name") from None
+    return row
+
+
+def delete_provider(*, actor: Actor, provider_id: int) -> None:
+    """Remove an account; destinations that named it fall back to the workspace's default one of its kind."""
+    row = Provider.objects.visible_to(actor).filter(pk=provider_id).first()
+    if row is None:
+        raise NotFound("There is no such account.")
+    if not actor.may(Role.ADMIN, row.workspace_id):
+        raise NotPermitted("Accounts are set up by admins of the workspace.")
+    row.delete()
+
+
+def check_settings(kind: ChannelKind, given: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
+    """The settings of an account in their one form. A secret that is left empty stays what it was; unknown ones are refused."""
+    channel = CHANNELS[kind]
+    known = {setting.name for setting in channel.settings}
+    if unknown := [name for name in given if name not in known]:
+        raise InvalidInput(f"{unknown[0]}: {kind.label} has no such setting.", field=unknown[0])
+    made = channel.make_settings() if channel.make_settings is not None and not before else {}
+    checked = {name: value for name, value in {**made, **before}.items() if name not in known or name in made}
+    for setting in channel.settings:
+        value = str(given.get(setting.name) or "").strip()
+        if not value and (setting.secret or setting.name not in given):
+            value = str(before.get(setting.name, "") or made.get(setting.name, ""))
+        value = value or setting.default
+        if not value and setting.required:
+            raise InvalidInput(f"{setting.name}: {setting.label} is needed.", field=setting.name)
+        if value and setting.check is not None:
+            value = setting.check(value)
+        checked[setting.name] = value
+    return checked

@@ -1,0 +1,89 @@
+"""``POST /notifications/test`` and ``GET /notifications/escalation``: does it get through, and who would be told when."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from http import HTTPStatus
+from typing import Any
+
+from drf_spectacular.utils import extend_schema
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from aiops.api.client import ClientView
+from aiops.api.params import whole_number
+from aiops.api.schema import query
+from incidents.choices import Severity
+from notifications.choices import TOLD
+from notifications.escalation.api.client.preview import preview
+from notifications.escalation.api.client.serializers import EscalationOut, SampleIn, TestIn, TestOut
+from notifications.escalation.selectors.chosen_workspace import service_or_default
+from notifications.escalation.services.route_test import test_routes
+from notifications.escalation.services.whatif import policies_of, what_if
+
+LONGEST = 7 * 24 * 60  # minutes that a preview looks back
+SERVICE = query("service", "A service's name; an unknown one stands for the default service, as for alerts.")
+SEVERITY = query("severity", "critical, high, warning or info.")
+
+
+class Test(ClientView):
+    @extend_schema(
+        summary="Send a test by the way of every message",
+        description="To every destination that the routes name for the service and severity; returns when each has answered.",
+        parameters=[SEVERITY, SERVICE, query("message", "What it says.")],
+        request=TestIn,
+        responses={HTTPStatus.OK: TestOut},
+    )
+    def post(self, request: Request) -> Response:
+        given = {
+            **self.fields(),
+            **{name: self.params[name] for name in TestIn().fields if name in self.params},
+        }
+        reader = TestIn(data=given)
+        reader.is_valid(raise_exception=True)
+        asked = reader.validated_data
+        service, warnings = service_or_default(self.actor, asked["service"])
+        severity = asked.get("severity", Severity.INFO)
+        tested = test_routes(
+            actor=self.actor, service=service, severity=severity, message=asked["message"], now=self.now
+        )
+        if not tested.deliveries:
+            warnings = [*warnings, "No route leads to a destination that can be used: nobody was told."]
+        body: dict[str, Any] = {
+            "ok": bool(tested.deliveries) and all(delivery.state in TOLD for delivery in tested.deliveries),
+            "severity": severity,
+            "service": service.name,
+            "message": asked["message"],
+            "deliveries": tested.deliveries,
+            "routes": tested.tried,
+            "left_out": tested.left_out,
+            "warnings": warnings,
+        }
+        return Response(TestOut(body).data)
+
+
+class Escalation(ClientView):
+    @extend_schema(
+        summary="Who would have been told by now, and who is next",
+        description="Of an incident that opened `minutes_elapsed` ago and that nobody answered.",
+        parameters=[SERVICE, query("minutes_elapsed", "From 0; default 0.", int), SEVERITY],
+        responses=EscalationOut,
+    )
+    def get(self, request: Request) -> Response:
+        elapsed = whole_number(self.params, "minutes_elapsed", 0, 0, LONGEST)
+        reader = SampleIn(data={name: self.params[name] for name in ("severity", "service") if self.params.get(name)})
+        reader.is_valid(raise_exception=True)
+        severity: Severity = reader.validated_data.get("severity", Severity.CRITICAL)
+        service, warnings = service_or_default(self.actor, reader.validated_data["service"])
+        opened_at = self.now - timedelta(minutes=elapsed)
+        lines = what_if(actor=self.actor, service_id=service.pk, at=opened_at, severity=severity)
+        policy = policies_of([service], severity).get(service.pk)
+        body = {
+            "service": service.name,
+            "severity": severity,
+            "policy": policy.name if policy else None,
+            "minutes_elapsed": elapsed,
+            "warnings": warnings,
+            **preview(lines, elapsed),
+        }
+        return Response(EscalationOut(body).data)

@@ -1,0 +1,1 @@
+"""Policies, routes and runs in the v1 dialect."""

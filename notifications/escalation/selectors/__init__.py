@@ -1,0 +1,1 @@
+"""Reads of policies and runs; none writes."""

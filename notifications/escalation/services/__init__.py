@@ -1,0 +1,1 @@
+"""The only writers of policies, routes and escalation runs."""

@@ -1,0 +1,58 @@
+"""Word to whoever an incident was assigned to: one message, by the first way of their own contact rules."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from aiops.kernel.events import Fact
+from incidents.choices import LIVE, Priority, Severity
+from incidents.core.models import Incident
+from notifications.choices import Purpose, Rank, TargetKind, Urgency
+from notifications.delivery.intents import Intent
+from notifications.delivery.models import Delivery
+from notifications.delivery.services import deliveries
+from notifications.escalation.definition import Target
+from notifications.escalation.services.targets import Book, account_mailboxes
+
+
+def tell(facts: Sequence[Fact], now: datetime) -> int:
+    """Tell the people whose these incidents are now; returns how many messages that is.
+
+    Nobody is told of what they took themselves, of what has ended, or of what is suppressed.
+    """
+    actors = {fact["incident_id"]: fact.get("actor") or {} for fact in facts}
+    live = Incident.objects.filter(pk__in=actors, status__in=LIVE, suppressed_by__isnull=True, assignee__isnull=False)
+    intents = [_intent(incident, actors[incident.pk], now) for incident in live.order_by("pk")]
+    return deliveries.intend([intent for intent in intents if intent is not None], now)
+
+
+def _intent(incident: Incident, actor: dict[str, str], now: datetime) -> Intent | None:
+    user_id = incident.assignee_id or 0
+    if actor.get("kind") == "user" and actor.get("id") == str(user_id):
+        return None
+    high = incident.priority <= Priority.P2 or incident.severity >= Severity.HIGH
+    urgency = Urgency.HIGH if high else Urgency.LOW
+    target = Target(TargetKind.USER, user_id)
+    reach = Book([target], now).reach([target], incident.workspace_id, urgency)
+    call = min(reach.calls, key=lambda each: each.at, default=None)
+    earlier = Delivery.objects.filter(incident=incident, episode=incident.episode, purpose=Purpose.ASSIGNED)
+    about = Intent(
+        workspace_id=incident.workspace_id,
+        incident_id=incident.pk,
+        episode=incident.episode,
+        round=earlier.count(),  # it may come back to the same person
+        purpose=Purpose.ASSIGNED,
+        recipient_id=user_id,
+        urgency=urgency,
+        rank=Rank.PAGE,
+        data={"who": str(actor.get("label", ""))},
+        due_at=now,
+        suppressed="" if call else "; ".join(reach.missed) or "nothing reaches them",
+    )
+    if call is None:
+        return about
+    where = call.destination_id or account_mailboxes({user_id}, now).get(user_id)
+    data = {**about.data, **({"note": call.note} if call.note else {})}
+    return replace(about, destination_id=where, kind=call.kind, due_at=call.at, data=data)

@@ -1,0 +1,156 @@
+"""Services whose escalation would reach nobody: gone through ahead of time, for a critical incident at each hour of the next day.
+
+A log is nobody, and the fallback does not count: it hears when nobody else did. What is found is listed, and one internal
+incident per workspace names what is new; it ends when all of it is mended.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+
+from incidents.catalogue.models import Service
+from incidents.choices import Priority, Severity
+from incidents.core.models import Incident
+from incidents.ingest.services import internal
+from incidents.ingest.services.ingest.rows import PRIORITY_OF
+from incidents.upkeep.services import upkeep
+from notifications.choices import ChannelKind
+from notifications.escalation.definition import Definition
+from notifications.escalation.models import EscalationPolicy, UnreachableService
+from notifications.escalation.moves import Facts
+from notifications.escalation.selectors.in_force import policies_of
+from notifications.escalation.services.targets import Book
+from notifications.escalation.services.whatif import Line, longest, walk
+from notifications.watch.services import proof
+
+HOURS = 24
+SEVERITY = Severity.CRITICAL
+KEY = "unreachable services"
+NAMED = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Hole:
+    """An incident at *at* would reach nobody, for *reason*."""
+
+    at: datetime
+    reason: str
+
+
+def sweep(now: datetime) -> int:
+    """Look at every service, keep the list and the alarms up to date; returns how many reach nobody."""
+    services = list(Service.objects.exclude(name=proof.NAME).order_by("workspace_id", "pk"))
+    holes = find(services, now)
+    with transaction.atomic():
+        known = dict(UnreachableService.objects.select_for_update().values_list("service_id", "pk"))
+        UnreachableService.objects.exclude(service_id__in=holes).delete()
+        fresh: dict[int, list[Service]] = defaultdict(list)
+        for service in services:
+            hole = holes.get(service.pk)
+            if hole is None:
+                continue
+            row, made = UnreachableService.objects.get_or_create(
+                service=service,
+                defaults={
+                    "workspace_id": service.workspace_id,
+                    "found_at": now,
+                    "at": hole.at,
+                    "reason": hole.reason,
+                },
+            )
+            if made:
+                fresh[service.workspace_id].append(service)
+            elif (row.at, row.reason) != (hole.at, hole.reason):
+                UnreachableService.objects.filter(pk=known[service.pk]).update(at=hole.at, reason=hole.reason)
+    _tell(fresh, holes, now)
+    return len(holes)
+
+
+def find(services: Sequence[Service], now: datetime) -> dict[int, Hole]:
+    """The first hole of each service that has one. Services of one policy and priority are walked once."""
+    policies = policies_of(services, SEVERITY)
+    walked: dict[tuple[int, Priority], Hole | None] = {}
+    books: dict[int, Book] = {}
+    found: dict[int, Hole] = {}
+
+    def look(service: Service) -> None:
+        policy = policies.get(service.pk)
+        if policy is None or policy.version is None:
+            found[service.pk] = Hole(now, "no escalation policy is in force")
+            return
+        priority = Priority(service.default_priority or PRIORITY_OF[SEVERITY])
+        key = (policy.pk, priority)
+        if key not in walked:
+            walked[key] = _first_hole(policy, priority, service.workspace_id, books, now)
+        if (hole := walked[key]) is not None:
+            found[service.pk] = hole
+
+    upkeep.each(services, look, of=_subject_of, now=now)
+    return found
+
+
+def _subject_of(service: Service) -> upkeep.Subject:
+    what = f"The look whether anybody is reached for {service.name}"
+    return upkeep.Subject(f"unreachable:{service.pk}", what, service.workspace_id)
+
+
+def _first_hole(
+    policy: EscalationPolicy, priority: Priority, workspace_id: int, books: dict[int, Book], now: datetime
+) -> Hole | None:
+    assert policy.version is not None
+    definition = Definition.of_json(policy.version.definition)
+    until = now + timedelta(hours=HOURS) + longest(definition)
+    if policy.pk not in books:
+        books[policy.pk] = Book({target for _, target in definition.targets()}, now, until)
+    for hour in range(HOURS):
+        at = now + timedelta(hours=hour)
+        lines = list(walk(definition, books[policy.pk], workspace_id, Facts(SEVERITY, priority, at)))
+        if not any(_is_somebody(line) for line in lines):
+            reasons = dict.fromkeys(line.note for line in lines if line.what in ("unreached", "skipped") and line.note)
+            return Hole(at, "; ".join(reasons) or "no step tells anybody")
+    return None
+
+
+def _is_somebody(line: Line) -> bool:
+    return line.what == "told" and line.kind != ChannelKind.LOG and not line.lacks
+
+
+def _tell(fresh: dict[int, list[Service]], holes: dict[int, Hole], now: datetime) -> None:
+    upkeep.each(
+        fresh,
+        lambda workspace_id: _raise(workspace_id, fresh[workspace_id], holes, now),
+        of=_alarm_of,
+        now=now,
+    )
+    mended = Incident.objects.live().filter(signal_type="unreachable_service", dedup_key=KEY)
+    still = UnreachableService.objects.values("workspace_id")
+    upkeep.each(
+        mended.exclude(workspace_id__in=still).values_list("workspace_id", flat=True),
+        lambda workspace_id: internal.clear_internal(workspace_id=workspace_id, dedup_key=KEY, now=now),
+        of=_alarm_of,
+        now=now,
+    )
+
+
+def _alarm_of(workspace_id: int) -> upkeep.Subject:
+    return upkeep.Subject(f"unreachable:alarm:{workspace_id}", "The alarm for services that reach nobody", workspace_id)
+
+
+def _raise(workspace_id: int, services: Sequence[Service], holes: dict[int, Hole], now: datetime) -> None:
+    named = [f"{s.name} at {holes[s.pk].at:%Y-%m-%d %H:%M} UTC: {holes[s.pk].reason}" for s in services[:NAMED]]
+    more = [f"and {len(services) - NAMED} more"] if len(services) > NAMED else []
+    internal.raise_internal(
+        workspace_id=workspace_id,
+        dedup_key=KEY,
+        title=f"Nobody would be reached for {services[0].name}"
+        + (f" and {len(services) - 1} other services" if len(services) > 1 else ""),
+        description="\n".join([*named, *more]),
+        severity=Severity.HIGH,
+        signal_type="unreachable_service",
+        now=now,
+    )

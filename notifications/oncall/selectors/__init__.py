@@ -1,0 +1,1 @@
+"""Reads of who is on call; none writes."""

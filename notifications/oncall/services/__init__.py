@@ -1,0 +1,1 @@
+"""The only writers of schedules, overrides, swaps, time off and calendars."""

@@ -1,0 +1,1 @@
+"""Replies through the client dialect."""

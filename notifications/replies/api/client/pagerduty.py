@@ -1,0 +1,69 @@
+"""``POST /webhook/pagerduty``: what PagerDuty tells, with an API key (a custom header of its webhook, or ``?api_key=``)."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from drf_spectacular.utils import OpenApiParameter, extend_schema
+from rest_framework import serializers
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from aiops.access.actors import Role
+from aiops.access.authentication import IngestKeyAuthentication
+from aiops.api.client import ClientView
+from aiops.kernel.errors import NotPermitted
+from notifications.choices import ChannelKind
+from notifications.delivery.models import Provider
+from notifications.escalation.selectors.chosen_workspace import workspace_of
+from notifications.replies import signatures
+from notifications.replies.hooks.pagerduty import shown
+from notifications.replies.services import pagerduty
+
+SIGNATURE = OpenApiParameter(
+    "X-PagerDuty-Signature",
+    location=OpenApiParameter.HEADER,
+    description="Checked when the workspace's PagerDuty account has a webhook secret.",
+)
+
+
+class PagerDutyEvent(serializers.Serializer):
+    event_type = serializers.CharField()
+    data = serializers.DictField(help_text="The incident, as PagerDuty writes it.")
+
+
+class PagerDutyIn(serializers.Serializer):
+    event = PagerDutyEvent()
+
+
+class PagerDutyOut(serializers.Serializer):
+    ok = serializers.BooleanField()
+    event_type = serializers.CharField()
+    pd_incident_id = serializers.CharField(allow_null=True)
+    local_incident_id = serializers.CharField(allow_null=True)
+    action_taken = serializers.CharField(
+        help_text="created, deduplicated, acknowledged, unacknowledged, resolved, linked (we sent it there) or ignored."
+    )
+    reason = serializers.CharField(required=False, help_text="Why nothing was done.")
+
+
+class PagerDutyWebhook(ClientView):
+    authentication_classes = (IngestKeyAuthentication,)
+
+    @extend_schema(
+        summary="An event of PagerDuty's v3 webhooks",
+        parameters=[SIGNATURE],
+        request=PagerDutyIn,
+        responses={HTTPStatus.OK: PagerDutyOut},
+    )
+    def post(self, request: Request) -> Response:
+        workspace = workspace_of(self.actor)
+        if not self.actor.may(Role.OPERATOR, workspace.pk):
+            raise NotPermitted("This key may not send events to the workspace")
+        account = Provider.objects.filter(workspace=workspace, kind=ChannelKind.PAGERDUTY, is_default=True).first()
+        if account and (secret := str(account.settings.get("webhook_secret", ""))):
+            header = request.headers.get("X-PagerDuty-Signature", "")
+            signatures.pagerduty(secret, request.body, header=header)
+        encoding = request.headers.get("Content-Encoding", "")
+        received = pagerduty.receive(workspace_id=workspace.pk, body=request.body, encoding=encoding, now=self.now)
+        return Response(shown(received))

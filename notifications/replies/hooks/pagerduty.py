@@ -1,0 +1,34 @@
+"""PagerDuty's v3 webhooks at ``/hooks/pagerduty/<key>``, where the address is the credential (and the signature, if a secret is
+set). With an API key they come to ``/webhook/pagerduty`` (``api/client/pagerduty.py``)."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse, JsonResponse
+
+from aiops.kernel import ids
+from notifications.choices import ChannelKind
+from notifications.replies import signatures
+from notifications.replies.hooks.entry import Call, hook
+from notifications.replies.services import pagerduty as service
+
+
+@hook(ChannelKind.PAGERDUTY)
+def pagerduty(call: Call) -> HttpResponse:
+    """One event."""
+    if secret := str(call.settings.get("webhook_secret", "")):
+        signatures.pagerduty(secret, call.body, header=call.header("X-PagerDuty-Signature"))
+    encoding = call.header("Content-Encoding")
+    received = service.receive(workspace_id=call.workspace_id, body=call.body, encoding=encoding, now=call.now)
+    return JsonResponse(shown(received))
+
+
+def shown(received: service.Received) -> dict[str, object]:
+    """The contract's answer."""
+    return {
+        "ok": True,
+        "event_type": received.event_type,
+        "pd_incident_id": received.pd_incident_id,
+        "local_incident_id": ids.incident_id(received.incident_id) if received.incident_id is not None else None,
+        "action_taken": received.action_taken,
+        **({"reason": received.reason} if received.reason else {}),
+    }

@@ -1,0 +1,1 @@
+"""What people answer to a page, done as the person who answered."""

@@ -1,3 +1,0 @@
-"""Shaped reads of paging; none writes."""
-
-from __future__ import annotations

@@ -1,0 +1,1 @@
+"""The watch over paging: auditor, proofs of paging, heartbeat, clock and retention."""

@@ -1,0 +1,1 @@
+"""Whether paging works right now."""
