@@ -1,6 +1,6 @@
 """Live push: the one function that tells open browsers that something changed.
 
-Any thread may call :func:`publish`. Changes of a workspace are coalesced for a moment and leave as one message
+Any thread may call :func:`publish_rows`. Changes of a workspace are coalesced for a moment and leave as one message
 ``{"type": "live.change", "incidents": [ids], "kinds": […], "count": n, "at": …}`` to the Channels group of the workspace; the
 first change after a quiet spell leaves at once. *at* names the change (it is no clock to compare): who heard of it may ask for
 what was rendered after it. Each web process listens once for all of its pages, and paces what they are told.
@@ -14,8 +14,10 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import partial
 
 from channels.layers import get_channel_layer
+from django.db import transaction
 
 from aiops.kernel.threads import essential
 
@@ -66,9 +68,22 @@ class LivePush:
             self._loop = loop
             self._pending.clear()
 
-    def publish(self, workspace_id: int, incidents: Iterable[int], kind: str, count: int = 1) -> None:
-        """Tell the open pages of a workspace that *incidents* changed. Never blocks, never raises; call it after commit."""
-        self._tell(workspace_id, incidents, [kind], count)
+    def publish_rows(self, rows: Iterable[tuple[int, int | None]], kind: str) -> None:
+        """Tell the open pages which incidents changed, once the transaction of this thread has committed.
+
+        *rows* has a pair of workspace and incident for each change (None: a row that belongs to no incident, of which no page
+        hears); *kind* says what changed them ("incident": a person). Never blocks, never raises.
+        """
+        changes: dict[int, list[int]] = {}
+        for workspace_id, incident_id in rows:
+            if incident_id is not None:
+                changes.setdefault(workspace_id, []).append(incident_id)
+        if changes:
+            transaction.on_commit(partial(self._tell_all, changes, kind), robust=True)
+
+    def _tell_all(self, changes: dict[int, list[int]], kind: str) -> None:
+        for workspace_id, incident_ids in changes.items():
+            self._tell(workspace_id, incident_ids, [kind], len(incident_ids))
 
     def _tell(self, workspace_id: int, incidents: Iterable[int], kinds: Iterable[str], count: int) -> None:
         try:
@@ -142,4 +157,4 @@ class LivePush:
 
 _push = LivePush()
 bind = _push.bind
-publish = _push.publish
+publish_rows = _push.publish_rows

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 from typing import Any
 
 import orjson
@@ -271,7 +270,7 @@ def _locked(actor: Actor, incident_id: int, now: datetime) -> Iterator[Work]:
         if not actor.may(Role.OPERATOR, incident.workspace_id):
             raise NotPermitted("This takes the role operator or admin in the incident's workspace")
         yield Work(incident, actor, now)
-        transaction.on_commit(partial(live.publish, incident.workspace_id, [incident.pk], "incident"), robust=True)
+        live.publish_rows([(incident.workspace_id, incident.pk)], "incident")
 
 
 def _move(actor: Actor, incident_id: int, now: datetime, action: Action, note: str = "", by: str = "") -> Incident:

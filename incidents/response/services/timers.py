@@ -170,13 +170,5 @@ def _take(due: IncidentQuerySet, now: datetime, act: Callable[[list[Incident]], 
                 for i in batch
             ]
             reactions.publish(event, facts, now)
-            transaction.on_commit(partial(_announce, batch), robust=True)
+            live.publish_rows([(incident.workspace_id, incident.pk) for incident in batch], "timer")
     return len(batch)
-
-
-def _announce(batch: list[Incident]) -> None:
-    by_workspace: dict[int, list[int]] = {}
-    for incident in batch:
-        by_workspace.setdefault(incident.workspace_id, []).append(incident.pk)
-    for workspace_id, incident_ids in by_workspace.items():
-        live.publish(workspace_id, incident_ids, "timer", len(incident_ids))

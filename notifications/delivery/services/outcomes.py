@@ -5,7 +5,6 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from functools import partial
 
 from django.db import transaction
 from django.db.models import Value
@@ -68,7 +67,7 @@ def sent(deliveries: Sequence[Delivery], result: Sent, now: datetime) -> None:
             Destination.objects.filter(pk=carrier.destination_id).exclude(**healthy).update(**healthy)
             if result.moved_to:
                 moved_addresses.moved(carrier.destination_id, result.moved_to)
-        transaction.on_commit(partial(_show, mine), robust=True)
+        live.publish_rows([(delivery.workspace_id, delivery.incident_id) for delivery in mine], "delivery")
     metrics.NOTIFICATIONS.labels(carrier.kind, carrier.purpose, "sent").inc()
     for delivery in mine:
         if delivery.purpose == Purpose.PAGE and delivery.rank == Rank.FIRST_PAGE and delivery.incident is not None:
@@ -101,7 +100,7 @@ def failed(deliveries: Sequence[Delivery], failure: SendFailure, now: datetime, 
             _entries([d for d in mine if d.purpose in ASKING], EntryKind.NOTIFICATION_FAILED, reason, now)
         if tried:
             _judge_destination(carrier, failure, final, now)
-        transaction.on_commit(partial(_show, mine), robust=True)
+        live.publish_rows([(delivery.workspace_id, delivery.incident_id) for delivery in mine], "delivery")
     metrics.NOTIFICATIONS.labels(carrier.kind, carrier.purpose, "failed" if final else "retried").inc()
     if final:
         tell_others(mine, now)
@@ -116,7 +115,7 @@ def suppressed(deliveries: Sequence[Delivery], reason: str) -> None:
         Delivery.objects.filter(pk__in=[d.pk for d in mine]).update(
             state=DeliveryState.SUPPRESSED, reason=reason[:500], claimed_until=None
         )
-        transaction.on_commit(partial(_show, mine), robust=True)
+        live.publish_rows([(delivery.workspace_id, delivery.incident_id) for delivery in mine], "delivery")
     metrics.NOTIFICATIONS.labels(deliveries[0].kind, deliveries[0].purpose, "suppressed").inc(len(mine))
 
 
@@ -259,12 +258,3 @@ def _tell_admins_of_ends(deliveries: Sequence[Delivery], now: datetime) -> None:
     for delivery in deliveries:
         if delivery.purpose == Purpose.FALLBACK and delivery.incident_id is not None:
             fallback.undelivered(delivery, delivery.incident_id, now)
-
-
-def _show(deliveries: Sequence[Delivery]) -> None:
-    by_workspace: dict[int, set[int]] = {}
-    for delivery in deliveries:
-        if delivery.incident_id is not None:
-            by_workspace.setdefault(delivery.workspace_id, set()).add(delivery.incident_id)
-    for workspace_id, incident_ids in by_workspace.items():
-        live.publish(workspace_id, incident_ids, "delivery", len(incident_ids))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from functools import partial
 
 from django.db import transaction
 from django.db.models import Q
@@ -43,10 +42,7 @@ def note(
         )
         Receipt.objects.bulk_create(Receipt(delivery=row, at=now, state=state, detail=detail[:500]) for row in rows)
         moved = [row for row in rows if _moves(row, state, detail, now)]
-        incidents = [row.incident_id for row in moved if row.incident_id is not None]
-        if incidents:
-            changed = partial(live.publish, workspace_id, incidents, "delivery", len(incidents))
-            transaction.on_commit(changed, robust=True)
+        live.publish_rows([(row.workspace_id, row.incident_id) for row in moved], "delivery")
     if state == DeliveryState.FAILED_PERMANENT and moved:
         outcomes.tell_others(moved, now)
     return known

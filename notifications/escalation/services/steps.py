@@ -6,7 +6,7 @@ the runs' next deadlines) is one transaction; a killed worker leaves the same ru
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
@@ -112,7 +112,7 @@ def _run(wanted: Sequence[tuple[int, int]], now: datetime) -> int:
                 _without_policy(work, outcome, now)
         outcome.intents = addressed(outcome.intents, now)
         _write(works, outcome, now)
-        transaction.on_commit(partial(_show, works), robust=True)
+        live.publish_rows([(work.run.workspace_id, work.run.incident_id) for work in works], "escalation")
     endings.raise_alarms(outcome, now)
     return len(works)
 
@@ -285,11 +285,3 @@ def _save(runs: Sequence[EscalationRun]) -> None:
 
 def _is_silent(incident: Incident, now: datetime) -> bool:
     return incident.suppressed_by is not None or incident.is_snoozed(now)
-
-
-def _show(works: Iterable[Work]) -> None:
-    by_workspace: dict[int, list[int]] = {}
-    for work in works:
-        by_workspace.setdefault(work.run.workspace_id, []).append(work.run.incident_id)
-    for workspace_id, incident_ids in by_workspace.items():
-        live.publish(workspace_id, incident_ids, "escalation", len(incident_ids))

@@ -148,8 +148,7 @@ def _seen(cursor: psycopg.Cursor, arrivals: Sequence[Arrival]) -> dict[Arrival, 
 
 def _announce(batch: list[Wave]) -> None:
     """After the commit: count, and tell the open pages."""
-    changed: dict[int, set[int]] = {}
-    signals: dict[int, int] = {}
+    changed: list[tuple[int, int]] = []
     results: dict[tuple[Any, Any], int] = {}
     for wave in batch:
         for outcome in wave.outcomes:
@@ -157,9 +156,7 @@ def _announce(batch: list[Wave]) -> None:
             label = (route.source_kind, outcome.result)
             results[label] = results.get(label, 0) + 1
             if outcome.incident_id is not None and outcome.result != Result.IGNORED:
-                changed.setdefault(route.workspace_id, set()).add(outcome.incident_id)
-                signals[route.workspace_id] = signals.get(route.workspace_id, 0) + 1
+                changed.append((route.workspace_id, outcome.incident_id))
     for (kind, result), count in results.items():
         metrics.SIGNALS.labels(str(kind), str(result)).inc(count)
-    for workspace_id, incident_ids in changed.items():
-        live.publish(workspace_id, incident_ids, "ingest", signals[workspace_id])
+    live.publish_rows(changed, "ingest")
