@@ -278,7 +278,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
     "SCHEMA_PATH_PREFIX": "/",
     "PREPROCESSING_HOOKS": ["aiops.api.schema.without_slash_twins"],
-    "POSTPROCESSING_HOOKS": [],
+    "POSTPROCESSING_HOOKS": ["notifications.replies.hooks.schema.with_hooks"],
 }
 
 # --- logs: one line each on stderr; the ?api_key= of a request never reaches them -------------------------------------

@@ -6,7 +6,7 @@ from typing import Any
 
 from django.core.exceptions import RequestDataTooBig
 from django.db import InterfaceError, OperationalError
-from drf_spectacular.utils import OpenApiResponse, extend_schema, inline_serializer
+from drf_spectacular.utils import OpenApiExample, OpenApiResponse, extend_schema, inline_serializer
 from rest_framework import exceptions, serializers, status
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,13 +24,44 @@ from aiops.kernel.payload import read_object
 WRONG = "No active account has this username and password."
 STATUS = {"body_too_large": 413, "unsupported_encoding": 415}
 STALE = "The refresh token is invalid or expired."
-
-_Error = inline_serializer("SignInError", {"error": serializers.CharField()})
-_ERRORS = {
-    400: OpenApiResponse(_Error, "A field is missing or the body is no JSON object."),
-    401: OpenApiResponse(_Error, "Wrong username or password, or a token that is invalid or expired."),
-    429: OpenApiResponse(_Error, "Too many attempts; see Retry-After."),
+ERROR = inline_serializer("SignInError", {"error": serializers.CharField()})
+MEANING = {
+    "username": "The name with which the person signs in.",
+    "password": "The person's password.",
+    "access": "The access token, for `Authorization: Bearer`.",
+    "refresh": "The refresh token, with which the access token is renewed.",
 }
+
+
+def _documented(summary: str, field: str, refused: str, sent: dict[str, str], answered: dict[str, str]) -> Any:
+    """How one of the operations stands in the schema; *refused* is what its 401 says, *field* is one that it needs."""
+    shapes = [
+        inline_serializer(name, {one: serializers.CharField(help_text=MEANING[one]) for one in body})
+        for name, body in ((f"SignIn{field.title()}", sent), (f"SignIn{field.title()}Answer", answered))
+    ]
+    refusals = {
+        400: ("A field is missing, or the body is no JSON object.", f"{field}: This field is required."),
+        401: ("The username and password, or the token, are wrong or expired.", refused),
+        429: (
+            "Too many attempts; `Retry-After` says in how many seconds to come again.",
+            "Too many sign-in attempts. Try again in 17 s.",
+        ),
+    }
+    return extend_schema(
+        summary=summary,
+        tags=["auth"],
+        auth=[],
+        request={"application/json": shapes[0]},
+        responses={200: OpenApiResponse(shapes[1], "OK")}
+        | {
+            code: OpenApiResponse(ERROR, when, [OpenApiExample("refusal", value={"error": text})])
+            for code, (when, text) in refusals.items()
+        },
+        examples=[
+            OpenApiExample("request", value=sent, request_only=True),
+            OpenApiExample("answer", value=answered, response_only=True),
+        ],
+    )
 
 
 class _SignInView(APIView):
@@ -78,13 +109,15 @@ class TokenView(_SignInView):
 
     refusal = WRONG
 
-    @extend_schema(
-        operation_id="auth_token", tags=["auth"], auth=[], request=TokenObtainPairSerializer,
-        responses={200: inline_serializer("TokenPair", {"access": serializers.CharField(), "refresh": serializers.CharField()}),
-                   **_ERRORS},
-    )  # fmt: skip
+    @_documented(
+        "Sign in",
+        "username",
+        WRONG,
+        {"username": "dave", "password": "correct horse battery staple"},
+        {"access": "eyJhbGciOi…", "refresh": "eyJhbGciOi…"},
+    )
     def post(self, request: Request) -> Response:
-        """Sign in: an access token for ``Authorization: Bearer``, and a refresh token to get the next one with."""
+        """Get an access token for ``Authorization: Bearer``, and a refresh token with which to renew it."""
         now = utcnow()
         fields = self.fields()
         serializer = TokenObtainPairSerializer(data=fields, context={"request": request})
@@ -100,12 +133,9 @@ class TokenRefreshView(_SignInView):
 
     refusal = STALE
 
-    @extend_schema(
-        operation_id="auth_token_refresh", tags=["auth"], auth=[], request=TokenRefreshSerializer,
-        responses={200: inline_serializer("AccessToken", {"access": serializers.CharField()}), **_ERRORS},
-    )  # fmt: skip
+    @_documented("Renew an access token", "refresh", STALE, {"refresh": "eyJhbGciOi…"}, {"access": "eyJhbGciOi…"})
     def post(self, request: Request) -> Response:
-        """A fresh access token for a refresh token."""
+        """Get a fresh access token for a refresh token."""
         serializer = TokenRefreshSerializer(data=self.fields())
         serializer.is_valid(raise_exception=True)
         return Response(serializer.validated_data)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 
 from aiops.access.authentication import ApiKeyAuthentication
 from aiops.api import envelopes
 from aiops.api.errors import status_of
+from aiops.api.schema import WORKSPACE_HEADER
 from aiops.api.views import DialectView, NothingHere
 from aiops.kernel.errors import DomainError
 
@@ -29,6 +32,7 @@ class ClientView(DialectView):
     error_serializer = ClientError
     limited = True
     refusals = (HTTPStatus.UNPROCESSABLE_ENTITY,)
+    parameters: ClassVar[Sequence[OpenApiParameter]] = (WORKSPACE_HEADER,)
     authentication_classes = (ApiKeyAuthentication,)
 
     def refusal(self, error: DomainError) -> tuple[int, dict[str, Any]]:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 from drf_spectacular.renderers import (
     OpenApiJsonRenderer,
     OpenApiJsonRenderer2,
@@ -17,10 +15,6 @@ from aiops.api.paths import path_pair
 
 class SchemaView(SpectacularAPIView):
     """What all dialects take and answer, as OpenAPI 3.1."""
-
-    custom_settings: ClassVar = {
-        "POSTPROCESSING_HOOKS": []
-    }  # words stand where they are used, not in components of odd names
 
     renderer_classes = (OpenApiJsonRenderer2, OpenApiJsonRenderer, OpenApiYamlRenderer, OpenApiYamlRenderer2)
     metadata_class = None

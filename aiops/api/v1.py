@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 
@@ -14,6 +15,7 @@ from aiops.api import envelopes
 from aiops.api.envelopes import API_VERSION
 from aiops.api.errors import status_of
 from aiops.api.params import whole_number
+from aiops.api.schema import WORKSPACE_HEADER
 from aiops.api.views import DialectView, NothingHere
 from aiops.kernel.errors import DomainError, NotFound
 
@@ -52,6 +54,7 @@ class V1View(DialectView):
     tag = "v1"
     error_serializer = V1Error
     limited = True
+    parameters: ClassVar[Sequence[OpenApiParameter]] = (WORKSPACE_HEADER,)
     authentication_classes = (ApiKeyAuthentication,)
 
     def refusal(self, error: DomainError) -> tuple[int, dict[str, Any]]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, ClassVar
 
 from django.core.signals import got_request_exception
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.serializers import Serializer
@@ -40,7 +42,10 @@ class DialectView(APIView):
     tag: ClassVar[str]
     limited: ClassVar[bool] = False
     error_serializer: ClassVar[type[Serializer]]
-    refusals: ClassVar[tuple[HTTPStatus, ...]] = ()  # for the schema, beyond what it adds by itself
+    # For the schema, beyond what it adds by itself: statuses, examples of refusals, parameters of every operation.
+    refusals: ClassVar[tuple[HTTPStatus, ...]] = ()
+    samples: ClassVar[Sequence[DomainError]] = ()
+    parameters: ClassVar[Sequence[OpenApiParameter]] = ()
 
     schema = DialectSchema()
     renderer_classes = (JSONRenderer,)

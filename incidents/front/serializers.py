@@ -11,17 +11,19 @@ from incidents.ingest.sources import events
 class WebhookBody(serializers.Serializer):
     """A generic alert. Unknown fields never cause a rejection; docs/sources.md lists the aliases."""
 
-    title = serializers.CharField()
-    description = serializers.CharField(required=False)
+    title = serializers.CharField(help_text="What is wrong, in one line.")
+    description = serializers.CharField(required=False, help_text="What else is known.")
     severity = serializers.CharField(required=False, help_text="critical, high, medium, low, info, or a known alias")
     status = serializers.CharField(required=False, help_text="firing (default), acknowledged or resolved, or an alias")
     dedup_key = serializers.CharField(required=False, help_text="Without one, title, service and resource identify it")
-    source = serializers.CharField(required=False)  # type: ignore[assignment]
-    service = serializers.CharField(required=False)
-    namespace = serializers.CharField(required=False)
-    pod = serializers.CharField(required=False)
-    deployment = serializers.CharField(required=False)
-    labels = serializers.DictField(child=serializers.CharField(), required=False)
+    source = serializers.CharField(required=False, help_text="The name of the sender.")  # type: ignore[assignment]
+    service = serializers.CharField(required=False, help_text="The name of the service that it is about.")
+    namespace = serializers.CharField(required=False, help_text="The Kubernetes namespace.")
+    pod = serializers.CharField(required=False, help_text="The pod that it is about.")
+    deployment = serializers.CharField(required=False, help_text="The deployment that it is about.")
+    labels = serializers.DictField(
+        child=serializers.CharField(), required=False, help_text="Further labels: texts by name."
+    )
 
 
 class WebhookItem(serializers.Serializer):
@@ -83,8 +85,8 @@ class EventPayload(serializers.Serializer):
 class EventBody(serializers.Serializer):
     """An event, as of PagerDuty's Events API version 2."""
 
-    routing_key = serializers.CharField()
-    event_action = serializers.ChoiceField(list(events.ACTIONS))
+    routing_key = serializers.CharField(help_text="The routing key of the service, from its page in the console.")
+    event_action = serializers.ChoiceField(list(events.ACTIONS), help_text="What happened.")
     dedup_key = serializers.CharField(required=False, help_text="Needed to acknowledge and resolve")
     payload = EventPayload(required=False, help_text="Needed to trigger")
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from http import HTTPStatus
 from typing import Any
 
+import orjson
 from django.conf import settings
 from django.core.exceptions import RequestDataTooBig
 from django.db import DataError, IntegrityError
 from django.http import HttpRequest, HttpResponse
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiExample, OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework.exceptions import MethodNotAllowed
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -19,12 +21,13 @@ from rest_framework.views import APIView
 
 from aiops.access import keyring
 from aiops.api.envelopes import client, envelope_of
+from aiops.api.schema import JSON, SAMPLES, WHEN, HandlerSchema, part
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput
 from incidents.catalogue.services import directory
 from incidents.contracts import Arrival, Outcome
 from incidents.errors import PartlyStored
-from incidents.front import callers, door
+from incidents.front import callers, door, examples
 from incidents.front import serializers as words
 from incidents.front.answering import Deed, Keep, Refresh, answering
 from incidents.front.door import Endpoint
@@ -38,6 +41,7 @@ from incidents.journal.services.dead_letters import Letter, keep
 class IngestView(APIView):
     """POST (or PUT) to a path of the door. The framework only documents it: the door reads the raw request itself."""
 
+    schema = HandlerSchema()
     authentication_classes = ()
     permission_classes = ()
     parser_classes = ()
@@ -64,38 +68,65 @@ SENDING = (400, 401, 403, 405, 408, 413, 415, 503)  # refusals of every path
 
 
 def _documented(
-    request: Any,
-    answer: Any,
-    refusal: Any,
-    status: int,
     summary: str,
-    *more: OpenApiParameter,
+    path: str,
+    *,
+    request: Any,
+    sent: Any,
+    answer: Any,
+    answered: Any,
+    refusal: Any,
+    status: int = HTTPStatus.OK,
+    parameters: Sequence[OpenApiParameter] = (),
     also: Sequence[int] = (),
 ) -> Any:
-    """The schema of one path of the door."""
+    """The schema of one path of the door; the examples of its refusals are those that the door writes."""
+    refusals = {code: _refusal(path, HTTPStatus(code), refusal) for code in (*SENDING, *also)}
+    described = OpenApiResponse(answer, HTTPStatus(status).phrase)
+    shown = [OpenApiExample("request", value=sent, request_only=True)]
+    if answered is not None:
+        shown.append(OpenApiExample("answer", value=answered, response_only=True, status_codes=[str(int(status))]))
     return extend_schema(
         summary=summary,
         tags=["ingest"],
-        parameters=list(more),
-        request={"application/json": request},
-        responses={status: answer} | dict.fromkeys((*SENDING, *also), refusal),
+        parameters=list(parameters),
+        request={JSON: request},
+        responses={int(status): described} | refusals,
+        examples=shown,
     )
 
 
-SOURCE_WORD = OpenApiParameter("X-Source", location=OpenApiParameter.HEADER, description=", ".join(SOURCE_WORDS))
+def _refusal(path: str, status: HTTPStatus, shape: Any) -> OpenApiResponse:
+    """One refusal of *path*, with the door's own body where there is a sample of it."""
+    endpoint = door.endpoint_for("POST", path)
+    bodies = [door.refuse(endpoint, sample) for sample in SAMPLES] if endpoint else []
+    known = (orjson.loads(body.content) for body in bodies if body.status == status)
+    value = next(known, (envelope_of(path) or client)(status, status.phrase))
+    return OpenApiResponse(shape, WHEN[status], [OpenApiExample("refusal", value=value)])
+
+
+SOURCE_WORD = OpenApiParameter(
+    "X-Source",
+    location=OpenApiParameter.HEADER,
+    description=f"The sender whose words the body speaks: {', '.join(SOURCE_WORDS)}. Default: webhook.",
+)
+SOURCE_KEY = part("key", "The source's key, from its page in the console: 16 to 64 characters.")
 
 
 class WebhookView(IngestView):
     @_documented(
-        words.WebhookBody,
-        words.WebhookAnswer,
-        words.Refusal,
-        200,
         "Send an alert",
-        SOURCE_WORD,
+        "/webhook",
+        request=words.WebhookBody,
+        sent=examples.ALERT,
+        answer=words.WebhookAnswer,
+        answered=examples.TAKEN,
+        refusal=words.Refusal,
+        parameters=[SOURCE_WORD],
         also=[422],
     )
     def post(self, request: Request, **path: str) -> HttpResponse:
+        """Send one alert or several, in the words of the sender. A 200 means that they are committed."""
         return super().post(request, **path)
 
     @extend_schema(exclude=True)
@@ -105,34 +136,65 @@ class WebhookView(IngestView):
 
 class SourceView(WebhookView):
     @_documented(
-        words.WebhookBody,
-        words.WebhookAnswer,
-        words.Refusal,
-        200,
         "Send to a source's own URL",
+        "/in/0000000000000000",
+        request=words.WebhookBody,
+        sent=examples.ALERT,
+        answer=words.WebhookAnswer,
+        answered=examples.TAKEN,
+        refusal=words.Refusal,
+        parameters=[SOURCE_KEY],
         also=[404, 422],
     )
     def post(self, request: Request, **path: str) -> HttpResponse:
+        """Send one alert or several to a source. The key in the path is the credential; a 200 means that they are committed."""
         return super().post(request, **path)
 
 
 class EventsView(IngestView):
-    @_documented(words.EventBody, words.EventAnswer, words.EventRefusal, 202, "Send an event, with an API key")
+    @_documented(
+        "Send an event",
+        "/api/events",
+        request=words.EventBody,
+        sent=examples.EVENT,
+        answer=words.EventAnswer,
+        answered=examples.EVENT_TAKEN,
+        refusal=words.EventRefusal,
+        status=HTTPStatus.ACCEPTED,
+    )
     def post(self, request: Request, **path: str) -> HttpResponse:
+        """Trigger, acknowledge or resolve by a dedup key, with an API key and the service's routing key."""
         return super().post(request, **path)
 
 
 class EnqueueView(IngestView):
-    @_documented(words.EventBody, words.EnqueueAnswer, words.EnqueueRefusal, 202, "Send an event, as to PagerDuty")
+    @_documented(
+        "Send a PagerDuty event",
+        "/v2/enqueue",
+        request=words.EventBody,
+        sent=examples.EVENT,
+        answer=words.EnqueueAnswer,
+        answered=examples.ENQUEUED,
+        refusal=words.EnqueueRefusal,
+        status=HTTPStatus.ACCEPTED,
+    )
     def post(self, request: Request, **path: str) -> HttpResponse:
+        """Send an event as to PagerDuty's Events API version 2. The routing key in the body is the credential."""
         return super().post(request, **path)
 
 
 class AlertmanagerView(IngestView):
     @_documented(
-        words.PrometheusAlert(many=True), None, words.AlertmanagerRefusal, 200, "Send alerts, as to an Alertmanager"
+        "Send Prometheus alerts",
+        "/api/v2/alerts",
+        request=words.PrometheusAlert(many=True),
+        sent=examples.PROMETHEUS,
+        answer=None,
+        answered=None,
+        refusal=words.AlertmanagerRefusal,
     )
     def post(self, request: Request, **path: str) -> HttpResponse:
+        """Send alerts as Prometheus sends them to an Alertmanager. A 200 has an empty body."""
         return super().post(request, **path)
 
 

@@ -136,7 +136,9 @@ class AcknowledgeIn(serializers.Serializer):
     by = serializers.CharField(
         required=False, allow_blank=True, max_length=ACTOR_LABEL, help_text="Default: the caller."
     )
-    message = serializers.CharField(required=False, allow_blank=True, max_length=MAX_NOTE)
+    message = serializers.CharField(
+        required=False, allow_blank=True, max_length=MAX_NOTE, help_text="What the person is going to do."
+    )
 
 
 ONE_OF = "duration: give one of duration, minutes and until"
@@ -160,9 +162,11 @@ class SnoozeIn(serializers.Serializer):
     """For how long, said in one of three ways."""
 
     duration = DurationField(required=False, help_text="Such as 30m, 1h or 2h30m.")
-    minutes = MinutesField(required=False)
-    until = InstantField(required=False)
-    reason = serializers.CharField(required=False, allow_blank=True, max_length=MAX_NOTE)
+    minutes = MinutesField(required=False, help_text="A number of minutes, over 0 and at most 43200.")
+    until = InstantField(required=False, help_text="A time ahead, by at most 720h (RFC 3339 with its zone).")
+    reason = serializers.CharField(
+        required=False, allow_blank=True, max_length=MAX_NOTE, help_text="Why nobody needs to be paged until then."
+    )
     by = serializers.CharField(
         required=False, allow_blank=True, max_length=ACTOR_LABEL, help_text="Default: the caller."
     )
@@ -181,11 +185,17 @@ class SnoozeIn(serializers.Serializer):
 
 
 class ResolveIn(serializers.Serializer):
-    resolution = serializers.CharField(required=False, allow_blank=True, allow_null=True, max_length=MAX_NOTE)
+    resolution = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        allow_null=True,
+        max_length=MAX_NOTE,
+        help_text='What it was and what ended it. Default: "Manually resolved via dashboard".',
+    )
 
 
 class NoteIn(serializers.Serializer):
-    content = serializers.CharField(max_length=MAX_NOTE)
+    content = serializers.CharField(max_length=MAX_NOTE, help_text="The text of the note.")
 
 
 def timeline(incident: Incident, entries: list[TimelineEntry]) -> dict[str, Any]:

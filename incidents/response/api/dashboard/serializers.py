@@ -140,6 +140,7 @@ class StatusIn(serializers.Serializer):
             "null": "Status is required",
             "invalid_choice": f"Invalid status. Must be one of: {', '.join(vocab.STATUSES.values())}",
         },
+        help_text="The status that the incident shall have.",
     )
 
     def validate_status(self, value: str) -> Any:
@@ -150,4 +151,7 @@ NO_CONTENT = "Note content is required"
 
 
 class NoteIn(serializers.Serializer):
-    content = serializers.CharField(error_messages=dict.fromkeys(("required", "null", "blank", "invalid"), NO_CONTENT))
+    content = serializers.CharField(
+        error_messages=dict.fromkeys(("required", "null", "blank", "invalid"), NO_CONTENT),
+        help_text="The text of the note.",
+    )

@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
 import django_filters
 from django.db.models import Q
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aiops.api.dashboard import DashboardView
 from aiops.api.params import whole_number
-from aiops.api.schema import query
+from aiops.api.schema import WORKSPACE, operation, part, query
 from aiops.api.views import NothingHere
 from aiops.kernel.errors import InvalidInput, NotFound
+from aiops.kernel.ids import REFERENCE_PATTERN
 from incidents.choices import Status
 from incidents.core import counting, selectors
 from incidents.core.filters import IncidentFilterSet, WordFilter, described, narrow, severity_words
 from incidents.core.lifecycle import TRANSITIONS, TransitionRefused
 from incidents.core.models import Incident
-from incidents.response.api.dashboard import vocab
+from incidents.response.api.dashboard import examples, vocab
 from incidents.response.api.dashboard.serializers import IncidentListOut, NoteIn, OneIncidentOut, StatusIn, shown
 from incidents.response.services import incidents
 
 LIMIT = 50
 MAX_LIMIT = 500  # a larger limit is taken as this
 
-PAGING = [
-    query("limit", f"At most so many; default {LIMIT}, more than {MAX_LIMIT} is taken as {MAX_LIMIT}.", int),
-    query("skip", "Leave out so many; default 0.", int),
+PAGE_PARAMETERS = [
+    query("limit", f"How many incidents, at most {MAX_LIMIT}. Default {LIMIT}.", int),
+    query("skip", "How many of the newest incidents to leave out. Default 0.", int),
 ]
 
 
@@ -40,8 +39,15 @@ class DashboardFilters(IncidentFilterSet):
     ruleId = django_filters.CharFilter(field_name="metric__rule_id")
 
 
+REFERENCE = part(
+    "reference", "The incident's id (`inc-0000002a`) or its name (`INC-20260319-001`).", pattern=REFERENCE_PATTERN
+)
+
+
 class IncidentView(DashboardView):
     """Base of the views about one incident."""
+
+    parameters = (REFERENCE, WORKSPACE)
 
     def find(self, reference: str) -> Incident:
         """By id or name, in the workspace asked for."""
@@ -52,12 +58,14 @@ class IncidentView(DashboardView):
 
 
 class Incidents(DashboardView):
-    @extend_schema(
-        summary="List incidents, newest first",
-        parameters=[*described(DashboardFilters), *PAGING],
-        responses=IncidentListOut,
+    @operation(
+        "List incidents",
+        parameters=[*described(DashboardFilters), *PAGE_PARAMETERS],
+        answer=IncidentListOut,
+        answered=examples.LISTED,
     )
     def get(self, request: Request) -> Response:
+        """The incidents that the person may see, newest first, with their notes and their history."""
         limit = min(whole_number(self.params, "limit", LIMIT, 0), MAX_LIMIT)
         skip = whole_number(self.params, "skip", 0, 0)
         everything = selectors.listing(self.actor)
@@ -67,12 +75,20 @@ class Incidents(DashboardView):
 
 
 class OneIncident(IncidentView):
-    @extend_schema(summary="One incident", responses=OneIncidentOut)
+    @operation("Get an incident", answer=OneIncidentOut, answered=examples.ONE)
     def get(self, request: Request, reference: str) -> Response:
+        """One incident with its notes and its history."""
         return self.answer(self.find(reference))
 
-    @extend_schema(summary="Change its status", request=StatusIn, responses={HTTPStatus.OK: OneIncidentOut})
+    @operation(
+        "Change the status of an incident",
+        request=StatusIn,
+        sent={"status": "acknowledged"},
+        answer=OneIncidentOut,
+        answered=examples.ONE,
+    )
     def patch(self, request: Request, reference: str) -> Response:
+        """Acknowledge, investigate, resolve, close or reopen an incident, by the status that it shall have."""
         wanted = self.body(StatusIn)["status"]
         incident = self.find(reference)
         try:
@@ -83,8 +99,15 @@ class OneIncident(IncidentView):
 
 
 class Notes(IncidentView):
-    @extend_schema(summary="Add a note", request=NoteIn, responses={HTTPStatus.OK: OneIncidentOut})
+    @operation(
+        "Add a note to an incident",
+        request=NoteIn,
+        sent={"content": "Identified root cause: upstream provider rate limiting"},
+        answer=OneIncidentOut,
+        answered=examples.ONE,
+    )
     def post(self, request: Request, reference: str) -> Response:
+        """Write a note into the timeline of an incident, under the name of the person who is signed in."""
         content = self.body(NoteIn)["content"]
         incident = self.find(reference)
         incidents.add_note(actor=self.actor, incident_id=incident.pk, now=self.now, content=content)

@@ -210,12 +210,16 @@ class AcknowledgeIn(serializers.Serializer):
     acknowledgedBy = serializers.CharField(
         source="by", required=False, allow_blank=True, max_length=ACTOR_LABEL, help_text="Default: the caller."
     )
-    message = serializers.CharField(required=False, allow_blank=True, max_length=MAX_NOTE)
+    message = serializers.CharField(
+        required=False, allow_blank=True, max_length=MAX_NOTE, help_text="What the person is going to do."
+    )
 
 
 class SnoozeIn(serializers.Serializer):
     duration = DurationField(help_text="Go syntax (30m, 1h, 2h30m), over 0 and at most 720h.")
-    reason = serializers.CharField(required=False, allow_blank=True, max_length=MAX_NOTE)
+    reason = serializers.CharField(
+        required=False, allow_blank=True, max_length=MAX_NOTE, help_text="Why nobody needs to be paged until then."
+    )
     snoozedBy = serializers.CharField(
         source="by", required=False, allow_blank=True, max_length=ACTOR_LABEL, help_text="Default: the caller."
     )

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
-from http import HTTPStatus
 from typing import Any
 
 import django_filters
 from django.db.models import Q
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aiops.api import v1
-from aiops.api.schema import query
+from aiops.api.schema import WORKSPACE, operation, part, query
 from aiops.api.v1 import Page, V1View
 from aiops.api.views import NothingHere
 from aiops.kernel import slots
 from aiops.kernel.errors import Conflict, NotFound
+from aiops.kernel.ids import REFERENCE_PATTERN
 from incidents.choices import Status
 from incidents.core import counting, selectors
 from incidents.core.filters import IncidentFilterSet, WordFilter, described, narrow, severity_words
@@ -26,7 +25,7 @@ from incidents.core.lifecycle import TransitionRefused
 from incidents.core.models import Incident
 from incidents.querysets import IncidentQuerySet
 from incidents.response.api import states
-from incidents.response.api.v1 import vocab
+from incidents.response.api.v1 import examples, vocab
 from incidents.response.api.v1.annotations import at
 from incidents.response.api.v1.fields import shown_namespace
 from incidents.response.api.v1.serializers import (
@@ -43,8 +42,12 @@ from incidents.response.api.v1.serializers import (
 from incidents.response.api.v1.timeline import event
 from incidents.response.services import incidents
 
-NAMESPACE = query("namespace", "Exactly this namespace; omitted: any.")
-PAGING = [query("page", "From 1; default 1.", int), query("pageSize", "1 to 100; default 20.", int)]
+NAMESPACE = query("namespace", "The incident must be in exactly this namespace. Omitted: any.")
+NAME = part("name", "The incident's name (`INC-20260319-001`) or its id (`inc-0000002a`).", pattern=REFERENCE_PATTERN)
+PAGE_PARAMETERS = [
+    query("page", "The number of the page, from 1. Default 1.", int),
+    query("pageSize", "How many items a page has, 1 to 100. Default 20.", int),
+]
 
 
 class V1Filters(IncidentFilterSet):
@@ -67,6 +70,15 @@ def context(incidents: Sequence[Incident], now: datetime) -> dict[str, Any]:
 
 class IncidentView(V1View):
     """Base of the views about one incident."""
+
+    parameters = (*V1View.parameters, NAME, NAMESPACE, WORKSPACE)
+    samples = (
+        NotFound("Incident not found", details="No incident named 'INC-20260319-999' found in namespace 'production'"),
+        Conflict(
+            "Incident already resolved",
+            details="The incident 'INC-20260319-001' was already resolved at 2026-03-19T16:45:00Z",
+        ),
+    )
 
     def find(self, name: str) -> Incident:
         """By name or id, in the namespace asked for; raises ``NotFound`` in the contract's words."""
@@ -109,10 +121,14 @@ def earlier(incident: Incident, refused: TransitionRefused) -> str:
 
 
 class Incidents(V1View):
-    @extend_schema(
-        summary="List incidents, newest first", parameters=[*described(V1Filters), *PAGING], responses=IncidentListOut
+    @operation(
+        "List incidents",
+        parameters=[*described(V1Filters), *PAGE_PARAMETERS],
+        answer=IncidentListOut,
+        answered=examples.listed("IncidentList", examples.ITEM),
     )
     def get(self, request: Request) -> Response:
+        """The incidents that the key may see, newest first, one page at a time."""
         page = Page.asked(self.params)
         found = narrow(V1Filters, self.params, selectors.listing(self.actor), self.now)
         rows = list(page.of(found))
@@ -121,52 +137,65 @@ class Incidents(V1View):
 
 
 class OneIncident(IncidentView):
-    @extend_schema(summary="One incident", parameters=[NAMESPACE], responses=IncidentOut)
+    @operation("Get an incident", answer=IncidentOut, answered=examples.INCIDENT)
     def get(self, request: Request, name: str) -> Response:
+        """One incident with its labels, its state and its annotations."""
         return self.shown(self.find(name))
 
 
 class Acknowledge(IncidentView):
-    @extend_schema(
-        summary="Somebody has it", parameters=[NAMESPACE], request=AcknowledgeIn, responses={HTTPStatus.OK: IncidentOut}
+    @operation(
+        "Acknowledge an incident",
+        request=AcknowledgeIn,
+        sent={"acknowledgedBy": "dave", "message": "Looking at the heap dumps"},
+        answer=IncidentOut,
+        answered=examples.INCIDENT,
     )
     def post(self, request: Request, name: str) -> Response:
+        """Take an open incident. Its escalation stops in the same transaction, and its state stays."""
         return self.shown(self.act(name, incidents.acknowledge, **self.body(AcknowledgeIn)))
 
 
 class Snooze(IncidentView):
-    @extend_schema(
-        summary="Be silent about it for a while",
-        parameters=[NAMESPACE],
+    @operation(
+        "Snooze an incident",
         request=SnoozeIn,
-        responses={HTTPStatus.OK: IncidentOut},
+        sent={"duration": "2h30m", "reason": "Waiting for the vendor", "snoozedBy": "dave"},
+        answer=IncidentOut,
+        answered=examples.INCIDENT,
     )
     def post(self, request: Request, name: str) -> Response:
+        """Page nobody about a live incident until the time is over. A snoozed incident may be snoozed anew."""
         facts = self.body(SnoozeIn)
         return self.shown(self.act(name, incidents.snooze, **facts))
 
 
 class Unsnooze(IncidentView):
-    @extend_schema(
-        summary="End the silence now", parameters=[NAMESPACE], request=None, responses={HTTPStatus.OK: IncidentOut}
-    )
+    @operation("Unsnooze an incident", answer=IncidentOut, answered=examples.INCIDENT)
     def post(self, request: Request, name: str) -> Response:
+        """End the snooze of an incident now. Its escalation goes on."""
         return self.shown(self.act(name, incidents.unsnooze))
 
 
 class Resolve(IncidentView):
-    @extend_schema(
-        summary="It is over", parameters=[NAMESPACE], request=ResolveIn, responses={HTTPStatus.OK: ResolvedOut}
+    @operation(
+        "Resolve an incident",
+        request=ResolveIn,
+        sent={"resolution": examples.RESOLUTION},
+        answer=ResolvedOut,
+        answered=examples.RESOLVED,
     )
     def post(self, request: Request, name: str) -> Response:
+        """End a live incident. Everybody who was notified hears it once; the same alert opens a new incident."""
         resolution = self.body(ResolveIn).get("resolution") or ""
         incident = self.act(name, incidents.resolve, resolution=resolution)
         return Response(ResolvedOut(incident, context=context([incident], self.now)).data)
 
 
 class Timeline(IncidentView):
-    @extend_schema(summary="What happened, oldest first", parameters=[NAMESPACE], responses=TimelineOut)
+    @operation("Get the timeline of an incident", answer=TimelineOut, answered=examples.TIMELINE)
     def get(self, request: Request, name: str) -> Response:
+        """The record of one incident, oldest entry first; at most the latest 1000 entries."""
         incident = self.find(name)
         events = [event(entry) for entry in selectors.timeline(incident)]
         metadata = {"name": incident.name, "namespace": shown_namespace(incident), "eventCount": len(events)}
@@ -174,8 +203,14 @@ class Timeline(IncidentView):
 
 
 class Remediation(IncidentView):
-    @extend_schema(summary="Attempts to repair it", parameters=[NAMESPACE, *PAGING], responses=RemediationListOut)
+    @operation(
+        "List remediation plans of an incident",
+        parameters=PAGE_PARAMETERS,
+        answer=RemediationListOut,
+        answered=examples.listed("RemediationPlanList"),
+    )
     def get(self, request: Request, name: str) -> Response:
+        """The attempts to repair the incident automatically; empty where nothing was tried."""
         page = Page.asked(self.params)
         self.find(name)
         return Response(v1.listing("RemediationPlanList", [], 0, page))

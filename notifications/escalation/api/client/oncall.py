@@ -9,15 +9,15 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.utils.http import content_disposition_header
 from django.views.decorators.http import require_safe
-from drf_spectacular.utils import extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aiops.api.client import ClientView
-from aiops.api.schema import query
+from aiops.api.schema import operation, query
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import NotFound
+from notifications.escalation.api.client import examples
 from notifications.escalation.selectors.current import current
 from notifications.oncall.services import calendars
 
@@ -42,12 +42,14 @@ class OnCallOut(ServiceOnCallOut):
 class OnCall(ClientView):
     refusals = (HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
 
-    @extend_schema(
-        summary="Who is on call now",
-        parameters=[query("service", "A service's name; without it the default one's, and all in `services`.")],
-        responses=OnCallOut,
+    @operation(
+        "Get who is on call",
+        parameters=[query("service", "The service's name. Omitted: the default service, and all in `services`.")],
+        answer=OnCallOut,
+        answered=examples.ON_CALL,
     )
     def get(self, request: Request) -> Response:
+        """Who is on call for a service now, and who would be paged next."""
         service = self.params.get("service", "").strip()
         answer, others = current(self.actor, service, self.now)
         return Response(asdict(answer) if service else asdict(answer) | {"services": [asdict(one) for one in others]})

@@ -6,18 +6,18 @@ from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aiops.access.models import Team, Workspace
 from aiops.api.client import ClientView
+from aiops.api.schema import operation, part
 from aiops.kernel.errors import InvalidInput, NotFound
 from incidents.catalogue.models import Service
 from incidents.choices import Severity
 from notifications.channels import CHANNELS
 from notifications.choices import ChannelKind
-from notifications.escalation.api.client import vocab
+from notifications.escalation.api.client import examples, vocab
 from notifications.escalation.api.client.serializers import DryRunOut, RouteIn, RouteOut, RoutesOut, SampleIn
 from notifications.escalation.models import Route
 from notifications.escalation.selectors.chosen_workspace import service_or_default, workspace_of
@@ -25,8 +25,9 @@ from notifications.escalation.services import routes
 
 
 class Routes(ClientView):
-    @extend_schema(summary="Which channels hear of what", responses=RoutesOut)
+    @operation("List routes", answer=RoutesOut, answered=examples.ROUTES)
     def get(self, request: Request) -> Response:
+        """The routes of the workspace, and which channels they notify for each severity and service."""
         rows = _rows(workspace_of(self.actor))
         rules = [(route, routes.rule_of(route)) for route in rows if route.enabled and not _is_conditional(route)]
         kinds = {route.pk: _kinds(route) for route, _ in rules}
@@ -61,31 +62,50 @@ class Routes(ClientView):
         }
         return Response(body)
 
-    @extend_schema(
-        summary="Make a route (admins)",
+    @operation(
+        "Create a route",
         operation_id="client_make_route",
         request=RouteIn,
-        responses={HTTPStatus.CREATED: RouteOut},
+        sent=examples.ROUTE_IN,
+        status=HTTPStatus.CREATED,
+        answer=RouteOut,
+        answered=examples.ROUTE,
     )
     def post(self, request: Request) -> Response:
+        """Make a route to shared destinations in the workspace. For admins."""
         workspace = workspace_of(self.actor)
         made = routes.create_route(actor=self.actor, workspace=workspace, **_found(self.body(RouteIn), workspace))
         return Response(RouteOut(made).data, HTTPStatus.CREATED)
 
 
 class OneRoute(ClientView):
-    @extend_schema(summary="One route", responses=RouteOut)
+    parameters = (*ClientView.parameters, part("route_id", "The route's id, a whole number.", int))
+    samples = (
+        NotFound("Route not found"),
+        InvalidInput("name: there is a route of this name", field="name"),
+    )
+
+    @operation("Get a route", answer=RouteOut, answered=examples.ROUTE)
     def get(self, request: Request, route_id: int) -> Response:
+        """One route: its conditions, and the destinations that it notifies."""
         return Response(RouteOut(self.find(route_id)).data)
 
-    @extend_schema(summary="Change a route (admins)", request=RouteIn, responses={HTTPStatus.OK: RouteOut})
+    @operation(
+        "Change a route",
+        request=RouteIn,
+        sent={"severities": ["critical", "high"]},
+        answer=RouteOut,
+        answered=examples.ROUTE | {"severities": ["critical", "high"]},
+    )
     def patch(self, request: Request, route_id: int) -> Response:
+        """Change the given fields of a route; the others stay. For admins."""
         route = self.find(route_id)
         rules = _found(self.body(RouteIn, partial=True), route.workspace)
         return Response(RouteOut(routes.update_route(actor=self.actor, route_id=route.pk, **rules)).data)
 
-    @extend_schema(summary="Remove a route (admins)", request=None, responses={HTTPStatus.NO_CONTENT: None})
+    @operation("Delete a route", status=HTTPStatus.NO_CONTENT, answer=None)
     def delete(self, request: Request, route_id: int) -> Response:
+        """Remove a route. For admins."""
         routes.delete_route(actor=self.actor, route_id=route_id)
         return Response(status=HTTPStatus.NO_CONTENT)
 
@@ -98,12 +118,15 @@ class OneRoute(ClientView):
 
 
 class DryRun(ClientView):
-    @extend_schema(
-        summary="Which routes such an incident would take, and why not the others",
+    @operation(
+        "Try the routes",
         request=SampleIn,
-        responses={HTTPStatus.OK: DryRunOut},
+        sent={"severity": "critical", "service": "payments"},
+        answer=DryRunOut,
+        answered=examples.DRY_RUN,
     )
     def post(self, request: Request) -> Response:
+        """Which routes such an incident would take, why not the others, and whom they would notify. Nothing is sent."""
         sample = self.body(SampleIn)
         severity = sample.get("severity", Severity.CRITICAL)
         service, _ = service_or_default(self.actor, sample["service"])

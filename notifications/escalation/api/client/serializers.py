@@ -74,9 +74,11 @@ class RoutesOut(serializers.Serializer):
 class RouteIn(serializers.Serializer):
     """What is left out stays as it is (or, for a new route, asks nothing)."""
 
-    name = serializers.CharField(max_length=200)
-    enabled = serializers.BooleanField(required=False)
-    position = serializers.IntegerField(required=False, min_value=0, max_value=32_767)
+    name = serializers.CharField(max_length=200, help_text="The name of the route, unique in the workspace.")
+    enabled = serializers.BooleanField(required=False, help_text="Whether the route is used. Default: true.")
+    position = serializers.IntegerField(
+        required=False, min_value=0, max_value=32_767, help_text="Its place in the list, from 0."
+    )
     severities = serializers.ListField(
         child=serializers.CharField(), required=False, help_text="critical, high, medium, low, info."
     )
@@ -85,18 +87,28 @@ class RouteIn(serializers.Serializer):
     labels = serializers.DictField(
         child=serializers.CharField(), required=False, help_text="Patterns: * and ? match as in file names."
     )
-    window = serializers.DictField(required=False, allow_null=True)
-    channels = serializers.ListField(child=serializers.CharField(), required=False)
-    destinations = serializers.ListField(child=serializers.IntegerField(), required=False)
+    window = serializers.DictField(
+        required=False, allow_null=True, help_text="days (0 is Monday), from, to, time_zone; empty: always."
+    )
+    channels = serializers.ListField(
+        child=serializers.CharField(), required=False, help_text="Kinds of channel: slack, email, …"
+    )
+    destinations = serializers.ListField(
+        child=serializers.IntegerField(), required=False, help_text="Ids of shared destinations."
+    )
 
 
 class SampleIn(serializers.Serializer):
     """An incident to try the routes with."""
 
     severity = SeverityWord(required=False, help_text="Default: critical.")
-    service = serializers.CharField(required=False, allow_blank=True, default="")
-    labels = serializers.DictField(child=serializers.CharField(), required=False, default=dict)
-    at = InstantField(required=False)
+    service = serializers.CharField(
+        required=False, allow_blank=True, default="", help_text="The service's name. Default: the default service."
+    )
+    labels = serializers.DictField(
+        child=serializers.CharField(), required=False, default=dict, help_text="The labels of the incident."
+    )
+    at = InstantField(required=False, help_text="When it opens (RFC 3339). Default: now.")
 
 
 class ToldOut(serializers.Serializer):
@@ -130,8 +142,16 @@ class TestIn(serializers.Serializer):
     """In the query or as JSON; the query comes first."""
 
     severity = SeverityWord(required=False, help_text="Default: info.")
-    service = serializers.CharField(required=False, allow_blank=True, default="", max_length=200)
-    message = serializers.CharField(required=False, allow_blank=True, default="", max_length=LONGEST_MESSAGE)
+    service = serializers.CharField(
+        required=False,
+        allow_blank=True,
+        default="",
+        max_length=200,
+        help_text="The service's name. Default: the default service.",
+    )
+    message = serializers.CharField(
+        required=False, allow_blank=True, default="", max_length=LONGEST_MESSAGE, help_text="The text of the message."
+    )
 
 
 class DeliveryOut(serializers.Serializer):

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from http import HTTPStatus
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aiops.api.client import ClientView
 from aiops.api.params import whole_number
-from aiops.api.schema import query
+from aiops.api.schema import operation, query
 from incidents.choices import Severity
 from notifications.choices import TOLD
+from notifications.escalation.api.client import examples
 from notifications.escalation.api.client.preview import preview
 from notifications.escalation.api.client.serializers import EscalationOut, SampleIn, TestIn, TestOut
 from notifications.escalation.selectors.chosen_workspace import service_or_default
@@ -22,19 +21,24 @@ from notifications.escalation.services.route_test import test_routes
 from notifications.escalation.services.whatif import policies_of, what_if
 
 LONGEST = 7 * 24 * 60  # minutes that a preview looks back
-SERVICE = query("service", "A service's name; an unknown one stands for the default service, as for alerts.")
-SEVERITY = query("severity", "critical, high, warning or info.")
+SERVICE = query("service", "The service's name. An unknown one stands for the default service.")
+SEVERITY = query("severity", "The severity of the incident: critical, high, warning or info.")
 
 
 class Test(ClientView):
-    @extend_schema(
-        summary="Send a test by the way of every message",
-        description="To every destination that the routes name for the service and severity; returns when each has answered.",
-        parameters=[SEVERITY, SERVICE, query("message", "What it says.")],
+    @operation(
+        "Send a test message",
+        parameters=[SEVERITY, SERVICE, query("message", "The text of the message.")],
         request=TestIn,
-        responses={HTTPStatus.OK: TestOut},
+        sent={"severity": "critical", "service": "payments", "message": "Test alert"},
+        answer=TestOut,
+        answered=examples.TEST,
     )
     def post(self, request: Request) -> Response:
+        """Send a real message to every destination that the routes name for the service and severity, by the path of pages.
+
+        The answer comes when each has been tried.
+        """
         given = {
             **self.fields(),
             **{name: self.params[name] for name in TestIn().fields if name in self.params},
@@ -63,13 +67,21 @@ class Test(ClientView):
 
 
 class Escalation(ClientView):
-    @extend_schema(
-        summary="Who would have been told by now, and who is next",
-        description="Of an incident that opened `minutes_elapsed` ago and that nobody answered.",
-        parameters=[SERVICE, query("minutes_elapsed", "From 0; default 0.", int), SEVERITY],
-        responses=EscalationOut,
+    @operation(
+        "Preview an escalation",
+        parameters=[
+            SERVICE,
+            query("minutes_elapsed", "Minutes since the incident opened, 0 to 10080. Default 0.", int),
+            SEVERITY,
+        ],
+        answer=EscalationOut,
+        answered=examples.ESCALATION,
     )
     def get(self, request: Request) -> Response:
+        """Who would have been paged by now about an incident that opened *minutes_elapsed* ago, and who is next.
+
+        Nobody has acknowledged that incident.
+        """
         elapsed = whole_number(self.params, "minutes_elapsed", 0, 0, LONGEST)
         reader = SampleIn(data={name: self.params[name] for name in ("severity", "service") if self.params.get(name)})
         reader.is_valid(raise_exception=True)

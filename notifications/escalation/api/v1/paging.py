@@ -2,33 +2,36 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aiops.api import v1
+from aiops.api.schema import operation
 from aiops.api.v1 import Page
 from incidents.core.models import Incident
+from incidents.response.api.v1.examples import INCIDENT, listed
 from incidents.response.api.v1.fields import shown_namespace
 from incidents.response.api.v1.serializers import IncidentOut
-from incidents.response.api.v1.views import NAMESPACE, PAGING, IncidentView
+from incidents.response.api.v1.views import PAGE_PARAMETERS, IncidentView
 from incidents.response.services import incidents
 from notifications.delivery.models import Delivery
+from notifications.escalation.api.v1 import examples
 from notifications.escalation.api.v1.serializers import NONE, EscalateIn, EscalationOut, NotificationListOut
 from notifications.escalation.models import EscalationRun
 from notifications.escalation.selectors.next_steps import spoken
 
 
 class Notifications(IncidentView):
-    @extend_schema(
-        summary="Every message about an incident, newest first",
-        parameters=[NAMESPACE, *PAGING],
-        responses=NotificationListOut,
+    @operation(
+        "List notifications of an incident",
+        parameters=PAGE_PARAMETERS,
+        answer=NotificationListOut,
+        answered=listed("NotificationList", examples.NOTIFICATION),
     )
     def get(self, request: Request, name: str) -> Response:
+        """Every message about an incident, newest first, from intent to receipt."""
         page = Page.asked(self.params)
         rows = Delivery.objects.filter(incident=self.find(name)).order_by("-pk")
         items = [self.item(row) for row in page.of(rows.select_related("destination", "recipient"))]
@@ -59,8 +62,9 @@ class Notifications(IncidentView):
 
 
 class Escalation(IncidentView):
-    @extend_schema(summary="How far the escalation of an incident is", parameters=[NAMESPACE], responses=EscalationOut)
+    @operation("Get the escalation of an incident", answer=EscalationOut, answered=examples.ESCALATION)
     def get(self, request: Request, name: str) -> Response:
+        """How far the escalation of the incident's present episode is, and its next step."""
         incident = self.find(name)
         runs = EscalationRun.objects.filter(incident=incident, episode=incident.episode)
         run = runs.select_related("version__policy").first()
@@ -86,13 +90,15 @@ class Escalation(IncidentView):
 
 
 class Escalate(IncidentView):
-    @extend_schema(
-        summary="More people are needed: the next level is told at once",
-        parameters=[NAMESPACE],
+    @operation(
+        "Escalate an incident",
         request=EscalateIn,
-        responses={HTTPStatus.OK: IncidentOut},
+        sent={"reason": "Two more services are down"},
+        answer=IncidentOut,
+        answered=INCIDENT,
     )
     def post(self, request: Request, name: str) -> Response:
+        """Page the next level of the policy at once. An acknowledgement is taken back, and a snooze ends."""
         return self.shown(self.act(name, incidents.escalate, **self.body(EscalateIn)))
 
 

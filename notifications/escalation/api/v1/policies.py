@@ -10,16 +10,18 @@ from http import HTTPStatus
 from typing import Any
 
 from django.db.models import Count
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aiops.access.models import Workspace
 from aiops.api import v1
+from aiops.api.schema import operation, part
 from aiops.api.v1 import Page, V1View
-from aiops.kernel.errors import InvalidInput, NotFound
+from aiops.kernel.errors import Conflict, InvalidInput, NotFound
 from incidents.choices import LIVE
-from incidents.response.api.v1.views import PAGING
+from incidents.response.api.v1.examples import listed
+from incidents.response.api.v1.views import PAGE_PARAMETERS
+from notifications.escalation.api.v1 import examples
 from notifications.escalation.api.v1.levels import definition_of, levels_of
 from notifications.escalation.api.v1.naming import GONE, Finder, names, taken_is_a_conflict
 from notifications.escalation.api.v1.serializers import DeletedOut, PolicyIn, PolicyListOut, PolicyOut, flattened
@@ -69,8 +71,14 @@ class PolicyView(V1View):
 
 
 class Policies(PolicyView):
-    @extend_schema(summary="List escalation policies", parameters=PAGING, responses=PolicyListOut)
+    @operation(
+        "List escalation policies",
+        parameters=PAGE_PARAMETERS,
+        answer=PolicyListOut,
+        answered=listed("EscalationPolicyList", examples.POLICY_ITEM),
+    )
     def get(self, request: Request) -> Response:
+        """The escalation policies that the key may see, by name, each with the escalations that are on."""
         page, rows = Page.asked(self.params), self.rows().order_by("name", "pk")
         found = list(page.of(rows))
         items = [
@@ -79,13 +87,17 @@ class Policies(PolicyView):
         ]
         return Response(PolicyListOut(v1.listing("EscalationPolicyList", items, rows.count(), page)).data)
 
-    @extend_schema(
-        summary="Make an escalation policy (admins)",
+    @operation(
+        "Create an escalation policy",
         operation_id="v1_make_policy",
         request=PolicyIn,
-        responses={HTTPStatus.CREATED: PolicyOut},
+        sent=examples.POLICY,
+        status=HTTPStatus.CREATED,
+        answer=PolicyOut,
+        answered=examples.POLICY_OUT,
     )
     def post(self, request: Request) -> Response:
+        """Make an escalation policy in the workspace of the key. For admins."""
         asked, workspace = self.asked(), workspace_of(self.actor)
         arguments = _arguments(asked, workspace)
         with in_levels(), taken_is_a_conflict("Escalation policy", EscalationPolicy, workspace, asked["name"]):
@@ -96,24 +108,38 @@ class Policies(PolicyView):
 
 
 class OnePolicy(PolicyView):
-    @extend_schema(summary="One escalation policy", responses=PolicyOut)
+    parameters = (*PolicyView.parameters, part("name", "The policy's name."))
+    samples = (
+        NotFound("Escalation policy not found", details="No escalation policy named 'critical' found"),
+        Conflict("An escalation over this policy is on", details="Switch the policy off, or wait for INC-20260319-001"),
+    )
+
+    @operation("Get an escalation policy", answer=PolicyOut, answered=examples.POLICY_OUT)
     def get(self, request: Request, name: str) -> Response:
+        """One escalation policy as levels, and the escalations that are on."""
         return self.shown(self.find(name))
 
-    @extend_schema(
-        summary="Replace an escalation policy (admins); escalations that are on keep the one they began with",
+    @operation(
+        "Replace an escalation policy",
         request=PolicyIn,
-        responses={HTTPStatus.OK: PolicyOut},
+        sent=examples.POLICY,
+        answer=PolicyOut,
+        answered=examples.POLICY_OUT,
     )
     def put(self, request: Request, name: str) -> Response:
+        """Replace the whole policy; a field that is left out is as in a new one. For admins.
+
+        Escalations that are on keep their version.
+        """
         policy = self.find(name)
         arguments = _arguments(self.asked(policy.name), policy.workspace)
         with in_levels():
             changed = policies.update_policy(actor=self.actor, policy_id=policy.pk, now=self.now, **arguments)
         return self.shown(changed)
 
-    @extend_schema(summary="Remove an escalation policy (admins)", request=None, responses={HTTPStatus.OK: DeletedOut})
+    @operation("Delete an escalation policy", answer=DeletedOut, answered=examples.deleted("critical-policy"))
     def delete(self, request: Request, name: str) -> Response:
+        """Remove an escalation policy that no live incident is escalated by. For admins."""
         policies.delete_policy(actor=self.actor, policy_id=self.find(name).pk)
         return Response(v1.resource("Status", status="deleted", name=name))
 

@@ -5,17 +5,19 @@ from __future__ import annotations
 from http import HTTPStatus
 from typing import Any
 
-from drf_spectacular.utils import extend_schema
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from aiops.access.models import Team, Workspace
 from aiops.api import v1
+from aiops.api.schema import operation, part
 from aiops.api.v1 import Page, V1View
-from aiops.kernel.errors import InvalidInput, NotFound
+from aiops.kernel.errors import Conflict, InvalidInput, NotFound
 from incidents.catalogue.models import Service
-from incidents.response.api.v1.views import PAGING
+from incidents.response.api.v1.examples import listed
+from incidents.response.api.v1.views import PAGE_PARAMETERS
 from notifications.choices import TargetKind
+from notifications.escalation.api.v1 import examples
 from notifications.escalation.api.v1.naming import Finder, taken_is_a_conflict
 from notifications.escalation.api.v1.serializers import DeletedOut, RouteIn, RouteListOut, RouteOut, flattened
 from notifications.escalation.models import Route
@@ -73,19 +75,29 @@ class RouteView(V1View):
 
 
 class Routes(RouteView):
-    @extend_schema(summary="List notification policies", parameters=PAGING, responses=RouteListOut)
+    @operation(
+        "List notification policies",
+        parameters=PAGE_PARAMETERS,
+        answer=RouteListOut,
+        answered=listed("NotificationPolicyList", examples.ROUTE_ITEM),
+    )
     def get(self, request: Request) -> Response:
+        """The notification policies (routes) that the key may see, in their order."""
         page, rows = Page.asked(self.params), self.rows()
         items = [{**_spec(route), **_metadata(route)} for route in page.of(rows)]
         return Response(RouteListOut(v1.listing("NotificationPolicyList", items, rows.count(), page)).data)
 
-    @extend_schema(
-        summary="Make a notification policy (admins)",
+    @operation(
+        "Create a notification policy",
         operation_id="v1_make_route",
         request=RouteIn,
-        responses={HTTPStatus.CREATED: RouteOut},
+        sent=examples.ROUTE,
+        status=HTTPStatus.CREATED,
+        answer=RouteOut,
+        answered=examples.ROUTE_OUT,
     )
     def post(self, request: Request) -> Response:
+        """Make a route to shared destinations in the workspace of the key. For admins."""
         workspace = workspace_of(self.actor)
         asked = self.asked(workspace)
         with taken_is_a_conflict("Notification policy", Route, workspace, asked["name"]):
@@ -94,20 +106,33 @@ class Routes(RouteView):
 
 
 class OneRoute(RouteView):
-    @extend_schema(summary="One notification policy", responses=RouteOut)
+    parameters = (*RouteView.parameters, part("name", "The notification policy's name."))
+    samples = (
+        NotFound("Notification policy not found", details="No notification policy named 'critical' found"),
+        Conflict("Notification policy already exists", details="There is one named 'payments-critical'"),
+    )
+
+    @operation("Get a notification policy", answer=RouteOut, answered=examples.ROUTE_OUT)
     def get(self, request: Request, name: str) -> Response:
+        """One route: its conditions, and the destinations that it notifies."""
         return self.shown(self.find(name))
 
-    @extend_schema(
-        summary="Replace a notification policy (admins)", request=RouteIn, responses={HTTPStatus.OK: RouteOut}
+    @operation(
+        "Replace a notification policy",
+        request=RouteIn,
+        sent=examples.ROUTE,
+        answer=RouteOut,
+        answered=examples.ROUTE_OUT,
     )
     def put(self, request: Request, name: str) -> Response:
+        """Replace the whole route; a field that is left out is as in a new one. For admins."""
         route = self.find(name)
         asked = self.asked(route.workspace, route.name)
         return self.shown(routes.update_route(actor=self.actor, route_id=route.pk, **asked))
 
-    @extend_schema(summary="Remove a notification policy (admins)", request=None, responses={HTTPStatus.OK: DeletedOut})
+    @operation("Delete a notification policy", answer=DeletedOut, answered=examples.deleted("payments-critical"))
     def delete(self, request: Request, name: str) -> Response:
+        """Remove a route. For admins."""
         routes.delete_route(actor=self.actor, route_id=self.find(name).pk)
         return Response(v1.resource("Status", status="deleted", name=name))
 

@@ -72,25 +72,58 @@ class LevelField(serializers.Serializer):
 
 
 class PolicySpec(serializers.Serializer):
-    description = serializers.CharField(required=False, allow_blank=True, max_length=5000)
-    enabled = serializers.BooleanField(required=False)
-    defaultPolicy = serializers.BooleanField(required=False)
+    description = serializers.CharField(
+        required=False, allow_blank=True, max_length=5000, help_text="What the policy is for."
+    )
+    enabled = serializers.BooleanField(required=False, help_text="Whether new incidents may take it. Default: true.")
+    defaultPolicy = serializers.BooleanField(required=False, help_text="Whether it is the workspace's default policy.")
     severities = serializers.ListField(
         child=serializers.ChoiceField(SEVERITIES), required=False, help_text="None: every one."
     )
-    levels = serializers.ListField(child=LevelField(), min_length=1, max_length=STEPS)
-    initialDelayMinutes = serializers.IntegerField(required=False, min_value=0, max_value=LONGEST)
-    repeat = serializers.IntegerField(required=False, min_value=0, max_value=REPEATS)
-    acknowledgeMinutes = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=LONGEST)
-    fallbackChannels = serializers.ListField(child=serializers.CharField(), required=False, max_length=TARGETS)
-    stopAfterMinutes = serializers.IntegerField(required=False, allow_null=True, min_value=1, max_value=LONGEST)
-    stopBelowSeverity = serializers.ChoiceField(SEVERITIES, required=False, allow_null=True)
+    levels = serializers.ListField(
+        child=LevelField(), min_length=1, max_length=STEPS, help_text="Who is paged in turn, 1 to 20 levels."
+    )
+    initialDelayMinutes = serializers.IntegerField(
+        required=False, min_value=0, max_value=LONGEST, help_text="Minutes before the first level is paged. Default 0."
+    )
+    repeat = serializers.IntegerField(
+        required=False,
+        min_value=0,
+        max_value=REPEATS,
+        help_text="How often all levels come again after the last one. Default 0.",
+    )
+    acknowledgeMinutes = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=LONGEST,
+        help_text="Minutes for which an acknowledgement holds; null: until it is given back.",
+    )
+    fallbackChannels = serializers.ListField(
+        child=serializers.CharField(),
+        required=False,
+        max_length=TARGETS,
+        help_text="Labels of the destinations that are notified when no level is left.",
+    )
+    stopAfterMinutes = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        max_value=LONGEST,
+        help_text="Minutes after which the policy stops; null: never.",
+    )
+    stopBelowSeverity = serializers.ChoiceField(
+        SEVERITIES,
+        required=False,
+        allow_null=True,
+        help_text="The policy stops for incidents below this severity; null: never.",
+    )
 
 
 class PolicyIn(PolicySpec):
     """Flat, or as ``{"metadata": {"name"}, "spec": {…}}``."""
 
-    name = serializers.CharField(max_length=200)
+    name = serializers.CharField(max_length=200, help_text="The name of the policy, unique in the workspace.")
 
 
 class ActiveEscalation(serializers.Serializer):
@@ -139,17 +172,19 @@ class PolicyListOut(serializers.Serializer):
 class RuleSpec(serializers.Serializer):
     """A route."""
 
-    enabled = serializers.BooleanField(required=False)
-    position = serializers.IntegerField(required=False, min_value=0, max_value=32_767)
+    enabled = serializers.BooleanField(required=False, help_text="Whether the route is used. Default: true.")
+    position = serializers.IntegerField(
+        required=False, min_value=0, max_value=32_767, help_text="Its place in the list, from 0."
+    )
     severities = serializers.ListField(
         child=serializers.ChoiceField(SEVERITIES), required=False, help_text="None: every one."
     )
-    service = serializers.CharField(required=False, allow_null=True)
-    team = serializers.CharField(required=False, allow_null=True)
+    service = serializers.CharField(required=False, allow_null=True, help_text="The service's name; null: any.")
+    team = serializers.CharField(required=False, allow_null=True, help_text="The team's name; null: any.")
     matchLabels = serializers.DictField(
         child=serializers.CharField(), required=False, help_text="Patterns with * and ?."
     )
-    window = WindowField(required=False, allow_null=True)
+    window = WindowField(required=False, allow_null=True, help_text="The hours of the week; null: always.")
     channels = serializers.ListField(child=serializers.CharField(), required=False, help_text="Kinds: slack, email, …")
     destinations = serializers.ListField(child=serializers.CharField(), required=False, help_text="Labels.")
 
@@ -157,7 +192,7 @@ class RuleSpec(serializers.Serializer):
 class RouteIn(RuleSpec):
     """Flat, or as ``{"metadata": {"name"}, "spec": {…}}``."""
 
-    name = serializers.CharField(max_length=200)
+    name = serializers.CharField(max_length=200, help_text="The name of the route, unique in the workspace.")
 
 
 class RouteOut(serializers.Serializer):
@@ -250,7 +285,9 @@ class EscalationOut(serializers.Serializer):
 
 
 class EscalateIn(serializers.Serializer):
-    reason = serializers.CharField(required=False, allow_blank=True, max_length=20_000)
+    reason = serializers.CharField(
+        required=False, allow_blank=True, max_length=20_000, help_text="Why more people are needed."
+    )
 
 
 def flattened(body: dict[str, Any]) -> dict[str, Any]:

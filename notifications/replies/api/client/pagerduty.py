@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from http import HTTPStatus
-
-from drf_spectacular.utils import OpenApiParameter, extend_schema
+from drf_spectacular.utils import OpenApiParameter
 from rest_framework import serializers
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -12,9 +10,11 @@ from rest_framework.response import Response
 from aiops.access.actors import Role
 from aiops.access.authentication import IngestKeyAuthentication
 from aiops.api.client import ClientView
+from aiops.api.schema import operation
 from aiops.kernel.errors import NotPermitted
 from notifications.choices import ChannelKind
 from notifications.delivery.models import Provider
+from notifications.escalation.api.client import examples
 from notifications.escalation.selectors.chosen_workspace import workspace_of
 from notifications.replies import signatures
 from notifications.replies.hooks.pagerduty import shown
@@ -23,7 +23,7 @@ from notifications.replies.services import pagerduty
 SIGNATURE = OpenApiParameter(
     "X-PagerDuty-Signature",
     location=OpenApiParameter.HEADER,
-    description="Checked when the workspace's PagerDuty account has a webhook secret.",
+    description="PagerDuty's signature of the body. Checked when the workspace's PagerDuty account has a webhook secret.",
 )
 
 
@@ -33,7 +33,7 @@ class PagerDutyEvent(serializers.Serializer):
 
 
 class PagerDutyIn(serializers.Serializer):
-    event = PagerDutyEvent()
+    event = PagerDutyEvent(help_text="The event, as PagerDuty writes it.")
 
 
 class PagerDutyOut(serializers.Serializer):
@@ -50,13 +50,16 @@ class PagerDutyOut(serializers.Serializer):
 class PagerDutyWebhook(ClientView):
     authentication_classes = (IngestKeyAuthentication,)
 
-    @extend_schema(
-        summary="An event of PagerDuty's v3 webhooks",
+    @operation(
+        "Receive a PagerDuty webhook",
         parameters=[SIGNATURE],
         request=PagerDutyIn,
-        responses={HTTPStatus.OK: PagerDutyOut},
+        sent=examples.PAGERDUTY_EVENT,
+        answer=PagerDutyOut,
+        answered=examples.PAGERDUTY_ANSWER,
     )
     def post(self, request: Request) -> Response:
+        """Take an event of PagerDuty's v3 webhooks: an act of people on an incident that we sent there, else a signal."""
         workspace = workspace_of(self.actor)
         if not self.actor.may(Role.OPERATOR, workspace.pk):
             raise NotPermitted("This key may not send events to the workspace")
