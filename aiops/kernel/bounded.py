@@ -135,7 +135,8 @@ def _end(process: subprocess.Popen[bytes]) -> None:
     process.communicate()
 
 
-def _limit(kind: int, soft: int, hard: int | None = None) -> None:
+def limit(kind: int, soft: int, hard: int | None = None) -> None:
+    """Set a limit of this process, where the system knows it and has no lower one."""
     try:
         resource.setrlimit(kind, (soft, soft if hard is None else hard))
     except (ValueError, OSError):  # a system that does not know this limit, or has a lower one already
@@ -148,9 +149,9 @@ def _work(told: Any) -> dict[str, Any]:
     function = getattr(importlib.import_module(header["module"]), header["function"])
     data = told.read()
     seconds = int(time.process_time()) + 1 + header["cpu"]
-    _limit(resource.RLIMIT_CPU, seconds, seconds + 1)
-    _limit(resource.RLIMIT_AS, header["memory"])
-    _limit(resource.RLIMIT_FSIZE, 0)
+    limit(resource.RLIMIT_CPU, seconds, seconds + 1)
+    limit(resource.RLIMIT_AS, header["memory"])
+    limit(resource.RLIMIT_FSIZE, 0)
     try:
         return {"value": function(data, **header["arguments"])}
     except InvalidInput as refusal:
@@ -163,7 +164,7 @@ def _work(told: Any) -> dict[str, Any]:
 
 def main() -> None:
     """The process: one piece of work, then the end."""
-    _limit(resource.RLIMIT_CORE, 0)
+    limit(resource.RLIMIT_CORE, 0)
     os.nice(10)
     text = json.dumps(_work(sys.stdin.buffer)).encode()
     sys.stdout.buffer.write(text if len(text) <= LARGEST_ANSWER else b'{"exhausted": "answer"}')

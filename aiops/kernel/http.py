@@ -8,41 +8,24 @@ within twice the time-out, and is never unpacked: what is small on the wire may 
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import ipaddress
-import socket
 import ssl
 import time
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any
 
 import httpcore
 import httpx
 from django.conf import settings
 
+from aiops.kernel.addresses import addresses
 from aiops.kernel.errors import DomainError
-
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 TIMEOUT = 10.0  # seconds for each of connect, write and read
 LARGEST = 2 * 1024 * 1024  # bytes of an answer that are read
 HEADERS = 128 * 1024  # bytes that may come before them
 USER_AGENT = "aiops"
-# Public by address, but a cloud's own wire to its machines: who may call it may ask for their secrets.
-WIRES = frozenset(map(ipaddress.ip_address, ("168.63.129.16", "100.100.100.200", "192.0.0.192", "fd00:ec2::254")))
-NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # the IPv4 address in the last four bytes is what is meant
-
-
-class BlockedAddress(DomainError):
-    """The address is loopback, private or otherwise not for the outside; the message names the setting that would allow it."""
-
-    code = "blocked_address"
-
-    def __init__(self, host: str) -> None:
-        super().__init__(
-            f"{host} is an address of an internal network; to allow it, add the host or its network to AIOPS_OUTBOUND_ALLOW."
-        )
 
 
 class TooLarge(DomainError):
@@ -51,36 +34,13 @@ class TooLarge(DomainError):
     code = "too_large"
 
 
-@functools.lru_cache(maxsize=8)
-def allowed(entries: tuple[str, ...]) -> tuple[frozenset[str], tuple[Network, ...]]:
-    """Host names (lower case) and networks among *entries* (host names, addresses, CIDR networks)."""
-    names, networks = set(), []
-    for entry in entries:
-        try:
-            networks.append(ipaddress.ip_network(entry, strict=False))
-        except ValueError:
-            names.add(entry.lower().rstrip("."))
-    return frozenset(names), tuple(networks)
-
-
 def resolve(host: str, port: int) -> str:
     """The address to connect to for *host*, judged. Raises :class:`BlockedAddress`, or ``OSError`` when the name is unknown."""
-    return addresses(host, port)[0]
+    return _judged(host, port)[0]
 
 
-def addresses(host: str, port: int) -> list[str]:
-    """All addresses of *host*, the best first. One that is not for the outside condemns them all. Raises as :func:`resolve`."""
-    names, networks = allowed(tuple(settings.AIOPS_OUTBOUND_ALLOW))
-    plain = host.strip("[]").rstrip(".").lower()
-    try:
-        found = [str(info[4][0]) for info in socket.getaddrinfo(plain, port, type=socket.SOCK_STREAM)]
-    except UnicodeError as error:  # a label that is no label
-        raise OSError(f"{host} is no name of a host") from error
-    if plain not in names:
-        for text in found:
-            if not _is_fine(ipaddress.ip_address(text.partition("%")[0]), networks):
-                raise BlockedAddress(host)
-    return list(dict.fromkeys(found))
+def _judged(host: str, port: int) -> list[str]:
+    return addresses(host, port, tuple(settings.AIOPS_OUTBOUND_ALLOW))
 
 
 class Downgraded(DomainError):
@@ -135,23 +95,6 @@ def _body(response: httpx.Response, largest: int) -> bytes:
     return b"".join(parts)
 
 
-def _is_fine(address: Address, networks: Iterable[Network]) -> bool:
-    meant = _meant(address)
-    if any(meant in network for network in networks if network.version == meant.version):
-        return True
-    local = isinstance(meant, ipaddress.IPv6Address) and meant.is_site_local
-    return meant.is_global and meant not in WIRES and not (meant.is_multicast or meant.is_reserved or local)
-
-
-def _meant(address: Address) -> Address:
-    """The IPv4 address that some IPv6 addresses stand for."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return address
-    if address in NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
-    return address.ipv4_mapped or address.sixtofour or address
-
-
 class _Backend(httpcore.SyncBackend):
     """Connects to judged addresses only, the next one when one does not answer. TLS still speaks to the name."""
 
@@ -161,7 +104,7 @@ class _Backend(httpcore.SyncBackend):
 
     def connect_tcp(self, host: str, port: int, *args: Any, **kwargs: Any) -> httpcore.NetworkStream:
         try:
-            found = addresses(host, port)
+            found = _judged(host, port)
         except OSError as error:
             raise httpcore.ConnectError(str(error)) from error
         for address in found[:-1]:
@@ -206,13 +149,10 @@ class _Bounded(httpcore.NetworkStream):
         return self._inner.get_extra_info(info)
 
 
-class _Guarded(httpx.HTTPTransport):
-    """httpx's own transport over a pool that connects through the guard. *longest*: seconds that an answer may take; *largest*:
-    bytes of it."""
+class _Guarded(httpx.BaseTransport):
+    """httpcore's pool, which connects through the guard. *longest*: seconds that an answer may take; *largest*: bytes of it."""
 
     def __init__(self, longest: float, largest: int) -> None:
-        super().__init__(verify=_tls())
-        self._pool.close()
         self._pool = httpcore.ConnectionPool(
             ssl_context=_tls(),
             max_connections=50,
@@ -222,9 +162,50 @@ class _Guarded(httpx.HTTPTransport):
         )
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
-        response = super().handle_request(request)
-        response.headers.pop("Content-Encoding", None)
-        return response
+        url = httpcore.URL(
+            scheme=request.url.raw_scheme,
+            host=request.url.raw_host,
+            port=request.url.port,
+            target=request.url.raw_path,
+        )
+        asked = httpcore.Request(
+            request.method, url, headers=request.headers.raw, content=request.stream, extensions=request.extensions
+        )
+        with _as_httpx():
+            answer = self._pool.handle_request(asked)
+        headers = [(name, value) for name, value in answer.headers if name.lower() != b"content-encoding"]
+        return httpx.Response(answer.status, headers=headers, stream=_Parts(answer), extensions=answer.extensions)
+
+    def close(self) -> None:
+        self._pool.close()
+
+
+class _Parts(httpx.SyncByteStream):
+    """The body of an answer, as it comes."""
+
+    def __init__(self, answer: httpcore.Response) -> None:
+        self._answer = answer
+
+    def __iter__(self) -> Iterator[bytes]:
+        with _as_httpx():
+            yield from self._answer.iter_stream()
+
+    def close(self) -> None:
+        self._answer.close()
+
+
+@contextlib.contextmanager
+def _as_httpx() -> Iterator[None]:
+    """Raise httpcore's errors as httpx's of the same name."""
+    try:
+        yield
+    except (
+        httpcore.TimeoutException,
+        httpcore.NetworkError,
+        httpcore.ProtocolError,
+        httpcore.UnsupportedProtocol,
+    ) as error:
+        raise getattr(httpx, type(error).__name__)(str(error)) from error
 
 
 @functools.cache

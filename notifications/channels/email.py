@@ -24,8 +24,9 @@ import httpx
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 
+from aiops.kernel.addresses import BlockedAddress
 from aiops.kernel.errors import InvalidInput
-from aiops.kernel.http import BlockedAddress, resolve
+from aiops.kernel.http import resolve
 from notifications.channels.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting, TemporaryFailure
 from notifications.channels.http_call import scrub
 from notifications.channels.smtp import FROM_OPERATOR

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 import httpx
 
+from aiops.kernel.addresses import BlockedAddress
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput
-from aiops.kernel.http import BlockedAddress
 from notifications.channels.contracts import PermanentFailure, TemporaryFailure
 from notifications.channels.text import line
 

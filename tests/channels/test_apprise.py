@@ -1,9 +1,15 @@
-"""Apprise's hundred services, behind the fence: nothing of this machine or its network can be reached through a URL."""
+"""Apprise's hundred services, in their helper process: nothing of this machine or its network can be reached through a URL."""
 
 from __future__ import annotations
 
-import socket
+import contextlib
+import os
+import socketserver
 import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,15 +17,16 @@ import httpx
 import pytest
 from pytest_django import Settings
 
-from aiops.kernel.errors import InvalidInput
-from notifications.channels import CHANNELS
+from aiops.kernel.errors import InvalidInput, Overloaded
+from aiops.kernel.helper import Helper
+from notifications.channels import CHANNELS, apprise
 from notifications.channels.contracts import Outlet, PermanentFailure, SendFailure, Sent, TemporaryFailure
-from notifications.channels.fence import fence
 from notifications.choices import ChannelKind
 from tests.channels.samples import INCIDENT, hostile, page, stand_down
 from tests.receivers import RESET, Answer, Receivers
 
 APPRISE = CHANNELS[ChannelKind.APPRISE]
+DEEDS = Helper("tests.channels.deeds")
 
 
 def send(url: str, http: httpx.Client, **changes: object) -> Sent:
@@ -141,34 +148,85 @@ def test_no_page_is_taken_for_the_end_of_one(severity: str, receivers: Receivers
     assert receivers.webhook.requests[0].json["type"] in ("warning", "failure")
 
 
-class TestFence:
-    """Each rule by the deed itself, not through some plugin that may change."""
+class TestGuard:
+    """Each rule by the deed itself, not through some plug-in that may change."""
 
-    def test_connections(self, receivers: Receivers, settings: Settings, tmp_path: Path) -> None:
-        settings.AIOPS_OUTBOUND_ALLOW = []
+    def test_connections(self, receivers: Receivers, tmp_path: Path) -> None:
         port = int(receivers.webhook.url.rpartition(":")[2])
-        with fence() as refused:
-            with pytest.raises(PermissionError):
-                socket.create_connection(("127.0.0.1", port))
-            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as datagrams, pytest.raises(PermissionError):
-                datagrams.sendto(b"x", ("127.0.0.1", port))
-            with socket.socket(socket.AF_UNIX) as local, pytest.raises(PermissionError):
-                local.connect(str(tmp_path / "socket"))
-        assert len(refused) == 3
-        socket.create_connection(("127.0.0.1", port)).close()  # outside it nothing changes
+        told = DEEDS.ask({"deeds": ["connect", "datagram", "local socket"], "port": port, "folder": str(tmp_path)})
+        assert told.value["done"] == [] and len(told.value["refused"]) == 3
+        assert told.said == ["calling"]
+        assert DEEDS.ask({"deeds": ["connect"], "port": port, "allow": ["127.0.0.1"]}).value["done"] == ["connect"]
 
     def test_files_and_programs(self, tmp_path: Path) -> None:
-        kept = tmp_path / "kept"
-        kept.write_text("x")
-        with fence() as refused:
-            for deed in (
-                lambda: (tmp_path / "new").write_text("x"),
-                lambda: kept.read_text(),
-                lambda: kept.unlink(),
-                lambda: subprocess.run(["true"]),
-                lambda: Path("/usr/../etc/passwd").read_text(),
-            ):
-                with pytest.raises(PermissionError):
-                    deed()
-            assert Path(socket.__file__).read_text()  # Python's own
-        assert len(refused) == 5 and kept.read_text() == "x"
+        (tmp_path / "kept").write_text("x")
+        deeds = ["write", "read", "unlink", "run", "read passwd"]
+        told = DEEDS.ask({"deeds": [*deeds, "read python"], "folder": str(tmp_path)})
+        assert told.value["done"] == ["read python"] and len(told.value["refused"]) == len(deeds)
+        assert told.said == [] and (tmp_path / "kept").read_text() == "x"
+
+
+def test_neither_the_guard_nor_apprise_is_in_the_process_that_asks() -> None:
+    ours = "import sys, notifications.channels; print([name for name in sys.modules if 'apprise' in name])"
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    loaded = subprocess.run([sys.executable, "-c", ours], capture_output=True, text=True, env=environment, check=True)
+    assert loaded.stdout.strip() == "['notifications.channels.apprise']"
+
+
+class TestHanging:
+    """What hangs ends in time, and a page that may have arrived is marked as such."""
+
+    @pytest.fixture(autouse=True)
+    def _impatient(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(apprise, "HELPER", Helper(apprise.HELPER.module, wall=3.0))
+
+    def test_a_server_that_never_ends_its_answer(self, http: httpx.Client) -> None:
+        with drip() as address, pytest.raises(TemporaryFailure) as hung:
+            send(f"json://{address}/", http)
+        assert hung.value.unknown
+
+    def test_nobody_was_called_yet(self, http: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(apprise, "HELPER", Helper("tests.channels.deeds", wall=0.5))
+        with pytest.raises(TemporaryFailure) as hung:
+            send("json://example.com/?hang=yes", http)
+        assert not hung.value.unknown
+
+    def test_other_messages_go_meanwhile(self, receivers: Receivers, http: httpx.Client) -> None:
+        send(json_url(receivers), http)
+        with drip() as address, ThreadPoolExecutor(1) as lane:
+            hangs = lane.submit(send, f"json://{address}/", http)
+            send(json_url(receivers), http)
+            assert not hangs.done() and isinstance(hangs.exception(), TemporaryFailure)
+        assert len(receivers.webhook.requests) == 2
+
+    def test_an_address_is_not_taken_that_apprise_could_not_be_asked_about(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(apprise, "HELPER", Helper("tests.channels.deeds", wall=0.5))
+        with pytest.raises(Overloaded):
+            APPRISE.check_address("json://example.com/?hang=yes")
+
+
+@contextlib.contextmanager
+def drip() -> Iterator[str]:
+    """The address of a server that takes each request and answers a byte at a time, for ever."""
+
+    class Handler(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.recv(65536)
+            with contextlib.suppress(OSError):
+                self.request.sendall(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+                while not over.wait(0.2):
+                    self.request.sendall(b"x")
+
+    class Server(socketserver.ThreadingTCPServer):
+        daemon_threads = True
+
+    over = threading.Event()
+    with Server(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_address[1]}"
+        over.set()
+        server.shutdown()
+        thread.join()

@@ -13,7 +13,8 @@ import httpx
 import pytest
 
 from aiops.kernel import http
-from aiops.kernel.http import BlockedAddress, TooLarge, resolve
+from aiops.kernel.addresses import BlockedAddress
+from aiops.kernel.http import TooLarge, resolve
 from tests.receivers import Answer, HttpReceiver
 
 Names = dict[str, list[str]]
