@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
 from django.conf import settings
@@ -240,7 +240,7 @@ class IncidentAdmin(VisibleAdmin, ReadOnlyAdmin):
     @admin.action(description="Resolve the selected incidents", permissions=["operate"])
     def resolve(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:
         """Through the service."""
-        self._each(request, queryset, incidents.resolve, "resolved")
+        self._each(request, queryset, partial(incidents.resolve, resolution="Resolved in the admin"), "resolved")
 
     @admin.action(description="Close the selected incidents", permissions=["operate"])
     def close(self, request: HttpRequest, queryset: QuerySet[Incident]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import models
 
 
@@ -35,12 +37,29 @@ class Severity(models.IntegerChoices):
 
 
 class Priority(models.IntegerChoices):
-    """How soon somebody must answer: at once, within 1 h, 4 h, 24 h."""
+    """How soon somebody must answer (``RESPONSE``)."""
 
     P1 = 1, "P1"
     P2 = 2, "P2"
     P3 = 3, "P3"
     P4 = 4, "P4"
+
+
+# The priority of an incident whose service has no default priority.
+PRIORITY_OF = {
+    Severity.CRITICAL: Priority.P1,
+    Severity.HIGH: Priority.P2,
+    Severity.MEDIUM: Priority.P3,
+    Severity.LOW: Priority.P4,
+    Severity.INFO: Priority.P4,
+}
+# The time within which somebody must answer; zero: at once.
+RESPONSE = {
+    Priority.P1: timedelta(0),
+    Priority.P2: timedelta(hours=1),
+    Priority.P3: timedelta(hours=4),
+    Priority.P4: timedelta(hours=24),
+}
 
 
 class Automation(models.TextChoices):

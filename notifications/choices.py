@@ -60,7 +60,6 @@ class Purpose(models.TextChoices):
     )  # a destination of yours fails; a shift is yours; a swap is asked for
     VERIFY = "verify", "Verification"  # the code that proves an address
     TEST = "test", "Test"
-    PROOF = "proof", "Proof of paging"
 
 
 ASKING = (

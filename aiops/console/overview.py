@@ -48,7 +48,6 @@ def overview_context(actor: Actor, now: datetime) -> dict[str, Any]:
     reach = reachable(actor, now)
     return {
         "figures": figures,
-        "live": figures.live - figures.suppressed,
         "waiting": rows_of(waiting, now),
         "ended": rows_of(ended, now),
         "services": figures.by_service[:SERVICES],

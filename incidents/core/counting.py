@@ -158,7 +158,6 @@ class Figures:
     live: int = 0
     need_someone: int = 0
     snoozed: int = 0
-    suppressed: int = 0
     by_status: dict[Status, int] = field(default_factory=dict)
     by_severity: dict[Severity, int] = field(default_factory=dict)
     by_service: list[tuple[int, str, int]] = field(default_factory=list)
@@ -174,8 +173,8 @@ def figures(actor: Actor, now: datetime, *, max_age: float = MAX_AGE) -> Figures
 
 def _count(actor: Actor, now: datetime) -> Figures:
     snoozed = Q(snoozed_until__gt=now)
-    suppressed = Q(suppressed_by__isnull=False)
-    hidden = Q(snoozed_until__isnull=False) | suppressed  # the sweep clears the column when a snooze ends
+    # The sweep clears the column when a snooze ends.
+    hidden = Q(snoozed_until__isnull=False) | Q(suppressed_by__isnull=False)
     groups = (
         Incident.objects.visible_to(actor)
         .live()
@@ -185,7 +184,6 @@ def _count(actor: Actor, now: datetime) -> Figures:
         .annotate(
             n=Count("pk"),
             snoozed=Count("pk", filter=snoozed),
-            suppressed=Count("pk", filter=suppressed),
             waiting=Count("pk", filter=Q(status=Status.OPEN) & ~hidden),
         )
     )
@@ -202,9 +200,8 @@ def _figures(groups: Sequence[tuple]) -> Figures:
         by_service[service_id, service_name] += n
     return Figures(
         live=sum(by_status.values()),
-        need_someone=sum(row[7] for row in groups),
+        need_someone=sum(row[6] for row in groups),
         snoozed=sum(row[5] for row in groups),
-        suppressed=sum(row[6] for row in groups),
         by_status=by_status,
         by_severity=by_severity,
         by_service=sorted(((pk, name, n) for (pk, name), n in by_service.items()), key=lambda s: (-s[2], s[1])),

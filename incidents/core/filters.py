@@ -139,7 +139,6 @@ class IncidentFilterSet(django_filters.FilterSet):
     from_ = InstantFilter(field_name="created_at", lookup_expr="gte")  # known as "from", see get_filters
     to = InstantFilter(field_name="created_at", lookup_expr="lte")
     snoozed = YesNoFilter(method="is_snoozed")
-    suppressed = YesNoFilter(method="is_suppressed")
     before = BeforeFilter(field_name="pk", lookup_expr="lt")
 
     def __init__(self, data: QueryDict, queryset: IncidentQuerySet, *, now: datetime, **kwargs: Any) -> None:
@@ -171,10 +170,6 @@ class IncidentFilterSet(django_filters.FilterSet):
     def is_snoozed(self, queryset: IncidentQuerySet, name: str, value: bool) -> IncidentQuerySet:
         """Silenced at this moment."""
         return queryset.filter(snoozed_until__gt=self.now) if value else queryset.exclude(snoozed_until__gt=self.now)
-
-    def is_suppressed(self, queryset: IncidentQuerySet, name: str, value: bool) -> IncidentQuerySet:
-        """Kept silent by a rule or a window."""
-        return queryset.filter(suppressed_by__isnull=not value)
 
 
 def severity_words(table: Mapping[Severity, str]) -> Words:
@@ -212,7 +207,6 @@ DESCRIPTIONS = {
     "from": "The same as `since`.",
     "to": "Opened at or before this time (RFC 3339).",
     "snoozed": "Silenced now: true or false.",
-    "suppressed": "Kept silent by a rule or window: true or false.",
     "before": "Only what is older than the incident with this id: the next page.",
     "ruleId": "Opened by this alert rule.",
     "workspace_id": "Only this workspace.",

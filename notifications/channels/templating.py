@@ -92,12 +92,6 @@ acknowledged by {{ incident.acknowledged_by }}.{% else %}It is {{ incident.statu
         _SHOUTED + " {{ incident.severity | upper }} {{ incident.name }} {{ incident.title }}",
         _END + ". " + _SPOKEN,
     ),
-    Purpose.PROOF: Words(
-        "Proof of paging {{ incident.name }}",
-        "{{ incident.title }}",
-        "Proof of paging {{ incident.name }}",
-        "Proof of paging.",
-    ),
     Purpose.VERIFY: Words(
         "Your code is {{ code }}",
         "Your code is {{ code }}. Enter it in the console to have pages sent here. It is good for ten minutes.",

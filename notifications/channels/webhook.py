@@ -30,7 +30,6 @@ OTHER_EVENTS = {
     Purpose.OWNER_NOTICE: "notice",
     Purpose.VERIFY: "verification",
     Purpose.TEST: "ping",
-    Purpose.PROOF: "paging.proof",
 }
 HEADERS = {"Content-Type": "application/json", "User-Agent": "aiops-webhook/1"}
 

@@ -57,16 +57,13 @@ def test_search(workspace: Workspace) -> None:
     assert found(workspace, "q=" + "+".join(["web"] * 500)) == ["Disk full", "CPU high on web"]
 
 
-def test_snoozed_and_suppressed(workspace: Workspace) -> None:
-    for title in ("plain", "snoozed", "suppressed", "woken"):
+def test_snoozed(workspace: Workspace) -> None:
+    for title in ("plain", "snoozed", "woken"):
         make_incident(workspace, title=title)
     for title, minutes in (("snoozed", 5), ("woken", -5)):
         Incident.objects.filter(title=title).update(snoozed_until=NOW + timedelta(minutes=minutes))
-    Incident.objects.filter(title="suppressed").update(suppressed_by={"name": "window"})
     assert found(workspace, "snoozed=true") == ["snoozed"]
-    assert found(workspace, "snoozed=no") == ["woken", "suppressed", "plain"]
-    assert found(workspace, "suppressed=1") == ["suppressed"]
-    assert found(workspace, "suppressed=false") == ["woken", "snoozed", "plain"]
+    assert found(workspace, "snoozed=no") == ["woken", "plain"]
 
 
 def test_before_gives_the_next_page(workspace: Workspace) -> None:

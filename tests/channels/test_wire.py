@@ -50,7 +50,6 @@ class TestWebhook:
             (page(purpose=Purpose.ANNOUNCE), "incident.triggered"),
             (page(purpose=Purpose.FALLBACK), "incident.unanswered"),
             (page(purpose=Purpose.TEST, incident=None), "ping"),
-            (page(purpose=Purpose.PROOF), "paging.proof"),
             (page(purpose=Purpose.OWNER_NOTICE, incident=None), "notice"),
         ],
     )

@@ -17,7 +17,7 @@ TIMES = "from=2026-01-01T00%3A00%3A00Z&to=2026-12-31T00%3A00%3A00Z"
 EVERYTHING = {
     "view": "all", "q": "cpu", "severity": "critical", "status": "open", "service": "billing", "last": "24h",
     "since": "2026-01-01T00:00:00Z", "from": "2026-01-01T00:00:00Z", "to": "2026-12-31T00:00:00Z", "namespace": "staging",
-    "resource": "Node/n1", "snoozed": "false", "suppressed": "false", "sort": "severity",
+    "resource": "Node/n1", "snoozed": "false", "sort": "severity",
 }  # fmt: skip
 
 

@@ -93,13 +93,10 @@ class TestTabs:
     @pytest.fixture
     def one_of_each(self, opened, workspace, now):
         who = actor(workspace, label="Ana Moreau")
-        _plain, snoozed, suppressed, ended, closed, taken = (
-            opened(name) for name in ("plain", "snoozed", "suppressed", "ended", "closed", "taken")
+        _plain, snoozed, ended, closed, taken = (
+            opened(name) for name in ("plain", "snoozed", "ended", "closed", "taken")
         )
         services.snooze(actor=who, incident_id=snoozed.pk, now=now, duration=timedelta(hours=1))
-        Incident.objects.filter(pk=suppressed.pk).update(
-            suppressed_by={"kind": "rule", "id": 1, "name": "r", "reason": ""}
-        )
         services.resolve(actor=who, incident_id=ended.pk, now=now)
         services.close(actor=who, incident_id=closed.pk, now=now)
         services.acknowledge(actor=who, incident_id=taken.pk, now=now)
@@ -112,9 +109,8 @@ class TestTabs:
             ("waiting", ["plain"]),
             ("mine", ["taken"]),
             ("snoozed", ["snoozed"]),
-            ("suppressed", ["suppressed"]),
             ("ended", ["closed", "ended"]),
-            ("all", ["taken", "closed", "ended", "suppressed", "snoozed", "plain"]),
+            ("all", ["taken", "closed", "ended", "snoozed", "plain"]),
         ],
     )
     def test_a_tab_shows_its_own(self, browser, ana, one_of_each, view, expected):
@@ -123,7 +119,7 @@ class TestTabs:
     def test_the_counts_are_those_of_the_tabs(self, browser, ana, one_of_each):
         client = browser(ana)
         answer = client.get(LIST)
-        for view in ("live", "mine", "snoozed", "suppressed"):
+        for view in ("live", "mine", "snoozed"):
             assert count_on(answer, view) == len(titles(client.get(LIST, {"view": view})))
         assert count_on(answer, "need_someone") == len(titles(client.get(LIST, {"view": "waiting"})))
 
@@ -186,7 +182,7 @@ class TestFilters:
             ("severity=terrible", "severity"), ("status=gone", "status"), ("view=wall", "view"), ("sort=random", "sort"),
             ("team=Payments", "team"), ("label=team=payments", "label"), ("assignee=3", "assignee"),
             ("Severity=high", "Severity"),
-            ("service=a&service=b", "service"), ("snoozed=maybe", "snoozed"), ("suppressed=2", "suppressed"),
+            ("service=a&service=b", "service"), ("snoozed=maybe", "snoozed"),
             ("last=1y", "last"), ("from=yesterday", "from"), ("after=!!", "after"), ("before=e30", "before"), ("q=%00", "q"),
         ],
     )  # fmt: skip

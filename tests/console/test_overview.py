@@ -40,7 +40,7 @@ class TestOverview:
         services.resolve(actor=who, incident_id=over.pk, now=now)
         page = browser(ana).get("/console").content.decode()
         shown = dict(re.findall(r'data-count="(\w+)"\s+data-value="(\d+)"', element(page, "overview")))
-        assert shown == {"need_someone": "1", "live": "2", "snoozed": "0", "suppressed": "0"}
+        assert shown == {"need_someone": "1", "live": "2", "snoozed": "0"}
         waiting, ended = page.index('id="waiting-title"'), page.index('id="ended-title"')
         assert waiting < page.index(f'id="row-{worst.public_id}"') < ended < page.index(f'id="row-{over.public_id}"')
         assert f'id="row-{taken.public_id}"' not in page

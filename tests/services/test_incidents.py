@@ -86,9 +86,9 @@ def test_a_second_acknowledge_is_refused_with_the_allowed_moves(workspace: Works
 
 
 def test_resolve_by_hand_keeps_how_and_frees_the_problem(workspace: Workspace, incident: Incident) -> None:
-    done = incidents.resolve(actor=actor(workspace), incident_id=incident.pk, now=LATER)
+    done = incidents.resolve(actor=actor(workspace), incident_id=incident.pk, now=LATER, resolution=" Rolled back ")
     assert (done.resolved_at, done.resolved_by, done.resolved_by_hand) == (LATER, "ana", True)
-    assert done.resolution == "Manually resolved via dashboard"
+    assert done.resolution == "Rolled back"
     again = make_incident(workspace, LATER + minutes(1), dedup_key=incident.dedup_key)
     assert again.pk != incident.pk
 

@@ -1,4 +1,4 @@
-"""The facts of a timeline entry in a dialect's words."""
+"""What the dialects have in common: the facts of a timeline entry in a dialect's words, and the contracts' defaults."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import Any
 
 from aiops.kernel.clock import rfc3339
 from incidents.choices import Severity
+
+DEFAULT_RESOLUTION = "Manually resolved via dashboard"  # contract: of a request that names none
 
 BY_WORD = {severity.word: severity for severity in Severity}
 

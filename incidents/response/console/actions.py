@@ -20,6 +20,8 @@ from incidents.core.models import Incident
 from incidents.response.console.forms import AssignForm, NoteForm, PriorityForm, ReasonForm, SnoozeForm
 from incidents.response.services import incidents as services
 
+RESOLVED_HERE = "Manually resolved via dashboard"  # where the person says nothing
+
 
 @dataclass(frozen=True, slots=True)
 class Act:
@@ -62,7 +64,7 @@ def _investigate(act: Act) -> str:
 
 
 def _resolve(act: Act) -> str:
-    services.resolve(**act.on, resolution=act.read(ReasonForm)["text"])
+    services.resolve(**act.on, resolution=act.read(ReasonForm)["text"] or RESOLVED_HERE)
     return "resolved"
 
 

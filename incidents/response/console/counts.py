@@ -14,10 +14,9 @@ def read_counts(actor: Actor, max_age: float) -> Counts:
     """The figures that pages show, where there are many up to *max_age* seconds old. One query at most."""
     figures = counting.figures(actor, utcnow(), max_age=max_age)
     counts = {
-        "live": figures.live - figures.suppressed,
+        "live": figures.live,
         "need_someone": figures.need_someone,
         "snoozed": figures.snoozed,
-        "suppressed": figures.suppressed,
     }
     counts.update({status.value: figures.by_status.get(status, 0) for status in LIVE})
     counts.update({severity.word: figures.by_severity.get(severity, 0) for severity in Severity})

@@ -14,12 +14,11 @@ from incidents.querysets import IncidentQuerySet
 
 LIVE_ONES = Q(status__in=LIVE)
 
-# What the tabs show. Suppressed ones have a tab of their own, with a count, so that they are never hidden silently.
+# What the tabs show.
 VIEWS: Words = {
-    "live": LIVE_ONES & Q(suppressed_by__isnull=True),
+    "live": LIVE_ONES,
     "waiting": lambda now: LIVE_ONES & Q(status="open", suppressed_by__isnull=True) & ~Q(snoozed_until__gt=now),
     "snoozed": lambda now: LIVE_ONES & Q(snoozed_until__gt=now),
-    "suppressed": LIVE_ONES & Q(suppressed_by__isnull=False),
     "ended": Q(status__in=ENDED),
     "all": Q(),
 }

@@ -30,7 +30,7 @@ from incidents.response.console.filters import SPANS, ConsoleFilterSet
 from incidents.response.console.forms import PRESETS
 from incidents.response.console.rows import Row, for_rows, rows_of
 
-TABS = (("live", "Live"), ("mine", "Mine"), ("snoozed", "Snoozed"), ("suppressed", "Suppressed"), ("ended", "Ended"))
+TABS = (("live", "Live"), ("mine", "Mine"), ("snoozed", "Snoozed"), ("ended", "Ended"))
 HEADINGS = {"mine": "Mine", "waiting": "Need someone", "all": "All incidents"}
 # What narrows a list, by the words of its URL: what a chip calls it. Those of WORDY may be given several times.
 NARROWING = {
@@ -45,7 +45,6 @@ NARROWING = {
     "namespace": "namespace",
     "resource": "resource",
     "snoozed": "snoozed",
-    "suppressed": "suppressed",
 }
 WORDY = ("severity", "status")
 OWN_FIELDS = ("severity", "status", "service", "last")  # the form shows them; it carries all others unseen
@@ -106,11 +105,6 @@ class ListQuery:
         params = self.params.copy()
         params.setlist(name, left)
         return self._address(params, CURSORS)
-
-    @property
-    def canonical(self) -> str:
-        """The same text for the same list."""
-        return self.params.urlencode()
 
     def url(self, *drop: str, **changes: str) -> str:
         """The list with some parameters dropped and others set; cursors never survive a change."""
@@ -186,7 +180,6 @@ _EMPTY = {
     "mine": "Nothing is with you.",
     "waiting": "Everything is with somebody.",
     "snoozed": "Nothing is snoozed.",
-    "suppressed": "Nothing is suppressed.",
     "ended": "No incident has ended yet.",
 }
 
@@ -195,9 +188,8 @@ def frame_context(actor: Actor, user: User, query: ListQuery, now: datetime) -> 
     """What stands around the board: tabs with counts, and the filters as they are set."""
     figures = counting.figures(actor, now)
     counts = {
-        "live": figures.live - figures.suppressed,
+        "live": figures.live,
         "snoozed": figures.snoozed,
-        "suppressed": figures.suppressed,
         "mine": count_mine(actor, user, now),
     }
     return {

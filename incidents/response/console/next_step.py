@@ -5,15 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from incidents.choices import LIVE, Priority, Status
-
-# Within which time somebody must answer (contract: priority and urgency).
-RESPONSE = {
-    Priority.P1: timedelta(0),
-    Priority.P2: timedelta(hours=1),
-    Priority.P3: timedelta(hours=4),
-    Priority.P4: timedelta(hours=24),
-}
+from incidents.choices import LIVE, RESPONSE, Priority, Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,9 +166,6 @@ STAGES = {
     "parsed": "Read",
     "routed": "Routed",
     "dedup": "Deduplicated",
-    "grouped": "Grouped",
-    "suppressed": "Suppression",
-    "maintenance": "Maintenance",
     "decided": "Decided",
 }
 WORDS: dict[str, str] = {

@@ -32,7 +32,6 @@ from incidents.errors import NewerIncidentLive, NothingToDo
 from incidents.ingest.services.ingest import ingest
 
 LONGEST_SNOOZE = timedelta(hours=720)
-DEFAULT_RESOLUTION = "Manually resolved via dashboard"
 MAX_NOTE = 20_000
 
 
@@ -52,8 +51,8 @@ def investigate(*, actor: Actor, incident_id: int, now: datetime) -> Incident:
 
 
 def resolve(*, actor: Actor, incident_id: int, now: datetime, resolution: str = "") -> Incident:
-    """It is over; *resolution* tells how (contract default when empty). The same problem then opens a new incident."""
-    return _move(actor, incident_id, now, Action.RESOLVE, note=resolution.strip() or DEFAULT_RESOLUTION)
+    """It is over; *resolution* tells how. The same problem then opens a new incident."""
+    return _move(actor, incident_id, now, Action.RESOLVE, note=resolution.strip())
 
 
 def close(*, actor: Actor, incident_id: int, now: datetime) -> Incident:
@@ -66,12 +65,11 @@ def reopen(*, actor: Actor, incident_id: int, now: datetime) -> Incident:
     return _move(actor, incident_id, now, Action.REOPEN)
 
 
-def change_status(*, actor: Actor, incident_id: int, wanted: Status, now: datetime) -> Incident:
-    """Bring it to *wanted*, by whatever action leads there from where it is."""
+def change_status(*, actor: Actor, incident_id: int, wanted: Status, now: datetime, resolution: str = "") -> Incident:
+    """Bring it to *wanted*, by whatever action leads there from where it is; *resolution* as of :func:`resolve`."""
     with _locked(actor, incident_id, now) as work:
         action = action_towards(Status(work.incident.status), wanted)
-        note = DEFAULT_RESOLUTION if action == Action.RESOLVE else ""
-        _apply(work, action, note=note)
+        _apply(work, action, note=resolution if action == Action.RESOLVE else "")
     return work.incident
 
 

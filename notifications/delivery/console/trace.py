@@ -29,7 +29,6 @@ OPEN_PURPOSES = (
     Purpose.STAND_DOWN,
     Purpose.FALLBACK,
     Purpose.TEST,
-    Purpose.PROOF,
 )
 
 

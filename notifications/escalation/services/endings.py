@@ -10,10 +10,9 @@ from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 
-from incidents.choices import EntryKind, Severity, SourceKind, Status
+from incidents.choices import PRIORITY_OF, EntryKind, Severity, SourceKind, Status
 from incidents.core.models import Incident
 from incidents.ingest.services import internal
-from incidents.ingest.services.ingest.rows import PRIORITY_OF
 from incidents.upkeep.services import upkeep
 from notifications.choices import MACHINES, TOLD, DeliveryState, Purpose, RunState, Urgency
 from notifications.delivery.models import Delivery

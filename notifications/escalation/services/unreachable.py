@@ -14,10 +14,9 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from incidents.catalogue.models import Service
-from incidents.choices import Priority, Severity
+from incidents.choices import PRIORITY_OF, Priority, Severity
 from incidents.core.models import Incident
 from incidents.ingest.services import internal
-from incidents.ingest.services.ingest.rows import PRIORITY_OF
 from incidents.upkeep.services import upkeep
 from notifications.choices import ChannelKind
 from notifications.escalation.definition import Definition

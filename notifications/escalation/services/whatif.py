@@ -13,9 +13,8 @@ from datetime import datetime, timedelta
 from aiops.access.actors import Actor
 from aiops.kernel.errors import NotFound
 from incidents.catalogue.models import Service
-from incidents.choices import Priority, Severity
+from incidents.choices import PRIORITY_OF, Priority, Severity
 from incidents.core.models import Incident
-from incidents.ingest.services.ingest.rows import PRIORITY_OF
 from notifications.choices import MACHINES, Urgency
 from notifications.escalation.definition import Definition
 from notifications.escalation.moves import Facts, Position, after_telling, next_move, urgency_at_the_end, why_exhausted

@@ -8,7 +8,7 @@ from typing import Any
 import orjson
 
 from aiops.kernel import ids
-from incidents.choices import Priority, Severity, SignalAction
+from incidents.choices import PRIORITY_OF, SignalAction
 from incidents.contracts import Outcome
 from incidents.core.lifecycle import TRANSITIONS, Action
 from incidents.ingest.services.ingest.fold import Row
@@ -18,14 +18,6 @@ ACTIONS = {
     SignalAction.ACKNOWLEDGE: Action.ACKNOWLEDGE,
     SignalAction.UNACKNOWLEDGE: Action.UNACKNOWLEDGE,
     SignalAction.RESOLVE: Action.RESOLVE,
-}
-
-PRIORITY_OF = {
-    Severity.CRITICAL: Priority.P1,
-    Severity.HIGH: Priority.P2,
-    Severity.MEDIUM: Priority.P3,
-    Severity.LOW: Priority.P4,
-    Severity.INFO: Priority.P4,
 }
 
 

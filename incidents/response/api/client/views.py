@@ -37,6 +37,7 @@ from incidents.response.api.client.serializers import (
     TimelineOut,
     timeline,
 )
+from incidents.response.api.facts import DEFAULT_RESOLUTION
 from incidents.response.services import incidents
 
 LIMIT, MAX_LIMIT = 20, 100
@@ -159,7 +160,8 @@ class Resolve(IncidentView):
     @command("Resolve an incident", examples.OVER, ResolveIn, {"resolution": "Rolled back v2.4.0"})
     def post(self, request: Request, reference: str) -> Response:
         """End a live incident. Everybody who was notified hears it once."""
-        return self.act(reference, incidents.resolve, resolution=self.body(ResolveIn).get("resolution") or "")
+        resolution = (self.body(ResolveIn).get("resolution") or "").strip() or DEFAULT_RESOLUTION
+        return self.act(reference, incidents.resolve, resolution=resolution)
 
 
 class Reopen(IncidentView):

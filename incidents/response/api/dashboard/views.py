@@ -22,6 +22,7 @@ from incidents.core.lifecycle import TRANSITIONS, TransitionRefused
 from incidents.core.models import Incident
 from incidents.response.api.dashboard import examples, vocab
 from incidents.response.api.dashboard.serializers import IncidentListOut, NoteIn, OneIncidentOut, StatusIn, shown
+from incidents.response.api.facts import DEFAULT_RESOLUTION
 from incidents.response.services import incidents
 
 LIMIT = 50
@@ -92,7 +93,9 @@ class OneIncident(IncidentView):
         wanted = self.body(StatusIn)["status"]
         incident = self.find(reference)
         try:
-            changed = incidents.change_status(actor=self.actor, incident_id=incident.pk, wanted=wanted, now=self.now)
+            changed = incidents.change_status(
+                actor=self.actor, incident_id=incident.pk, wanted=wanted, now=self.now, resolution=DEFAULT_RESOLUTION
+            )
         except TransitionRefused as refused:
             raise not_from_here(refused, wanted) from refused
         return self.answer(changed)

@@ -10,6 +10,7 @@ from rest_framework import serializers
 from aiops.api.fields import DurationField, InstantField
 from aiops.api.v1 import API_VERSION, Constant, ListMetadata
 from incidents.core.models import Incident
+from incidents.response.api.facts import DEFAULT_RESOLUTION
 from incidents.response.api.fields import StateField, WordField
 from incidents.response.api.v1 import vocab
 from incidents.response.api.v1.fields import (
@@ -231,5 +232,5 @@ class ResolveIn(serializers.Serializer):
         allow_blank=True,
         allow_null=True,
         max_length=MAX_NOTE,
-        help_text='Default: "Manually resolved via dashboard".',
+        help_text=f'Default: "{DEFAULT_RESOLUTION}".',
     )

@@ -25,6 +25,7 @@ from incidents.core.lifecycle import TransitionRefused
 from incidents.core.models import Incident
 from incidents.querysets import IncidentQuerySet
 from incidents.response.api import states
+from incidents.response.api.facts import DEFAULT_RESOLUTION
 from incidents.response.api.v1 import examples, vocab
 from incidents.response.api.v1.annotations import at
 from incidents.response.api.v1.fields import shown_namespace
@@ -187,7 +188,7 @@ class Resolve(IncidentView):
     )
     def post(self, request: Request, name: str) -> Response:
         """End a live incident. Everybody who was notified hears it once; the same alert opens a new incident."""
-        resolution = self.body(ResolveIn).get("resolution") or ""
+        resolution = (self.body(ResolveIn).get("resolution") or "").strip() or DEFAULT_RESOLUTION
         incident = self.act(name, incidents.resolve, resolution=resolution)
         return Response(ResolvedOut(incident, context=context([incident], self.now)).data)
 

@@ -14,7 +14,6 @@ from aiops.access.actors import Actor, Role
 from aiops.access.models import Workspace
 from aiops.kernel import site
 from aiops.kernel.errors import NotFound
-from incidents.choices import Severity
 from notifications.channels import CHANNELS
 from notifications.channels.contracts import Channel
 from notifications.choices import ChannelKind
@@ -186,11 +185,6 @@ def route_for(actor: Actor, route_id: int) -> Route:
     if (row := rows.filter(pk=route_id).first()) is None:
         raise NotFound("There is no such route")
     return row
-
-
-def severity_of(word: str) -> Severity:
-    """The severity called *word*, which a form has checked."""
-    return Severity[word.upper()]
 
 
 def has_account(workspace: Workspace, kind: ChannelKind) -> bool:

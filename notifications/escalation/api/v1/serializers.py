@@ -25,10 +25,6 @@ class Metadata(serializers.Serializer):
     creationTimestamp = InstantField(required=False)
 
 
-class NameIn(serializers.Serializer):
-    name = serializers.CharField(max_length=200, required=False)
-
-
 # --- escalation policies -----------------------------------------------------------------------------------------------------
 
 
