@@ -10,6 +10,7 @@ from celery.signals import task_postrun, worker_process_init
 from django.db import connections
 
 from aiops import process
+from aiops.audit import facts
 from aiops.kernel.memory import Trimmer
 from aiops.kernel.timekeeper import Timekeeper
 from aiops.standby import Standby
@@ -39,6 +40,7 @@ def begin_beside(**_: object) -> None:
     """Each process of a worker agrees with PostgreSQL about the time, keeps deadlines also when nobody tells it to, and ends with
     its parent."""
     process.follow()
+    facts.default_to(facts.TIMER)
     Timekeeper().start()
     Trimmer().start()
     if "paging" in app.amqp.queues.consume_from:

@@ -66,6 +66,7 @@ SECRET_KEY = env.text("AIOPS_SECRET_KEY") or (
     secrets.token_hex(32) if PRODUCTION else "dev-only-key-not-for-production-use-0123456789abcdef"
 )
 SECRET_KEY_FALLBACKS = env.words("AIOPS_SECRET_KEY_FALLBACKS")
+AIOPS_AUDIT_KEYS = env.words("AIOPS_AUDIT_KEYS")  # newest first; empty: one that is made of SECRET_KEY seals
 # Who listens on loopback in dev is called by its names, or by the public one; else any name may be ours.
 ALLOWED_HOSTS = AIOPS_ALLOWED_HOSTS or (
     [".localhost", "127.0.0.1", "[::1]", urlsplit(AIOPS_PUBLIC_URL).hostname or "localhost"]
@@ -97,6 +98,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "drf_spectacular_sidecar",
     "aiops.access",
+    "aiops.audit",
     "incidents",
     "notifications",
 ]
@@ -104,6 +106,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "aiops.console.middleware.SecurityHeadersMiddleware",
     "aiops.api.middleware.PlainRequestMiddleware",
+    "aiops.audit.middleware.RequestFactsMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -215,6 +218,7 @@ CELERY_BEAT_SCHEDULE = {
         ("heartbeat", "notifications.tasks.beat_heart", "long", 60),
         ("find-unreachable", "notifications.tasks.find_unreachable", "long", 3600),
         ("housekeeping", "incidents.tasks.housekeeping", "long", 600),
+        ("seal", "incidents.tasks.seal", "long", AIOPS_SWEEP_SECONDS),
     )
 }
 

@@ -8,6 +8,7 @@ from celery import shared_task
 from django.conf import settings
 from django.contrib.sessions.backends.db import SessionStore
 
+from aiops.audit import chain
 from aiops.kernel import marks
 from aiops.kernel.clock import utcnow
 from incidents.core.services import reactions
@@ -46,3 +47,10 @@ def housekeeping() -> None:
         "troubles": partial(upkeep.forget_gone, now),
     }
     upkeep.parts("housekeeping", works, now)
+
+
+@shared_task
+def seal() -> dict[str, int]:
+    """Every few seconds: what was recorded since gets its place in the chain."""
+    now = utcnow()
+    return upkeep.parts("seal", {"audit": partial(chain.seal_all, now)}, now)

@@ -11,6 +11,9 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 
 from aiops.access.actors import SYSTEM
+from aiops.audit import chain
+from aiops.audit.models import AuditEvent, AuditSeal
+from aiops.audit.recording import Object, record
 from incidents import tasks as core_tasks
 from incidents.choices import Severity, SourceKind
 from incidents.models import DeadLetter, Incident, Trouble
@@ -70,6 +73,16 @@ def housekeeping(world: World) -> None:
     poison("incidents_deadletter", "DELETE", "true")
     core_tasks.housekeeping()
     assert DeadLetter.objects.count() == 2 and not Session.objects.exists()
+
+
+def seal(world: World) -> None:
+    chain.seal_all(NOW)
+    for name in ("bad", "good"):
+        record("service.update", actor=SYSTEM, object=Object("service", "1", name, world.workspace.pk))
+    good, bad = AuditEvent.objects.order_by("-pk")[:2]
+    poison("audit_auditseal", "UPDATE", f"OLD.event_id = {bad.pk}")
+    core_tasks.seal()
+    assert [AuditSeal.objects.get(event=event).position is None for event in (bad, good)] == [True, False]
 
 
 def page(world: World) -> None:
@@ -148,6 +161,7 @@ def _schedules(world: World) -> tuple[Schedule, Schedule]:
 PROOFS: dict[str, Callable[[World], None]] = {
     "incidents.tasks.sweep": sweep,
     "incidents.tasks.housekeeping": housekeeping,
+    "incidents.tasks.seal": seal,
     "notifications.tasks.page": page,
     "notifications.tasks.housekeeping": paging_housekeeping,
     "notifications.tasks.watch_coverage": watch_coverage,
