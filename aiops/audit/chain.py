@@ -15,7 +15,6 @@ from typing import Any
 
 import orjson
 from django.db import OperationalError, connection, transaction
-from django.db.models import Max
 
 from aiops.audit import keys
 from aiops.audit.canonical import canonical
@@ -38,6 +37,10 @@ WHERE s.event_id = t.event_id AND s.position IS NULL
 """
 
 
+class NotSealed(Exception):
+    """Some events can't be sealed; the others of their batch are."""
+
+
 @dataclass(frozen=True, slots=True)
 class Place:
     """The head of a chain: its last position and the hash there."""
@@ -58,18 +61,21 @@ def seal_all(now: datetime) -> int:
 
 
 def seal_batch(now: datetime, limit: int = BATCH) -> int:
-    """Seal up to *limit* events in one transaction; returns how many. One that can't be sealed is left alone and told in the log;
-    ``verify_audit`` names it when it has waited for an hour."""
+    """Seal up to *limit* events in one transaction; returns how many. Those that can't be sealed stay as they are, and after
+    the others were written :class:`NotSealed` names them."""
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_try_advisory_xact_lock(%s)", [LOCK])
-            if not cursor.fetchone()[0]:  # type: ignore[index]
+            if not cursor.fetchone()[0]:
                 return 0
         blank = AuditSeal.objects.filter(position__isnull=True).order_by("event_id").values("event_id")[:limit]
         events = list(AuditEvent.objects.filter(pk__in=blank).order_by("pk"))
         if not events or _fill(events, now):
             return len(events)
-        return sum(_fill([event], now) for event in events)
+        left = [event.pk for event in events if not _fill([event], now)]
+    if left:
+        raise NotSealed(f"Events that can't be sealed: {', '.join(map(str, left))}")
+    return len(events)
 
 
 def _fill(events: list[AuditEvent], now: datetime) -> bool:
@@ -79,8 +85,8 @@ def _fill(events: list[AuditEvent], now: datetime) -> bool:
             cursor.execute(FILL, [orjson.dumps(_rows(events, now)).decode()])
     except OperationalError:
         raise
-    except Exception as error:  # noqa: BLE001 (whatever it is, the others have their turn)
-        log.error("could not seal %s: %s", "a batch" if len(events) > 1 else f"event {events[0].pk}", error)
+    except Exception:
+        log.exception("could not seal %s", "a batch" if len(events) > 1 else f"event {events[0].pk}")
         return False
     return True
 
@@ -112,10 +118,10 @@ def _rows(events: list[AuditEvent], now: datetime) -> list[dict[str, Any]]:
 
 def _heads(chains: set[int]) -> dict[int, Place]:
     heads = dict.fromkeys(chains, Place(0, START))
-    last = AuditSeal.objects.filter(chain__in=chains).order_by().values("chain").annotate(last=Max("position"))
-    for row in last:
-        head = AuditSeal.objects.get(chain=row["chain"], position=row["last"])
-        heads[row["chain"]] = Place(row["last"], head.hash)
+    for chain in chains:
+        last = AuditSeal.objects.filter(chain=chain).order_by("-position").first()
+        if last is not None and last.position is not None:
+            heads[chain] = Place(last.position, last.hash)
     return heads
 
 

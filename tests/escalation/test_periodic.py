@@ -82,6 +82,7 @@ def seal(world: World) -> None:
     good, bad = AuditEvent.objects.order_by("-pk")[:2]
     poison("audit_auditseal", "UPDATE", f"OLD.event_id = {bad.pk}")
     core_tasks.seal()
+    assert Trouble.objects.get().key == "seal:audit"
     assert [AuditSeal.objects.get(event=event).position is None for event in (bad, good)] == [True, False]
 
 
