@@ -4,6 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+Location = tuple[str | int, ...]
+
+
+def path_of(location: Location) -> str:
+    """A location as one text, such as ``steps[1].name``."""
+    return "".join(f"[{part}]" if isinstance(part, int) else f".{part[:100]}" for part in location).removeprefix(".")
+
 
 class DomainError(Exception):
     """Base of all refusals. *code* is stable and machine-readable, *message* is a sentence for people."""
@@ -17,11 +24,28 @@ class DomainError(Exception):
         self.field = field
         self.data = data or {}
 
+    @property
+    def complaint(self) -> str:
+        """The message without the path of the field."""
+        return self.message.removeprefix(f"{self.field}: ")
+
 
 class InvalidInput(DomainError):
-    """The caller's data can't be used: *field* names it, the message says what was expected."""
+    """The caller's data can't be used: *field* names it, the message says what was expected.
+
+    *location* is the field in its parts: ("steps", 1, "name") where *field* is "steps[1].name".
+    """
 
     code = "invalid_input"
+
+    def __init__(self, message: str, *, field: str = "", location: Location = (), **more: Any) -> None:
+        super().__init__(message, field=field or path_of(location), **more)
+        self.location = location or ((field,) if field else ())
+
+    @classmethod
+    def at(cls, location: Location, complaint: str) -> InvalidInput:
+        """A refusal whose message is the path of *location* and the *complaint*."""
+        return cls(f"{path_of(location)}: {complaint}" if location else complaint, location=location)
 
 
 class UnparsableBody(InvalidInput):

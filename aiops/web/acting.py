@@ -52,11 +52,13 @@ def tell_refusal(request: HttpRequest, error: DomainError) -> None:
 
 def sentence(error: DomainError) -> str:
     """The refusal as a sentence, without the field's path: that is what the page shows it beside."""
-    said = error.message.removeprefix(f"{error.field}: ") if error.field else error.message
+    said = error.complaint
     said = said[:1].upper() + said[1:]
     return said if said.endswith((".", "!", "?")) else f"{said}."
 
 
-def refuse(form: forms.Form, error: InvalidInput) -> None:
-    """Show a service's refusal beside the field that it names, else on top of the form."""
-    form.add_error(error.field if error.field in form.fields else None, sentence(error))
+def refuse(form: forms.Form, error: InvalidInput, **beside: str) -> None:
+    """Show a service's refusal beside the field that it names, else on top of the form. *beside*: what the form calls it."""
+    name = str(error.location[0]) if error.location else ""
+    name = beside.get(name, name)
+    form.add_error(name if name in form.fields else None, sentence(error))

@@ -275,7 +275,7 @@ def _after(definition: Definition, told: Position, index: int, since: datetime) 
 
 def _no_later(definition: Definition, facts: Facts, due: datetime) -> datetime:
     """*due*, or when the policy stops by rule, if that is before."""
-    return due if definition.stop_after is None else min(due, facts.started_at + definition.stop_after)
+    return due if definition.stop.after is None else min(due, facts.started_at + definition.stop.after)
 
 
 def _exhausted(definition: Definition, at: Position, skipped: Sequence[Skipped] = ()) -> Move:
@@ -285,10 +285,10 @@ def _exhausted(definition: Definition, at: Position, skipped: Sequence[Skipped] 
 
 
 def _stop_rule(definition: Definition, at: Position, facts: Facts, now: datetime) -> str:
-    if definition.stop_after is not None and now >= facts.started_at + definition.stop_after:
-        return f"it has gone on for {_minutes(definition.stop_after)} min, where the policy stops"
-    if definition.stop_below is not None and facts.severity < definition.stop_below and not at.forced:
-        return f"severity {facts.severity.word} is below {definition.stop_below.word}, where the policy stops"
+    if definition.stop.after is not None and now >= facts.started_at + definition.stop.after:
+        return f"it has gone on for {_minutes(definition.stop.after)} min, where the policy stops"
+    if definition.stop.below is not None and facts.severity < definition.stop.below and not at.forced:
+        return f"severity {facts.severity.word} is below {definition.stop.below.word}, where the policy stops"
     return ""
 
 

@@ -6,11 +6,31 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from fnmatch import fnmatchcase
+from typing import Annotated, Any
 
+from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, TypeAdapter
+
+from aiops.kernel.validation import Filled, Key, Maybe, Text, Whole, Words, ZoneName, read, unique
 from incidents.choices import Severity
 from notifications.choices import ChannelKind
-from notifications.escalation.definition import Window
+from notifications.escalation.definition import SeverityWord, Window
 from notifications.escalation.moves import hours, within
+
+
+def _lowered(word: Any) -> Any:
+    return word.strip().lower() if isinstance(word, str) else word
+
+
+Lowered = BeforeValidator(_lowered)
+Kind = Annotated[ChannelKind, Words({str(kind): kind for kind in ChannelKind}), Lowered]
+Label = Annotated[str, Text(200, least=1, strip=False)]
+
+
+@dataclass(frozen=True, slots=True)
+class RouteWindow(Window):
+    """The hours of a route, which are on nobody's own clock."""
+
+    time_zone: ZoneName = "UTC"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,15 +41,31 @@ class Rule:
     *channels* stand for every usable shared destination of their kinds; *destinations* are ids.
     """
 
-    name: str
-    enabled: bool = True
-    severities: tuple[Severity, ...] = ()
+    name: Annotated[str, Text(200, least=1)]
+    enabled: StrictBool = True
+    position: Annotated[int, Whole(0, 32_767)] = 0
+    severities: Annotated[
+        tuple[Annotated[SeverityWord, Lowered], ...],
+        AfterValidator(lambda given: tuple(sorted(set(given), reverse=True))),
+    ] = ()
     service_id: int | None = None
     team_id: int | None = None
-    labels: Mapping[str, str] = field(default_factory=dict)
-    window: Window | None = None
-    channels: tuple[ChannelKind, ...] = ()
-    destinations: tuple[int, ...] = ()
+    labels: Annotated[Mapping[Label, Label], Field(max_length=20)] = field(default_factory=dict)
+    window: Maybe[Filled[RouteWindow]] = None
+    channels: Annotated[tuple[Kind, ...], AfterValidator(unique)] = ()
+    destinations: Annotated[tuple[Key, ...], AfterValidator(unique), Field(max_length=100)] = ()
+
+    @classmethod
+    def of_json(cls, data: Any) -> Rule:
+        """Read the JSON form; raises ``InvalidInput`` whose location is what is wrong."""
+        return read(_RULE, data)
+
+    def as_json(self) -> dict[str, Any]:
+        """The JSON form; what it says reads back as the same value."""
+        return _RULE.dump_python(self, mode="json", by_alias=True)
+
+
+_RULE: TypeAdapter[Rule] = TypeAdapter(Rule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

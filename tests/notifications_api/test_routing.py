@@ -16,7 +16,6 @@ from aiops.kernel.errors import DomainError, InvalidInput, NotFound, NotPermitte
 from incidents.choices import Severity
 from incidents.models import Incident, Service, Source
 from notifications.choices import ChannelKind
-from notifications.escalation.definition import read_window
 from notifications.escalation.routing import About, Rule, why_not
 from notifications.escalation.services import routes
 from notifications.models import Destination, Route
@@ -57,7 +56,7 @@ def test_rules(rule: dict[str, object], said: str) -> None:
     ],
 )
 def test_a_window_is_on_its_own_clock(at: datetime, inside: bool) -> None:
-    rule = Rule(name="office", window=read_window(OFFICE, "window", responder=False))
+    rule = Rule.of_json({"name": "office", "window": OFFICE})
     assert why_not(rule, ABOUT, at) == ("" if inside else "only Mon Tue Wed Thu Fri 09:00–17:00 in America/New_York")
 
 
@@ -163,19 +162,19 @@ def test_a_dry_run_says_why_not_and_where_to(workspace: Workspace, slack: Destin
     [
         ({"name": " "}, "name"),
         ({"name": "x" * 201}, "name"),
-        ({"severities": ["urgent"]}, "severities"),
+        ({"severities": ["urgent"]}, "severities[0]"),
         ({"severities": "high"}, "severities"),
         ({"channels": []}, "channels"),
-        ({"channels": ["pigeon"]}, "channels"),
-        ({"channels": ["slack", 7]}, "channels"),
-        ({"labels": {"env": ""}}, "labels"),
-        ({"labels": {"env": 3}}, "labels"),
+        ({"channels": ["pigeon"]}, "channels[0]"),
+        ({"channels": ["slack", 7]}, "channels[1]"),
+        ({"labels": {"env": ""}}, "labels.env"),
+        ({"labels": {"env": 3}}, "labels.env"),
         ({"labels": []}, "labels"),
         ({"window": {"from": "25:00", "to": "17:00"}}, "window.from"),
         ({"window": {"from": "09:00", "to": "17:00", "time_zone": "responder"}}, "window.time_zone"),
         ({"window": 5}, "window"),
-        ({"destinations": [True]}, "destinations"),
-        ({"destinations": [1_000_000]}, "destinations"),
+        ({"destinations": [True]}, "destinations[0]"),
+        ({"destinations": [1_000_000]}, "destinations[0]"),
         ({"destinations": "1"}, "destinations"),
         ({"enabled": 1}, "enabled"),
         ({"position": -1}, "position"),

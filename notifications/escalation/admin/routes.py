@@ -14,7 +14,7 @@ from aiops.web.admin import ByService
 from notifications.escalation.models import Route
 from notifications.escalation.services import routes
 
-CHECKED = ("severities", "labels", "window", "channels")
+CHECKED = {"severities", "labels", "window", "channels"}
 RULES = ("name", "enabled", "position", "severities", "service", "team", "labels", "window", "channels")
 
 
@@ -24,14 +24,12 @@ class RouteForm(WholeRowForm):
     def clean(self) -> dict[str, Any]:
         """What is wrong is told beside its field."""
         cleaned = super().clean()
-        for name in CHECKED:
-            empty = {} if name in ("labels", "window") else []
-            if name in cleaned:
-                cleaned[name] = cleaned[name] or empty
-                try:
-                    routes.CHECKS[name](cleaned[name], self.instance.workspace_id or 0)
-                except InvalidInput as error:
-                    self.add_error(name, ValidationError(error.message))
+        for name in CHECKED & cleaned.keys():
+            cleaned[name] = cleaned[name] or ({} if name in ("labels", "window") else [])
+            try:
+                routes.read_rule({"name": "any", name: cleaned[name]})
+            except InvalidInput as error:
+                self.add_error(name, ValidationError(error.message))
         if not cleaned.get("channels") and not cleaned.get("destinations"):
             self.add_error("channels", "Name at least one channel or destination.")
         workspace = cleaned.get("workspace")

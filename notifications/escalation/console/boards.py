@@ -137,10 +137,10 @@ def chain_of(definition: Definition, names: Names) -> Chain:
         ending.append(f"all of it again, {definition.repeat}×, then")
     if definition.acknowledge:
         ending.append(f"an acknowledgement holds for {_minutes(definition.acknowledge)}")
-    if definition.stop_after:
-        ending.append(f"stops after {_minutes(definition.stop_after)}")
-    if definition.stop_below:
-        ending.append(f"stops below severity {definition.stop_below.word}")
+    if definition.stop.after:
+        ending.append(f"stops after {_minutes(definition.stop.after)}")
+    if definition.stop.below:
+        ending.append(f"stops below severity {definition.stop.below.word}")
     return Chain(levels, ending, [names.destination(pk) for pk in definition.fallback])
 
 

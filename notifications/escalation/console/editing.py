@@ -6,7 +6,6 @@ goes on to ``Definition.of_json`` as it was typed, which names its place; the pl
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,7 +27,6 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 URGENCIES = (("auto", "By severity and priority"), ("high", "High: may wake people"), ("low", "Low: may wait"))
 OTHERWISE = (("skip", "Pass over this level"), ("stop", "Stop the escalation"))
 SHOWN_ALWAYS = {"targets", "delay_minutes", "name"}
-_PLACE = re.compile(r"^steps\[(\d+)\]\.(?:conditions\.)?(\w+)")
 
 
 @dataclass
@@ -131,11 +129,13 @@ class Sheet:
 
     def blame(self, error: InvalidInput, said: str) -> None:
         """Put a refusal beside the field that it names."""
-        match = _PLACE.match(error.field)
-        if match and int(match[1]) < len(self.steps):
-            self.steps[int(match[1])].errors[match[2]] = said
-        else:
-            self.errors[error.field.split("[")[0] or "all"] = said
+        match [part for part in error.location if part != "conditions"]:
+            case ["steps", int(place), str(name), *_] if place < len(self.steps):
+                self.steps[place].errors[name] = said
+            case [str(name), *_]:
+                self.errors[name] = said
+            case _:
+                self.errors["all"] = said
 
     def change(self, what: str) -> bool:
         """Do what a button of the form says: ``add``, ``up-1``, ``down-0``, ``remove-2``. False: it is none of these."""

@@ -29,7 +29,7 @@ class Names:
     def __init__(self, definitions: Iterable[Definition]) -> None:
         wanted: dict[TargetKind, set[int]] = {kind: set() for kind in TargetKind}
         for definition in definitions:
-            for _, target in definition.targets():
+            for target in definition.targets():
                 wanted[target.kind].add(target.id)
             wanted[TargetKind.CHANNEL].update(definition.fallback)
         self._names: dict[tuple[TargetKind, int], str] = {}

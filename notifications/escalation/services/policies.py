@@ -11,12 +11,12 @@ from django.db.models import Max
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import Membership, Team, User, Workspace
-from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from aiops.kernel.errors import Conflict, InvalidInput, Location, NotFound, NotPermitted
 from incidents.catalogue.models import Service
 from incidents.choices import Severity
 from notifications.choices import TargetKind
 from notifications.delivery.models import Destination
-from notifications.escalation.definition import Definition
+from notifications.escalation.definition import Definition, Target
 from notifications.escalation.lifecycle import UNFINISHED
 from notifications.escalation.models import EscalationPolicy, EscalationRun, PolicyVersion, ServicePolicy
 from notifications.oncall.models import Schedule
@@ -146,13 +146,15 @@ def read_definition(definition: Any, workspace_id: int) -> Definition:
         TargetKind.CHANNEL: set(Destination.objects.filter(workspace=workspace_id).values_list("pk", flat=True)),
         TargetKind.ADMINS: {workspace_id},
     }
-    for path, target in read.targets():
+    named: list[tuple[Location, Target]] = [
+        (("steps", n, "targets", m, "id"), target)
+        for n, step in enumerate(read.steps)
+        for m, target in enumerate(step.targets)
+    ]
+    named += [(("fallback_destinations", n), Target(TargetKind.CHANNEL, pk)) for n, pk in enumerate(read.fallback)]
+    for location, target in named:
         if target.id not in known[target.kind]:
-            raise InvalidInput(f"{path}.id: no such {WHAT[target.kind]} in this workspace.", field=f"{path}.id")
-    for place, pk in enumerate(read.fallback):
-        if pk not in known[TargetKind.CHANNEL]:
-            path = f"fallback_destinations[{place}]"
-            raise InvalidInput(f"{path}: no such shared destination in this workspace.", field=path)
+            raise InvalidInput.at(location, f"no such {WHAT[target.kind]} in this workspace.")
     return read
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -12,7 +12,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import prefetch_related_objects
 
 from aiops.access.actors import Actor, Role
-from aiops.access.models import Team, Workspace
+from aiops.access.models import Workspace
 from aiops.kernel import secrets
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
 from aiops.kernel.sql import CompiledQuery, Given
@@ -22,7 +22,6 @@ from incidents.core.models import Incident
 from notifications.channels import CHANNELS
 from notifications.choices import PROOF_ADDRESS, ChannelKind
 from notifications.delivery.models import Destination
-from notifications.escalation.definition import read_window, window_json
 from notifications.escalation.models import Route
 from notifications.escalation.routing import About, Rule, why_not
 
@@ -33,8 +32,7 @@ DEFAULTS: Mapping[Severity, Sequence[ChannelKind]] = {
     Severity.LOW: (ChannelKind.SLACK,),
     Severity.INFO: (ChannelKind.LOG,),
 }
-WORDS = {severity.word: severity for severity in reversed(Severity)}
-MOST_LABELS, LONGEST_LABEL, MOST_DESTINATIONS = 20, 200, 100
+STORED = ("name", "enabled", "position", "severities", "labels", "window", "channels")  # as the JSON form has them
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,8 +160,7 @@ def create_route(*, actor: Actor, workspace: Workspace, name: str, **rules: Any)
     """
     _require_admin(actor, workspace.pk)
     last = Route.objects.filter(workspace=workspace).order_by("-position").first()
-    route = Route(workspace=workspace, position=last.position + 1 if last else 0)
-    return _saved(route, {"name": name, **rules})
+    return _saved(Route(workspace=workspace), {"name": name, "position": last.position + 1 if last else 0, **rules})
 
 
 def update_route(*, actor: Actor, route_id: int, **rules: Any) -> Route:
@@ -179,118 +176,44 @@ def delete_route(*, actor: Actor, route_id: int) -> None:
         _locked(actor, route_id).delete()
 
 
+def read_rule(data: Mapping[str, Any]) -> Rule:
+    """The rule of a route from its JSON form, whose channels can be shared. Raises ``InvalidInput`` with what is wrong."""
+    rule = Rule.of_json(data)
+    for place, kind in enumerate(rule.channels):
+        if not CHANNELS[kind].shared:
+            known = ", ".join(sorted(kind for kind, channel in CHANNELS.items() if channel.shared))
+            raise InvalidInput.at(("channels", place), f"expected one of {known}.")
+    return rule
+
+
 def _saved(route: Route, rules: Mapping[str, Any]) -> Route:
     """*route* with *rules* checked and written."""
-    destinations = rules.get("destinations")
-    for field, value in rules.items():
-        if field != "destinations":
-            setattr(route, field, CHECKS[field](value, route.workspace_id))
-    ids = None if destinations is None else _destinations(destinations, route.workspace_id)
-    leads = bool(route.channels) or (bool(ids) if ids is not None else bool(route.pk) and route.destinations.exists())
-    if not leads:
-        raise InvalidInput("channels: name at least one channel or destination.", field="channels")
+    for field in ("service", "team"):
+        if field in rules:
+            setattr(route, field, row := rules[field])
+            if row is not None and row.workspace_id != route.workspace_id:
+                raise InvalidInput.at((field,), f"expected a {field} of the workspace.")
+    rule = read_rule({**(rule_of(route).as_json() if route.pk else {}), **rules})
+    if not rule.channels and not rule.destinations:
+        raise InvalidInput.at(("channels",), "name at least one channel or destination.")
+    if "destinations" in rules:
+        known = set(Destination.objects.filter(workspace_id=route.workspace_id).values_list("pk", flat=True))
+        if strangers := [place for place, pk in enumerate(rule.destinations) if pk not in known]:
+            raise InvalidInput.at(
+                ("destinations", strangers[0]), "expected the id of a shared destination of the workspace."
+            )
+    said = rule.as_json()
+    for field in STORED:
+        setattr(route, field, said[field])
+    route.window = route.window or {}
     try:
         with transaction.atomic():
             route.save()
-            if ids is not None:
-                route.destinations.set(ids)
+            if "destinations" in rules:
+                route.destinations.set(rule.destinations)
     except IntegrityError:
-        raise InvalidInput("name: the workspace has a route of this name.", field="name") from None
+        raise InvalidInput.at(("name",), "the workspace has a route of this name.") from None
     return route
-
-
-def _name(value: Any, workspace_id: int) -> str:
-    name = value.strip() if isinstance(value, str) else ""
-    if not 0 < len(name) <= 200:
-        raise InvalidInput("name: expected a text of 1 to 200 characters.", field="name")
-    return name
-
-
-def _flag(value: Any, workspace_id: int) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidInput("enabled: expected true or false.", field="enabled")
-    return value
-
-
-def _position(value: Any, workspace_id: int) -> int:
-    if type(value) is not int or not 0 <= value <= 32_767:
-        raise InvalidInput("position: expected a whole number from 0 to 32767.", field="position")
-    return value
-
-
-def _severities(value: Any, workspace_id: int) -> list[str]:
-    given = _words(value, "severities")
-    if unknown := [word for word in given if word not in WORDS]:
-        raise InvalidInput(
-            f"severities: expected words among {', '.join(WORDS)}, not {unknown[0][:50]!r}.", field="severities"
-        )
-    return [word for word in WORDS if word in given]
-
-
-def _channels(value: Any, workspace_id: int) -> list[str]:
-    known = {str(kind) for kind, channel in CHANNELS.items() if channel.shared}
-    given = _words(value, "channels")
-    if unknown := [word for word in given if word not in known]:
-        raise InvalidInput(
-            f"channels: expected kinds among {', '.join(sorted(known))}, not {unknown[0][:50]!r}.", field="channels"
-        )
-    return list(dict.fromkeys(given))
-
-
-def _labels(value: Any, workspace_id: int) -> dict[str, str]:
-    fits = isinstance(value, Mapping) and len(value) <= MOST_LABELS
-    if not fits or not all(
-        isinstance(text, str) and 0 < len(text) <= LONGEST_LABEL for pair in value.items() for text in pair
-    ):
-        raise InvalidInput(
-            f"labels: expected at most {MOST_LABELS} labels with a pattern each, of at most {LONGEST_LABEL} characters.",
-            field="labels",
-        )
-    return dict(value)
-
-
-def _window(value: Any, workspace_id: int) -> dict[str, Any]:
-    window = read_window(value, "window", responder=False)
-    return window_json(window) if window else {}
-
-
-def _service(value: Service | None, workspace_id: int) -> Service | None:
-    if value is not None and value.workspace_id != workspace_id:
-        raise InvalidInput("service: expected a service of the workspace.", field="service")
-    return value
-
-
-def _team(value: Team | None, workspace_id: int) -> Team | None:
-    if value is not None and value.workspace_id != workspace_id:
-        raise InvalidInput("team: expected a team of the workspace.", field="team")
-    return value
-
-
-CHECKS: dict[str, Callable[[Any, int], Any]] = {
-    "name": _name,
-    "enabled": _flag,
-    "position": _position,
-    "severities": _severities,
-    "service": _service,
-    "team": _team,
-    "labels": _labels,
-    "window": _window,
-    "channels": _channels,
-}
-
-
-def _destinations(value: Any, workspace_id: int) -> list[int]:
-    ids = value if isinstance(value, list | tuple) and len(value) <= MOST_DESTINATIONS else [None]
-    known = set(Destination.objects.filter(workspace_id=workspace_id).values_list("pk", flat=True))
-    if not all(type(pk) is int and pk in known for pk in ids):
-        raise InvalidInput("destinations: expected ids of shared destinations of the workspace.", field="destinations")
-    return list(dict.fromkeys(ids))
-
-
-def _words(value: Any, field: str) -> list[str]:
-    if not isinstance(value, Collection) or isinstance(value, str) or not all(isinstance(word, str) for word in value):
-        raise InvalidInput(f"{field}: expected a list of words.", field=field)
-    return [word.strip().lower() for word in value]
 
 
 def _rules(workspaces: Collection[int]) -> dict[int, list[tuple[Route, Rule]]]:
@@ -305,17 +228,9 @@ def _rules(workspaces: Collection[int]) -> dict[int, list[tuple[Route, Rule]]]:
 
 def rule_of(route: Route) -> Rule:
     """A route as the pure rule that decides."""
-    return Rule(
-        name=route.name,
-        enabled=route.enabled,
-        severities=tuple(WORDS[word] for word in route.severities if word in WORDS),
-        service_id=route.service_id,
-        team_id=route.team_id,
-        labels=route.labels,
-        window=read_window(route.window, "window", responder=False),
-        channels=tuple(ChannelKind(kind) for kind in route.channels),
-        destinations=tuple(one.pk for one in route.destinations.all()),
-    )
+    stored = {field: getattr(route, field) for field in STORED}
+    targets = {"service_id": route.service_id, "team_id": route.team_id}
+    return Rule.of_json({**stored, **targets, "destinations": [one.pk for one in route.destinations.all()]})
 
 
 def _shared(rules: Mapping[int, Sequence[tuple[Route, Rule]]]) -> dict[int, list[Destination]]:

@@ -105,7 +105,7 @@ def _first_hole(
     definition = Definition.of_json(policy.version.definition)
     until = now + timedelta(hours=HOURS) + longest(definition)
     if policy.pk not in books:
-        books[policy.pk] = Book({target for _, target in definition.targets()}, now, until)
+        books[policy.pk] = Book(set(definition.targets()), now, until)
     for hour in range(HOURS):
         at = now + timedelta(hours=hour)
         lines = list(walk(definition, books[policy.pk], workspace_id, Facts(SEVERITY, priority, at)))

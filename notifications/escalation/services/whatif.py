@@ -67,7 +67,7 @@ def what_if(
         why = "no escalation policy is in force for this service and severity"
         return [*announced, Line(at=at, minutes=0, what="exhausted", note=why)]
     definition = Definition.of_json(policy.version.definition)
-    book = Book({target for _, target in definition.targets()}, at, at + longest(definition))
+    book = Book(set(definition.targets()), at, at + longest(definition))
     facts = Facts(severity, Priority(wanted), at)
     walked = list(walk(definition, book, service.workspace_id, facts))
     return [*announced, *walked, *_last_resort(definition, service.workspace_id, walked[-1])]
@@ -77,7 +77,7 @@ def preview(
     *, definition: Definition, workspace_id: int, at: datetime, severity: Severity, priority: Priority
 ) -> list[Line]:
     """The same for a policy that is being edited."""
-    book = Book({target for _, target in definition.targets()}, at, at + longest(definition))
+    book = Book(set(definition.targets()), at, at + longest(definition))
     facts = Facts(severity, priority, at)
     walked = list(walk(definition, book, workspace_id, facts))
     return [*walked, *_last_resort(definition, workspace_id, walked[-1])]

@@ -19,9 +19,9 @@ from notifications.channels.contracts import Channel
 from notifications.choices import ChannelKind
 from notifications.delivery.console.destinations.forms import asked_of
 from notifications.delivery.models import Destination, Provider
-from notifications.escalation.definition import read_window
 from notifications.escalation.models import Route
 from notifications.escalation.moves import hours
+from notifications.escalation.services.routes import rule_of
 from notifications.watch.services import proof
 
 MOST = 200  # rows of a page
@@ -173,7 +173,7 @@ def way_of(route: Route) -> Way:
     if route.team is not None:
         terms.append(f"of team {route.team.name}")
     terms += [f"{name}={pattern}" for name, pattern in route.labels.items()]
-    if (window := read_window(route.window, "window", responder=False)) is not None:
+    if (window := rule_of(route).window) is not None:
         terms.append(f"{hours(window)} {window.time_zone}")
     kinds = [f"every {ChannelKind(kind).label}" for kind in route.channels if kind in ChannelKind.values]
     return Way(route, terms, [*(row.label for row in route.destinations.all()), *kinds])

@@ -21,7 +21,6 @@ from notifications.escalation.models import Route
 from notifications.escalation.services import routes
 
 HOME = "console-routes"
-BESIDE = {"window": "begins"}  # a refusal's field → the form's
 
 
 @require_safe
@@ -92,8 +91,7 @@ def _edit(request: HttpRequest, context: dict[str, Any], route: Route | None) ->
             else:
                 routes.update_route(actor=actor, route_id=route.pk, **form.rules())
         except InvalidInput as error:
-            error.field = BESIDE.get(error.field.split(".")[0], error.field)
-            refuse(form, error)
+            refuse(form, error, window="begins")
         else:
             messages.success(request, "The route is saved.")
             return redirect(boards.home(HOME, context))

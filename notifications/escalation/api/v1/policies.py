@@ -33,7 +33,7 @@ from notifications.escalation.services import policies
 MOST_ACTIVE = 100  # escalations that the status of a page of policies names
 NAMESPACE = "default"
 WORDS = {
-    "steps[": "levels[",
+    "steps": "levels",
     "delay_minutes": "timeoutMinutes",
     "repeat_every_minutes": "repeatIntervalMinutes",
     "repeat_times": "repeatTimes",
@@ -162,10 +162,8 @@ def in_levels() -> Iterator[None]:
     try:
         yield
     except InvalidInput as refused:
-        message, field = refused.message, refused.field
-        for ours, theirs in WORDS.items():
-            message, field = message.replace(ours, theirs), field.replace(ours, theirs)
-        raise InvalidInput(message, details=refused.details, field=field) from refused
+        location = tuple(WORDS.get(part, part) if isinstance(part, str) else part for part in refused.location)
+        raise InvalidInput.at(location, refused.complaint) from refused
 
 
 def _metadata(policy: EscalationPolicy) -> dict[str, Any]:
