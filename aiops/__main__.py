@@ -1,4 +1,4 @@
-"""``python -m aiops <command>``: the ways to start the platform (docs/running.md)."""
+"""The command line of the platform: ``python -m aiops <command>`` (docs/running.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every request comes in here: ingest goes to its own lean door, sockets to Channels, all else to Django."""
+"""The ASGI entry: ingest requests go to the front door, WebSockets to Channels, all other requests to Django."""
 
 from __future__ import annotations
 

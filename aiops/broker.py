@@ -1,7 +1,8 @@
-"""Celery's way through Redis, for tasks that are doorbells: what is due is a row, and is found again by the next sweep.
+"""The Redis transport of Celery for doorbell tasks: a worker acknowledges a task when it takes it, and never puts it
+back.
 
-So a task that a worker took is not kept in Redis as well until it has ended. Beside being quicker that is safer: a worker that
-loses Redis wants to put such tasks back there, and comes to its end when it can't (kombu 5.7).
+The due rows are in the database and the next sweep finds them, so a task need not be kept until it has ended. Putting a
+task back also ends a worker whose Redis is gone (kombu 5.7).
 """
 
 from __future__ import annotations

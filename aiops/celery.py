@@ -1,4 +1,4 @@
-"""The Celery apps: short tasks in the queue ``paging``, long ones in ``long``. Deadlines are columns; nothing here keeps time."""
+"""The Celery apps: short tasks in the queue ``paging``, long ones in ``long``. Deadlines are columns of the database."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Around Django: a body has its bounds before anything is stored of it, and an answer comes though the database hangs."""
+"""ASGI middleware around Django: limits the size of bodies, and answers in time though the database hangs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reading the environment: the only place that touches ``os.environ`` for configuration."""
+"""The environment: the only module that reads configuration from ``os.environ``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What is measured only when Prometheus asks: how much is open, how long the sweep has been away, what waits in the queues."""
+"""Prometheus gauges that are measured when Prometheus asks: open incidents, age of the paging sweep, length of the
+queues.
+"""
 
 from __future__ import annotations
 

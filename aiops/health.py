@@ -1,4 +1,6 @@
-"""Health in the words of each dialect, and the metrics. Open to everybody, quick also while PostgreSQL is away."""
+"""Health endpoints in the shape of each dialect, and the metrics. Open to all callers, and quick also while PostgreSQL
+is away.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which pages may open a WebSocket to us. Browsers send cookies along with one from any page, so the page's origin decides."""
+"""Origins that may open a WebSocket. Browsers send cookies from any page, so the page's origin decides."""
 
 from __future__ import annotations
 

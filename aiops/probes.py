@@ -1,4 +1,6 @@
-"""Is what we lean on there? Each probe has a short time limit of its own and is shared by all who ask within a second."""
+"""Health probes: database, cache, disk, paging. Each has a short time limit, and callers within a second share one
+result.
+"""
 
 from __future__ import annotations
 

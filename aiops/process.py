@@ -1,4 +1,6 @@
-"""This process: which one it is, how long it has run, whether it is stopping, and whom it follows into the grave."""
+"""The state of this process: its name, how long it has run, whether it is stopping, and the supervisor with which it
+ends.
+"""
 
 from __future__ import annotations
 

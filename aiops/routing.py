@@ -1,4 +1,4 @@
-"""Paths of the sockets, and the fragments that the console's socket answers with."""
+"""Paths of the WebSockets, and the fragments that the console's socket renders."""
 
 from __future__ import annotations
 

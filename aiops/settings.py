@@ -1,6 +1,7 @@
-"""All settings, from the environment (docs/configuration.md). Safe for a laptop by default; production says so with AIOPS_ENV.
+"""Django's settings, all from the environment (docs/configuration.md). The defaults are safe for a laptop; AIOPS_ENV
+selects production.
 
-What is wrong with a configuration, and how to mend it, is told by the system checks in ``aiops/access/checks.py``.
+The system checks in ``aiops/access/checks.py`` say what is wrong with a configuration and how to mend it.
 """
 
 from __future__ import annotations

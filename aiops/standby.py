@@ -1,7 +1,6 @@
-"""What the broker should have told a worker to do, and did not: while Redis or beat is away, deadlines are kept all the same.
+"""The standby of the broker: a worker process that got no doorbell for some seconds looks for due rows by itself.
 
-They are rows, and looking for what is due needs nobody's word. Each process of a worker that would be told does so by itself when
-it has not been for a while.
+So deadlines are kept while Redis or beat is away.
 """
 
 from __future__ import annotations

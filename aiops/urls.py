@@ -1,4 +1,6 @@
-"""All paths. Literals stand before parameters; the front door's come first in the ASGI entry already."""
+"""All URL patterns. Literal paths stand before parameters; the ASGI entry answers the front door's before Django sees
+them.
+"""
 
 from __future__ import annotations
 

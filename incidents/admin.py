@@ -1,4 +1,4 @@
-"""Admin pages of services, sources, incidents and dead letters. What changes state goes through the services."""
+"""Admin pages of services, sources, incidents and dead letters. Changes go through the services."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The words of the core, each with the label that people read."""
+"""Enumerations of the incident core, each value with its label: status, severity, priority, kinds of source and of
+timeline entry.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values that cross boundaries: what a source said, how it arrived, what became of it. Nobody changes them; no ORM."""
+"""Values between ingest's stages: the signal of a sender, its arrival, its route and its outcome. Immutable; no ORM."""
 
 from __future__ import annotations
 

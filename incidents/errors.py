@@ -1,4 +1,4 @@
-"""Refusals of the core beyond the kernel's and the lifecycle's."""
+"""Domain errors of the incident core, beyond those of the kernel and the transition table."""
 
 from __future__ import annotations
 

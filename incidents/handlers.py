@@ -1,4 +1,4 @@
-"""Reactions to what apps below tell."""
+"""Event handlers of the incident core: it subscribes to events of the apps below."""
 
 from __future__ import annotations
 

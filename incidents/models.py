@@ -1,4 +1,4 @@
-"""The core's tables, one module per aggregate."""
+"""The tables of all subjects of the app, where Django looks for them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Celery entrypoints: ids and the clock in, one service called. Deadlines live in the database; these only look."""
+"""Celery tasks of the app. Each reads the clock and calls one service; the deadlines are in the database."""
 
 from __future__ import annotations
 

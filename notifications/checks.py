@@ -1,4 +1,4 @@
-"""System checks of paging: what is wrong with its settings, and how to mend it."""
+"""System checks of paging. Each message names the setting and how to mend it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The words of paging, each with the label that people read."""
+"""Enumerations of paging, each value with its label: channels, delivery states, purposes, run states, targets."""
 
 from __future__ import annotations
 

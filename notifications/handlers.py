@@ -1,4 +1,4 @@
-"""What paging does when something happens to incidents: rows, in the same transaction, for all of them at once."""
+"""Event handlers of paging: each writes rows in the transaction of the event, for all its incidents at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Chainable reads. ``visible_to(actor)`` is the one door to rows."""
+"""Querysets of the app. ``visible_to(actor)`` limits every read to the rows that an actor may see."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Celery entrypoints: the clock in, services called. Deadlines live in the database; these only look."""
+"""Celery tasks of the app. Each reads the clock and calls services; the deadlines are in the database."""
 
 from __future__ import annotations
 

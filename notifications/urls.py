@@ -1,4 +1,4 @@
-"""Paths of the pages about paging; literals stand before ids. On-call has its own (``oncall/urls.py``)."""
+"""Paths of the paging pages; literals stand before ids. ``oncall/urls.py`` has those of on-call."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who does something: a value that services take, never a request."""
+"""The actor: the person, API key or part of the platform that does something. A value that services take; no request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Admin pages of people, workspaces and keys. What changes state goes through the services."""
+"""Admin pages of people, workspaces and API keys. Changes go through the services."""
 
 from __future__ import annotations
 

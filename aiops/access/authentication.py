@@ -1,7 +1,8 @@
-"""Who calls, for Django REST framework views. A refusal is a domain error, which the dialect says in its own shape.
+"""Authentication classes for Django REST framework: API key, session or JSON web token becomes an actor.
 
-After authentication ``request.auth`` and ``request.actor`` are the :class:`~aiops.access.actors.Actor`. A view that lists
-one of these classes is closed: nobody gets in without a credential.
+After authentication ``request.auth`` and ``request.actor`` are the :class:`~aiops.access.actors.Actor`. A view that
+lists one of these classes answers no caller without a credential. A refusal is a domain error, which the dialect
+renders in its own shape.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""System checks of the configuration: each names what is wrong and how to mend it.
+"""System checks of the configuration. Each message names the setting and how to mend it.
 
-``manage.py check`` shows them all; :func:`missing_for_production` is asked once more at start, with the database at hand.
+``manage.py check`` shows them all. The start asks :func:`missing_for_production` once more, with the database at hand.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""Counting per key in fixed windows of time, through the cache: exact across processes when that is Redis.
+"""Counters per key in fixed windows of time, kept in the cache. They are exact across processes when the cache is
+Redis.
 
-A cache that is away never holds anybody up: for some seconds nothing is counted; the log says so once a minute.
+While the cache is away nothing is counted and no request waits; the log says so once a minute.
 """
 
 from __future__ import annotations

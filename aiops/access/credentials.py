@@ -1,4 +1,6 @@
-"""Finding API keys in a request, and who they make the caller. Plain values, so that every door finds them alike."""
+"""API keys in requests: where a request carries one, and which actor the key stands for. Pure values, for views and
+front door alike.
+"""
 
 from __future__ import annotations
 

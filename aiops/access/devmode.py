@@ -1,8 +1,8 @@
-"""Dev mode: with no API key anywhere, ``AIOPS_ENV=dev`` and a loopback address, client, ingest and v1 are open.
+"""Dev mode: without any API key, with ``AIOPS_ENV=dev`` and on a loopback address, the client, ingest and v1 APIs are
+open.
 
-Everybody is admin then. Any web page can make a browser post to loopback, so a request from elsewhere is refused by its
-``Host`` (a name that was pointed at us) or its ``Origin`` (a page that is not ours). Plain values in and out: Django
-views and the front door ask the same functions.
+Every caller is an admin in dev mode. A web page can make a browser post to loopback, so a request with a foreign
+``Host`` or ``Origin`` is refused. The functions take plain values; Django's views and the front door both use them.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """API keys from the environment: ``AIOPS_API_KEYS=key:role,key:role`` (alias ``AI_SRE_API_KEYS``).
 
-Reading never fails: an entry that can't be read gives no key (so it opens nothing), and :func:`problems` says why. A
-key without ``:role`` is an admin's, as in the alias; a suffix that is no role is never guessed at.
+An entry that can't be read gives no key; :func:`problems` names it and says why. A key without ``:role`` is an admin's,
+as in the alias. An unknown role is never guessed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Sign-in forms with the guard against guessing, for the console and the admin."""
+"""Sign-in forms of the console and the admin, with the guard against guessed passwords."""
 
 from __future__ import annotations
 

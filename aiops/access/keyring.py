@@ -1,6 +1,7 @@
-"""Which API keys are good right now: a snapshot, so that the front door needs no query and no database to check one.
+"""The valid API keys, as a snapshot in memory: the front door checks a key without a query.
 
-Refreshed every two seconds by whoever serves requests, so a revocation or a new key holds well within five.
+Each process that serves requests refreshes its snapshot every two seconds. A new or revoked key takes effect within
+five.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How often a key may call, by its role: 100, 500 or 1000 requests in each minute of the clock.
+"""Rate limits of API keys by role: 100, 500 or 1000 requests in each minute of the clock.
 
-Not limited: people (the dashboard and the console), and everything that takes in signals, so that an alert storm is never
-turned away. The dev actor is counted and never refused.
+People and ingest requests are not limited, so that an alert storm is never turned away. The actor of dev mode is
+counted and never refused.
 """
 
 from __future__ import annotations

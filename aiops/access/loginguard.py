@@ -1,7 +1,8 @@
-"""Against guessing passwords, wherever somebody signs in, in five minutes: ten tries per username and address, and fifty failures
-per address, whatever the usernames. A network of IPv6 addresses (/64) counts as one address.
+"""The guard against guessed passwords: in five minutes ten tries per username and address, and fifty failures per
+address.
 
-Call :func:`attempt` before the password is checked (so that parallel guesses count too) and :func:`succeeded` after.
+An IPv6 network (/64) counts as one address. Call :func:`attempt` before the password is checked, so that parallel
+guesses count, and :func:`succeeded` after a right one.
 """
 
 from __future__ import annotations

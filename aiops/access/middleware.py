@@ -1,4 +1,4 @@
-"""``request.actor`` for everything behind Django's own doors (console, admin, dashboard)."""
+"""Middleware that sets ``request.actor`` for Django's own pages: console, admin and dashboard."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""People as actors."""
+"""People as actors: the memberships of a user, read into an actor's rights."""
 
 from __future__ import annotations
 

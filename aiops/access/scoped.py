@@ -1,6 +1,6 @@
-"""The base of our admin pages: who sees and changes what follows from roles in workspaces, not from Django's permissions.
+"""Base classes of the admin pages: rights follow from roles in workspaces, not from Django's permissions.
 
-Superusers see and change everything. Other staff see their workspaces, and change what they are admins of.
+Superusers see and change everything. Other staff see their workspaces, and change those of which they are admins.
 """
 
 from __future__ import annotations

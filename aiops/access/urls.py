@@ -1,4 +1,4 @@
-"""Sign-in of the dashboard API; with and without a trailing slash, never a redirect."""
+"""Paths of the dashboard API's sign-in, each with and without a trailing slash."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
-"""What every dialect shares, and each dialect's own envelope: one base view per dialect. It knows nothing of incidents."""
+"""The dialect kit: the base view, the error envelopes and the field types that the four APIs share. It knows no
+incidents.
+"""
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The client dialect's envelope: ``{"detail": …}`` for refusals, 422 for values, 400 for what can't be read at all."""
+"""The client dialect's base: ``{"detail": …}`` for refusals, 422 for wrong values, 400 for bodies that can't be read."""
 
 from __future__ import annotations
 

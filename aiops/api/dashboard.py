@@ -1,4 +1,4 @@
-"""The dashboard dialect's envelope: ``{"error": …}``; people only, by session cookie or JWT."""
+"""The dashboard dialect's base: ``{"error": …}`` for refusals; for people only, by session cookie or JSON web token."""
 
 from __future__ import annotations
 

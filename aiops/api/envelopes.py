@@ -1,4 +1,4 @@
-"""The shape in which each dialect refuses, and which dialect a path belongs to: also for what is refused before any view."""
+"""The error envelope of each dialect, and the dialect of each path. It also serves refusals that come before any view."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What frameworks raise, said as domain errors, and the HTTP status of each. Bodies are the dialects' business."""
+"""Framework exceptions translated into domain errors, and the HTTP status of each domain error."""
 
 from __future__ import annotations
 

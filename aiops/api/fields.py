@@ -1,4 +1,4 @@
-"""Instants and durations, as the dialects read and write them."""
+"""Serializer fields for instants and durations, as the dialects read and write them."""
 
 from __future__ import annotations
 

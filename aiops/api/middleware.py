@@ -1,4 +1,4 @@
-"""What holds for every request to Django before a view is found: a host that is ours, one slash where two were sent."""
+"""Middleware before any view: refuses foreign hosts, and reads several slashes in a path as one."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Query parameters, read once and refused by name."""
+"""Query parameters: read once, refused by name."""
 
 from __future__ import annotations
 

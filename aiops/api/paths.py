@@ -1,4 +1,4 @@
-"""Paths of the APIs: with and without a trailing slash, never a redirect; strict ids."""
+"""URL patterns of the APIs: every path with and without a trailing slash, and the converter of incident references."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""JSON out."""
+"""The JSON renderer of the APIs."""
 
 from __future__ import annotations
 

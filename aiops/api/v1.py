@@ -1,4 +1,4 @@
-"""The v1 dialect's envelopes: Kubernetes-like objects, lists with totals, errors with code, message and details."""
+"""The v1 dialect's base: Kubernetes-like objects, lists with totals, errors with code, message and details."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The base of every dialect's view: policy set once, errors in one place, nothing is a 500 but a bug of ours."""
+"""The base view of every dialect: it authenticates, checks the role, counts the request, and turns every error into the
+dialect's envelope.
+"""
 
 from __future__ import annotations
 

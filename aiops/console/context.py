@@ -1,4 +1,4 @@
-"""What the frame around every page needs to know, worked out only when a template asks."""
+"""Template context of the frame around every console page, computed only when a template uses it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Headers that keep pages to what is ours, and every answer to what it says it is."""
+"""Middleware that sets the security headers: content security policy, frame and content type options."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first page: what is open, by severity and service, and what needs someone now."""
+"""The overview page's figures: open incidents by severity and service, and those that need a person now."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Dark by default, light on request: a cookie that the server reads, so that no page ever flashes in the wrong one."""
+"""The console's theme: dark by default, light on request, kept in a cookie that the server reads."""
 
 from __future__ import annotations
 

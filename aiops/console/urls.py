@@ -1,4 +1,4 @@
-"""``/console`` and what belongs to no app: signing in and out, theme, overview."""
+"""Paths of the console's own pages: sign-in, sign-out, theme, overview."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Signing in and out, theme, overview, and the pages for what went wrong."""
+"""Views of the console's own pages: sign-in, sign-out, theme, overview, and the error pages."""
 
 from __future__ import annotations
 

@@ -1,3 +1,3 @@
-"""One command, nothing else to install: web, workers and beat over a private PostgreSQL and Valkey, under one supervisor."""
+"""The runtime of one machine: a supervisor of ``web``, workers and ``beat`` over a private PostgreSQL and Valkey."""
 
 from __future__ import annotations

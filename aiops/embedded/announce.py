@@ -1,4 +1,4 @@
-"""What the person at the terminal reads: what is happening while we set up, and how to begin once we are ready."""
+"""Messages at the terminal: the progress of the set-up, and how to begin when the platform is ready."""
 
 from __future__ import annotations
 

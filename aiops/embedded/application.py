@@ -1,7 +1,4 @@
-"""The platform once its environment is set and its apps are loaded: what each of the commands does with it.
-
-Import it after ``django.setup()``.
-"""
+"""The commands of the runtime on a loaded Django: migrate, serve, work. Import it after ``django.setup()``."""
 
 from __future__ import annotations
 

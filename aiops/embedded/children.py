@@ -1,4 +1,4 @@
-"""Processes of the platform that the supervisor forks: already loaded, so a new one works in a moment and shares its memory."""
+"""Child processes of the supervisor, forked with the application loaded: a new one works at once and shares its memory."""
 
 from __future__ import annotations
 

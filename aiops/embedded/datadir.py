@@ -1,4 +1,4 @@
-"""The data directory: everything that the embedded runtime keeps, in one private place that one process uses at a time."""
+"""The data directory: all files of the runtime, in one private folder that one process uses at a time."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Why a start can't go on."""
+"""The error that ends a start, with its reason for the person at the terminal."""
 
 from __future__ import annotations
 

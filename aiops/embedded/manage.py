@@ -1,4 +1,6 @@
-"""``python -m aiops manage …``: Django's commands over the database of this installation, whether it is running or not."""
+"""``python -m aiops manage …``: Django's management commands over this installation's database, whether the platform
+runs or not.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a killed owner left behind: a server that still runs on our files, or parts of one that outlived its head."""
+"""Orphans: servers and processes that a killed supervisor left behind. They are found and ended before a new start."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A private PostgreSQL: made, started and stopped with the binaries of the wheel, reached over a socket in a closed folder."""
+"""The private PostgreSQL: created, started and stopped with the binaries of a Python wheel, reached over a socket in a
+closed folder.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""PostgreSQL refuses to run as root. When we are root, it runs as an ordinary account instead, with no right of ours.
+"""The account of the private PostgreSQL when the platform runs as root: an ordinary account without our rights.
 
-Its folders may lie below some that are closed to it (the data directory, the home of root). Those stay closed: it is handed
-its own as a working folder and an open descriptor, which ``/proc`` leads to. Files that it writes are its own.
+PostgreSQL refuses to run as root. Its folders may lie below folders that are closed to that account (the data
+directory, root's home). Those stay closed: PostgreSQL gets its own folder as working folder and as an open descriptor,
+which ``/proc`` leads to.
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
-"""Who may do what in the private PostgreSQL: our role owns its database and nothing else; another one, with a secret of its own,
-makes databases and roles, and is used for nothing else.
+"""The roles of the private PostgreSQL: one owns the platform's database and nothing else, another creates databases and
+roles.
 """
 
 from __future__ import annotations

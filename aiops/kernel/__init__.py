@@ -1,3 +1,5 @@
-"""What every app may use and that knows none of them: clock, errors, ids, events, live push, logs, metrics. No models."""
+"""The kernel: clock, errors, ids, events, live updates, logs and metrics. Every app may use it; it knows no app and has
+no models.
+"""
 
 from __future__ import annotations

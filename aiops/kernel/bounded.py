@@ -1,8 +1,8 @@
-"""Work that may be slow is done in a process of its own, which ends when it costs too much.
+"""Costly work in a process of its own, which ends when it exceeds its limits of processor time, memory or elapsed time.
 
-``run`` starts Python anew (a process with threads is never forked), hands a function of a module its bytes and its arguments as
-JSON, and reads the answer as JSON. The process has a limit of processor time, of memory and of time by the clock, opens no file
-for writing, inherits no setting and no secret, and gives way to everybody else. Call it outside transactions and locks.
+``run`` starts a new Python, gives a module's function its bytes and its arguments as JSON, and reads the answer as
+JSON. The process opens no file for writing and inherits no setting and no secret. Call it outside transactions and
+locks.
 """
 
 from __future__ import annotations

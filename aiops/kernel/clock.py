@@ -1,7 +1,7 @@
-"""The one clock. Edges (views, tasks, commands) read it once and pass ``now`` down; the core never calls it.
+"""The clock of the platform. Views, tasks and commands read it once and pass ``now`` down; services never read it.
 
-It goes on steadily whatever happens to the machine's wall clock: a deadline that is written down is not to be an hour off because
-somebody set the time. What time it is, PostgreSQL says (``timekeeper``): it is the same for all processes and machines.
+It follows PostgreSQL's clock (``timekeeper``), so that all processes and machines agree. It runs steadily when somebody
+sets the machine's wall clock.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Compressed bodies: inflated within bounds, or refused by the name of their encoding. Pure."""
+"""Compressed request bodies: inflated up to a bound, or refused by the name of their encoding. Pure."""
 
 from __future__ import annotations
 

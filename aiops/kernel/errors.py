@@ -1,4 +1,4 @@
-"""Domain errors: what the core says when it refuses. Each dialect turns them into its own envelope, in one place."""
+"""Domain errors: the refusals of services. Each dialect renders them in its own envelope, in one place."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The headers that every answer carries, whoever makes it: the front door, Django, or the server itself."""
+"""HTTP headers of every answer, from the front door, Django or the server itself."""
 
 from __future__ import annotations
 

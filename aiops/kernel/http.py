@@ -1,9 +1,9 @@
-"""Outbound HTTP with a guard: what others made us call must not reach into our own network, nor hold us up.
+"""Outbound HTTP with a guard: an address that others chose reaches neither our own network nor our time.
 
-A name is resolved here, every address it has is judged, and the connection goes to the very address that was judged, so that a
-name which changes its mind in between gains nothing. ``AIOPS_OUTBOUND_ALLOW`` names the hosts and networks that are ours to call.
-Redirects are followed only where it is asked for, a few, each judged like the first address. An answer has to be there, whole,
-within twice the time-out, and is never unpacked: what is small on the wire may be large in memory.
+The guard resolves a name, judges every address, and connects to the address that was judged. A name that changes its
+meaning in between gains nothing. ``AIOPS_OUTBOUND_ALLOW`` names the hosts and networks that may be called although they
+are private. Redirects are followed only on request, a few of them, each judged anew. An answer must be whole within
+twice the time-out and is never unpacked, since a small body may inflate to a large one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Public identifiers: one incident, one id (``inc-0000002a``) and one name (``INC-20260319-001``)."""
+"""Public identifiers of an incident: its id (``inc-0000002a``) and its name (``INC-20260319-001``)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Log hygiene."""
+"""Log filters that remove secrets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Memory that was freed goes back to the machine: glibc has an arena for each few threads, and keeps what was freed there."""
+"""Memory of the process: freed memory goes back to the machine, which glibc would keep in its arenas."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The process's Prometheus registry. Apps declare their metrics here so that names and units stand side by side."""
+"""Prometheus metrics of the process. All apps declare theirs here, so that names and units stand side by side."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bytes of a request body → a JSON object whose texts PostgreSQL can hold."""
+"""Request bodies: bytes to a JSON object whose texts PostgreSQL can hold."""
 
 from __future__ import annotations
 

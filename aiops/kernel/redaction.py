@@ -1,7 +1,7 @@
-"""Secrets in bodies that could not be read: hidden before anything is stored or shown.
+"""Redaction: secrets in bodies that could not be read are hidden before a body is stored or shown.
 
-A body that no parser understands has no fields to go by. A secret is recognised by the name that stands before it, in JSON (also
-in JSON inside a JSON text or a form), forms, queries, headers, XML and multipart, and by the shape of our own keys.
+No parser understood the body, so there are no fields to go by. A secret is recognised by the name before it (in JSON,
+forms, queries, headers, XML and multipart) and by the shape of our own keys.
 """
 
 from __future__ import annotations

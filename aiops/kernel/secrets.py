@@ -1,5 +1,7 @@
-"""Secrets at rest: looked up by HMAC, shown again (where the product must) from an encrypted copy. Never logged, never compared
-with ``==``. Everything hangs on ``AIOPS_SECRET_KEY``; ``AIOPS_SECRET_KEY_FALLBACKS`` keeps older keys readable after a change.
+"""Secrets at rest: a keyed digest (HMAC) for look-ups, an encrypted copy where a secret must be shown again.
+
+``AIOPS_SECRET_KEY`` is the key of both; ``AIOPS_SECRET_KEY_FALLBACKS`` keeps older secrets readable. Secrets are never
+logged and never compared with ``==``.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where people reach us: the start of every address that leaves the house in a message."""
+"""The public address of the installation: the beginning of every link in a message."""
 
 from __future__ import annotations
 

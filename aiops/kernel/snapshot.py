@@ -1,6 +1,8 @@
-"""A value read from the database now and then, and served from memory: keys, sources and services at the front door.
+"""Snapshots: rows read from the database now and then, and served from memory (keys, sources and services at the front
+door).
 
-It answers without a query, also while the database is away, and is never older than *max_age* while the database answers.
+A snapshot answers without a query, also while the database is away. It is never older than *max_age* while the database
+answers.
 """
 
 from __future__ import annotations

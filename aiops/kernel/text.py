@@ -1,7 +1,7 @@
-"""Texts of strangers, fit to be shown among our own words: nothing that turns them round, nothing that nobody can see. Pure.
+"""Texts of strangers, made fit to be shown among our own: no characters that turn text round or that nobody can see.
+Pure.
 
-Escaping belongs to whoever shows the text (a template, a channel), and so do control characters, which mean something different
-in a page, a header and a terminal.
+The template or channel that shows a text escapes it, and treats control characters.
 """
 
 from __future__ import annotations

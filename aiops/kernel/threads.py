@@ -1,6 +1,6 @@
-"""Threads and tasks that a process can't do without: when one of them dies, the process ends, and is started anew.
+"""Essential threads and tasks: when one of them dies, its process ends and is started anew.
 
-A process that goes on without its writer, its timer or its doorbell looks well and does nothing.
+A process without its writer, its timer or its doorbell would look well and do nothing.
 """
 
 from __future__ import annotations

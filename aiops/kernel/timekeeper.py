@@ -1,4 +1,6 @@
-"""Has this process agree with PostgreSQL about the time: machines whose clocks differ would page early, late, or not at all."""
+"""The timekeeper: keeps the clock of this process in step with PostgreSQL's. Machines with different clocks would page
+early, late or never.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What every button of the pages about paging does around its one service call."""
+"""Console buttons: what every button does around its one service call (check, call, message, way back)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the admin pages of paging share: rows that only services change, and refusals told on the page."""
+"""Base classes of admin pages: rows that only services change, and refusals as messages on the page."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The edge of the console: who may come in, in which time zone pages speak, and refusals of the core as pages."""
+"""The console view: a decorator that asks for a sign-in, sets the person's time zone, and renders refusals as pages."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""What somebody typed and could not send: it waits in the sign-in form, then in the session, for the page where it belongs.
+"""Kept input: a form that could not be sent because the session had ended waits for its page until after the sign-in.
 
-Only for pages without scripts; with them ``static/js/drafts.js`` keeps what is typed.
+It serves pages without scripts; with scripts ``static/js/drafts.js`` keeps the input in the browser.
 """
 
 from __future__ import annotations

@@ -1,1 +1,1 @@
-"""Services and sources: what a signal can be about, and the keys by which senders are known."""
+"""The catalogue: services and sources, and the keys by which senders are known."""

@@ -1,1 +1,1 @@
-"""The incident: its tables, its transition table, its one writer of states, and the reads that every page shares."""
+"""The incident: its tables, its transition table, the one writer of its status, and the shared reads."""

@@ -1,8 +1,7 @@
-"""What is going on, in numbers: exact while counting is cheap, at most two seconds old (ten times as old as counting takes) else.
+"""Counts of incidents for lists and the overview: exact up to 1,000 rows, at most two seconds old above.
 
-Up to 1,000 rows are counted anew for each request (under a millisecond). Counting 100,000 takes longer than showing fifty of
-them, so above that a count is kept, and while somebody asks for it now and then it is renewed beside the requests: none waits
-for it but the first.
+Counting 100,000 rows takes longer than rendering fifty, so above 1,000 a count is kept and renewed by a thread while
+pages ask for it. A count is older than two seconds only while counting takes more than a tenth of its age.
 """
 
 from __future__ import annotations

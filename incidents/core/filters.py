@@ -1,6 +1,7 @@
-"""The filters of incident lists. Console and dialects use the same set; a dialect only says its own words.
+"""Filters of incident lists. Console and dialects share them; a dialect adds its own words.
 
-:func:`narrow` applies a set to query parameters and refuses by name what it can't read; the console may use the set as a form.
+:func:`narrow` applies a filter set to query parameters and refuses by name the parameter that it can't read. The
+console uses the set as a form too.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""The transition table of ``Incident.status``: pure, and the only place that says what may follow what.
+"""The transition table of ``Incident.status``: the only place that says which status may follow which. Pure.
 
-Every dialect, button and chat command asks :func:`decide`; a refusal carries the allowed moves, so all of them answer alike.
+Every dialect, button and chat command asks :func:`decide`. A refusal carries the allowed transitions, so all of them
+answer alike.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Shaped reads for pages and dialects. Every one starts from ``visible_to(actor)``; none writes."""
+"""Reads of incidents, timelines and alerts for pages and dialects. Every read starts from ``visible_to(actor)``."""
 
 from __future__ import annotations
 

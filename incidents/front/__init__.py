@@ -1,7 +1,7 @@
-"""The front door: ingest requests straight to the parsers and the collector, past Django's request stack.
+"""The front door: answers ingest requests before Django's request stack does.
 
-``door`` says what a request means and how it is answered; ``app`` carries it over ASGI and the collector, ``views`` over Django
-(for the schema, and for servers without our ASGI entry). One door, two carriers.
+``door`` decides what a request means and how it is answered. Two carriers bring requests to it: ``app`` over ASGI and
+the writer thread, ``views`` over Django (for the OpenAPI schema, and for servers without our ASGI entry).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""How a request is answered, whoever carries it: look, look twice, commit or keep, reply. The carrier does what is slow.
+"""The course of one ingest request: identify, look again, commit or keep, reply. Both carriers follow it.
 
-:func:`answering` and :func:`admitting` are generators. What they yield is to be done (:data:`Deed`), and its result sent back, or
-its error thrown in; what they return is the answer. So the asynchronous carrier and Django's share every rule.
+:func:`answering` and :func:`admitting` are generators. They yield slow work (:data:`Deed`) for the carrier to do, get
+its result or error back, and return the answer. So the asynchronous carrier and Django's share every rule.
 """
 
 from __future__ import annotations

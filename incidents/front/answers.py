@@ -1,8 +1,8 @@
-"""When those are answered whose signals are committed: while the writer waits for the database.
+"""The moment at which committed requests are answered: while the writer waits for the database.
 
-The interpreter runs one thread at a time. Answers that are written while the writer has something to send keep it from sending,
-and the database has nothing to do. So those of a batch go out while the next batch is at the database, in two shares, each about
-as long as the database takes for a part of its work; at once when there is no next batch.
+The interpreter runs one thread at a time. Answers that are written while the writer has a statement to send would leave
+the database idle. So the answers of one batch go out while the next is at the database, in two shares; at once when
+there is no next batch.
 """
 
 from __future__ import annotations

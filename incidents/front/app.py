@@ -1,7 +1,8 @@
-"""The front door: ask the door what a request means, wait for the commit, answer. What is not ingest passes on to Django.
+"""The asynchronous carrier of the front door: takes a request, has it committed, answers. Other requests pass on to
+Django.
 
-Two carriers bring requests here: :meth:`FrontDoor.begin` those that our own server's protocol hands over whole, with no task and
-no future per request (``protocol.py``), and the ASGI call all others.
+:meth:`FrontDoor.begin` takes whole requests from our own server's protocol (``protocol.py``), without a task or a
+future for each. The ASGI call takes all others.
 """
 
 from __future__ import annotations

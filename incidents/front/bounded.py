@@ -1,7 +1,7 @@
-"""uvicorn's HTTP protocol with bounds on what comes in: size and time of the head, rate of the body, connections per address.
+"""uvicorn's HTTP protocol with limits: size and time of the head, rate of the body, connections for each address.
 
-The bytes are counted as they arrive, before the parser has made anything of them. What is over a bound is answered and let go;
-what still comes after that is read and dropped for a moment, so that the answer gets through.
+The bytes are counted as they arrive, before the parser holds them. A connection over a limit is answered; what still
+comes is read and dropped for a moment, so that the answer gets through.
 """
 
 from __future__ import annotations

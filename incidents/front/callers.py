@@ -1,7 +1,7 @@
-"""Who calls, and where that leads: credentials to workspace, source, service. Memory only.
+"""The callers of the front door: from the credential in a request to workspace, source and service. Memory only.
 
-What is not known in memory may be in the database (a key made a moment ago, a workspace to be made on first use): the door then
-raises :class:`LookAgain`, and its carrier reads the database off the event loop and asks once more.
+A key or workspace that memory lacks may be in the database. Then the door raises :class:`LookAgain`; its carrier reads
+the database off the event loop and asks once more.
 """
 
 from __future__ import annotations

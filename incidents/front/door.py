@@ -1,7 +1,8 @@
-"""What an ingest request means, and how it is answered. No carrier, no database: memory and parsers only.
+"""The front door: what an ingest request means and how it is answered, from memory and parsers. No carrier, no
+database.
 
-:func:`receive` turns a request into arrivals, or raises a domain error; :func:`answer` and :func:`refuse` write the reply in
-the words of the endpoint (contracts: client API, events, PagerDuty Events v2, Alertmanager v2).
+:func:`receive` turns a request into arrivals, or raises a domain error. :func:`answer` and :func:`refuse` write the
+reply in the shape of the endpoint (client API, events, PagerDuty Events v2, Alertmanager v2).
 """
 
 from __future__ import annotations

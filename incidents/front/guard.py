@@ -1,4 +1,6 @@
-"""What strangers may hold of this process before we know them: connections, memory, time. Counted here, enforced elsewhere."""
+"""Limits for strangers: how many connections and how much memory and time an unknown caller may hold. Counted here,
+enforced in ``bounded``.
+"""
 
 from __future__ import annotations
 

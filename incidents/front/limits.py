@@ -1,5 +1,8 @@
-"""The optional limit of a source: off unless an administrator sets it. Counted in this process; an alert storm never waits for
-a cache. Above it the answer is 503 with ``Retry-After``, which every sender repeats (429 is final to Alertmanager)."""
+"""The optional rate limit of a source, off unless an administrator sets it. It is counted in this process, without a
+cache.
+
+Above the limit the answer is 503 with ``Retry-After``, which every sender repeats (429 is final to Alertmanager).
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""The front door's own carrier: uvicorn's HTTP protocol, which hands whole ingest requests over instead of running an ASGI cycle.
+"""The HTTP protocol of our own server: uvicorn's, which hands whole ingest requests to the front door without an ASGI
+cycle.
 
-An ASGI request costs a task, two closures, a dozen dictionaries and four switches: more than everything that ingest does with
-it. Here the parser's last callback asks the door, and the answer is written when the commit is known. Anything unusual (another
-path, HTTP/1.0, ``Expect``, a request behind one that still runs) takes the ASGI way, which the front door speaks as well.
-What a stranger may send before it is known has its bounds in ``bounded``.
+An ASGI request costs a task, two closures, a dozen dictionaries and four switches: more than ingest itself. Here the
+parser's last callback asks the door, and the answer is written when the commit is known. Unusual requests (another
+path, HTTP/1.0, ``Expect``, a request behind one that still runs) take the ASGI way. ``bounded`` limits what a stranger
+may send.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The words in which each ingest endpoint answers. Contracts: client API reference, events page, PagerDuty Events v2."""
+"""The replies of each ingest endpoint. Contracts: client API reference, events page, PagerDuty Events v2."""
 
 from __future__ import annotations
 

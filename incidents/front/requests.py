@@ -1,4 +1,4 @@
-"""An ingest request as the door sees it, whoever carried it; and the answer."""
+"""An ingest request and its reply as values, whichever carrier brought the request."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shapes for the schema only: what senders post and read. The parsers in ``sources/`` are what counts."""
+"""Serializers for the OpenAPI schema of ingest only. The parsers in ``sources/`` decide what is accepted."""
 
 from __future__ import annotations
 

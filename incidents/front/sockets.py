@@ -1,4 +1,4 @@
-"""uvicorn's WebSocket protocol with bounds on what a connection may hold: what is unread, pieces, the time it takes to end."""
+"""uvicorn's WebSocket protocol with limits: unread bytes, pieces of a message, time to close."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The door's paths, for Django; the ASGI entry answers them before Django sees them."""
+"""Paths of the front door for Django; the ASGI entry answers them before Django sees them."""
 
 from __future__ import annotations
 

@@ -1,5 +1,6 @@
-"""The front door carried by Django: the same door, one request a transaction. For the OpenAPI schema, the test client, and any
-server that does not run our ASGI entry."""
+"""The Django carrier of the front door: one request, one transaction. For the OpenAPI schema, the test client, and
+servers without our ASGI entry.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""The one thread of a web process that commits signals: takes what waits, in order, as one transaction.
+"""The writer thread of a web process: commits the signals that wait, in order, as one transaction.
 
-While the database is busy with a batch the next one gathers, so commits are shared without anybody waiting for company, and the
-one before is answered (``answers``). A request of very many signals is committed in parts, between those of others. What fails on
-its data is bisected until only the culprit, a single signal, is left out and kept. What fails on the connection is tried again,
-with the arrivals' own ids, until it is known to be stored or its sender is told to send again.
+While the database works on one batch the next one gathers, so requests share commits without waiting for company.
+Meanwhile the batch before is answered (``answers``). A request of very many signals is committed in parts, between
+those of others. A batch that fails on its data is halved until the one bad signal is alone, which becomes a dead
+letter. A batch that fails on the connection is tried again with the arrivals' own ids, until it is known to be stored
+or its sender is told to send again.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What ingest remembers of earlier signals: the last resolves of a key, and the names of messages that were delivered."""
+"""Tables that remember earlier signals: the last resolves of a dedup key, and the ids of delivered messages."""
 
 from __future__ import annotations
 

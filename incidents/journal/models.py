@@ -1,4 +1,4 @@
-"""Requests that could not be read, kept with the reason."""
+"""The table of dead letters: requests that could not be read, with the reason."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Reads of dead letters; none writes."""
+"""Reads of dead letters."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What people, integrations and timers do to incidents, and the pages and dialects through which they do it."""
+"""Response: the verbs of people, integrations and timers on incidents, and the pages and dialects that call them."""

@@ -1,1 +1,1 @@
-"""Periodic work for many subjects, each in its own try, and the troubles of those that fail."""
+"""Upkeep: periodic work over many items, each in its own try, and the record of the items that fail."""

@@ -1,4 +1,4 @@
-"""The subjects for which periodic work fails."""
+"""The table of troubles: items for which periodic work fails."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""The kinds of outlet, one module each; ``CHANNELS`` is all of them. Adapters take values and know no tables.
+"""The channels: one adapter module for each kind of outlet; ``CHANNELS`` lists them. Adapters take values and know no
+tables.
 
-How a new one is made: ``docs/adding-a-channel.md``.
+``docs/adding-a-channel.md`` shows how to add one.
 """
 
 from __future__ import annotations

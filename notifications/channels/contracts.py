@@ -1,4 +1,4 @@
-"""Values that cross boundaries between planning, sending and the channels. Nobody changes them; no ORM."""
+"""Values between planning, sending and channels: message, outlet, receipt, failure. Immutable; no ORM."""
 
 from __future__ import annotations
 

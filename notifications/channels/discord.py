@@ -1,4 +1,6 @@
-"""Discord: an embed to a channel's webhook; the answers are signed links. Nobody is mentioned, whatever the text says."""
+"""The Discord channel: an embed to a channel's webhook; replies are signed links. No text of a stranger can mention
+anybody.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""E-mail over the workspace's SMTP server: text and HTML, threaded by incident, with signed links and an address to reply to.
+"""The e-mail channel: text and HTML over SMTP, threaded by incident, with signed links and an address to reply to.
 
-Settings are an account's, or those of ``AIOPS_SMTP_URL`` (``notifications/channels/smtp.py``), whose server may stand
-anywhere: it was the operator who named it.
+The settings are those of a provider account or of ``AIOPS_SMTP_URL`` (``notifications/channels/smtp.py``). The operator
+named that server, so it may stand in a private network.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Calls to providers over HTTP: what an answer, or none, means for the delivery. Reasons never carry an address or a secret."""
+"""HTTP calls to providers: classifies an answer, or none, for the delivery. Reasons never contain an address or a
+secret.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The log: one line per message on the logger ``aiops.paging``. It is its own receipt."""
+"""The log channel: one line for each message on the logger ``aiops.paging``. It is its own receipt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Mattermost: an attachment to an incoming webhook; the answers are signed links."""
+"""The Mattermost channel: an attachment to an incoming webhook; replies are signed links."""
 
 from __future__ import annotations
 

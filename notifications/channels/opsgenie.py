@@ -1,4 +1,4 @@
-"""Opsgenie: Alert API v2. The alias ties an incident here to its alert there."""
+"""The Opsgenie channel: Alert API v2. The alias ties an incident here to its alert there."""
 
 from __future__ import annotations
 

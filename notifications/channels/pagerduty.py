@@ -1,4 +1,4 @@
-"""PagerDuty: Events API v2. What happens to an incident here, happens to the alert of the same key there."""
+"""The PagerDuty channel: Events API v2. Each change of an incident here changes the alert of the same key there."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Phone numbers, who may answer to whom, and what fits a text message. Pure.
+"""Phone numbers, senders that can receive replies, and the length of text messages. Pure.
 
-A text is sent in GSM-7 while each of its characters is in that alphabet (160 in one part, 153 in each of several); a single other
-one makes all of it UCS-2 (70, and 67). So our own words stay inside it, and typographic marks of a stranger become plain ones.
+A text is sent in GSM-7 while each of its characters is in that alphabet (160 in one part, 153 in each of several). One
+other character makes all of it UCS-2 (70, and 67). So our own words stay inside GSM-7, and typographic marks of
+strangers become plain ones.
 """
 
 from __future__ import annotations

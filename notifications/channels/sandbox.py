@@ -1,7 +1,7 @@
-"""Pure: fills templates that others wrote, in Jinja2's sandbox, so that by construction none runs long or grows large.
+"""The template sandbox: fills templates of strangers with Jinja2, so that none runs long or grows large. Pure.
 
-A message needs to look things up, to choose, and to go through lists: that is what there is. Assignments, macros, calls and
-arithmetic on text, by which a line can fill the memory, are refused when a template is read; loops and filters have a budget.
+A message needs look-ups, choices and lists; the sandbox has those. It refuses assignments, macros, calls and arithmetic
+on text when a template is read. Loops and filters have a budget.
 """
 
 from __future__ import annotations

@@ -1,9 +1,9 @@
-"""Slack: blocks with buttons through a bot's token, or an incoming webhook's URL with signed links.
+"""The Slack channel: blocks with buttons through a bot's token, or an incoming webhook's URL with signed links.
 
-A button's ``action_id`` is ``aiops:<verb>`` and its ``value`` the delivery's id; Slack signs what a click sends, so that
-needs no token of ours. Buttons act if the app's signing secret is known and we have a public URL; else, and in webhooks,
-they are signed links. Later news of an incident changes the first message and, unless it is only an acknowledgement, is
-told in its thread. What strangers wrote stands in plain text, which Slack reads no markup in.
+A button's ``action_id`` is ``aiops:<verb>`` and its ``value`` the delivery's id; Slack signs the click, so no token of
+ours is needed. Buttons act when the app's signing secret is known and we have a public URL. Otherwise, and in webhooks,
+they are signed links. A later state of an incident changes the first message and, unless it is only an acknowledgement,
+is posted in its thread. Texts of strangers are plain text, in which Slack reads no markup.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pure: ``AIOPS_SMTP_URL`` as the settings of an e-mail account."""
+"""``AIOPS_SMTP_URL`` parsed into the settings of an e-mail account. Pure."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Microsoft Teams: an Adaptive Card to the URL of a Workflows (Power Automate) webhook; its actions open signed links.
+"""The Microsoft Teams channel: an Adaptive Card to the URL of a Workflows (Power Automate) webhook; its actions open
+signed links.
 
-Text goes into TextRuns, which Teams never reads as Markdown.
+Texts go into TextRuns, which Teams never reads as Markdown.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Telegram: the Bot API's sendMessage, with signed links as buttons under the message.
+"""The Telegram channel: the Bot API's sendMessage, with signed links as buttons under the message.
 
-The bot's token is part of the URL, so that no URL and no words of the HTTP library may reach a reason or a log.
+The bot's token is part of the URL. So no URL and no text of the HTTP library may reach a reason or a log.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pure: what messages say. Ours go through the same sandbox as those that a workspace writes."""
+"""Message templates: the texts of each purpose, ours and a workspace's, filled in the sandbox. Pure."""
 
 from __future__ import annotations
 

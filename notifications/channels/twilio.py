@@ -1,7 +1,7 @@
-"""SMS and voice calls over Twilio's REST API, or anything that speaks it.
+"""The SMS and voice channels: Twilio's REST API, or a service that speaks it.
 
-What happens to a message afterwards, and what people answer, Twilio posts to the outlet's *hook_url*; ``?delivery=dlv-…`` says of
-which delivery it speaks, since such a post may overtake the answer to our own.
+Twilio posts states and replies to the outlet's *hook_url*; ``?delivery=dlv-…`` names the delivery, since a post may
+overtake the answer to our own request.
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""A signed webhook: one JSON event per request, after the manner of PagerDuty's v3 webhooks.
+"""The webhook channel: one signed JSON event for each request, after the manner of PagerDuty's v3 webhooks.
 
     {"event": {"id", "event_type", "resource_type", "occurred_at", "sequence", "purpose", "urgency", "attempt",
                "may_be_repeated", "subject", "text", "next_step", "incident": {…} or null, "others": [{…}],
                "links": [{"rel", "href"}], "data": {…}}}
 
-``id`` is the same in every attempt: who has seen it, answers 2xx and does nothing. ``sequence`` grows: of one incident,
-whoever has seen a higher one drops the lower. 5xx, 408, 425, 429 and silence are tried again for 48 hours; any other
-status is a drop, and three drops in a row switch the destination off.
+``id`` is the same in every attempt: a receiver that has seen it answers 2xx and does nothing. ``sequence`` grows: a
+receiver that has seen a higher one of the same incident drops the lower. 5xx, 408, 425, 429 and silence are tried again
+for 48 hours. Any other status drops the event, and three drops in a row switch the destination off.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Web push to the installed console: the payload is encrypted for the browser, which alone can read it (RFC 8291, 8292).
+"""The web push channel: notifications of the installed console, encrypted for the browser (RFC 8291, 8292).
 
-An address is what ``PushSubscription.toJSON()`` gives. The service worker gets ``{"title", "body", "url", "tag", "delivery",
-"event", "urgency", "answers": [{"verb", "label", "url"}]}``; of one *tag* it shows only the newest.
+An address is what ``PushSubscription.toJSON()`` gives. The service worker gets ``{"title", "body", "url", "tag",
+"delivery", "event", "urgency", "answers": [{"verb", "label", "url"}]}`` and shows only the newest of each *tag*.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Admin pages of where messages go: accounts, shared destinations, words; and how people want to be told.
+"""Admin pages of provider accounts, shared destinations, message templates and contact rules.
 
-What is secret can be written and never read. A person's own destinations are on their own page of the console.
+Secrets can be written and never read. A person's own destinations are on their page of the console.
 """
 
 from __future__ import annotations

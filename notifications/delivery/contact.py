@@ -1,6 +1,7 @@
-"""Pure: by what, and when, a person is told. Contact rules, quiet hours and a step's hours, all on the person's own clock.
+"""The contact plan of a person: by which destinations, and when, they are notified. Pure.
 
-The engine and the what-if both ask :func:`plan`.
+It applies contact rules, quiet hours and a step's hours, all on the person's own clock. The engine and the what-if both
+ask :func:`plan`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""A message that somebody decided to send, as a value: what becomes a ``Delivery`` row. Pure."""
+"""Intents: messages that were decided on, as values that become ``Delivery`` rows. Pure."""
 
 from __future__ import annotations
 

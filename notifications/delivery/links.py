@@ -1,8 +1,7 @@
-"""Signed links: one answer, for one person, to one message about one episode of an incident. Good for a day, and once.
+"""Signed links: one action, for one person, by one message, on one episode of an incident. Valid for a day, and once.
 
-``/respond/<token>``. The token says all of that in the open, in base 36, and is signed (HMAC-SHA256 under
-``AIOPS_SECRET_KEY``, or one of its fallbacks), so that nothing of it can be changed. That it was used is a row
-(``UsedLink``), which the service writes.
+The token in ``/respond/<token>`` holds all of that in base 36, readable, and is signed (HMAC-SHA256 under
+``AIOPS_SECRET_KEY`` or one of its fallbacks). The service stores each use (``UsedLink``).
 """
 
 from __future__ import annotations

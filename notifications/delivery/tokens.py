@@ -1,6 +1,7 @@
-"""The token of ``reply+<token>@…``: which delivery a mail answers, signed, in letters that survive any mail server's lower case.
+"""Tokens of reply addresses (``reply+<token>@…``): they name the delivery that a mail answers. Signed, and safe in
+lower case.
 
-It is no credential by itself: the answer must also come from the address that the delivery went to.
+A token is no credential by itself: the reply must also come from the address that the delivery went to.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What may be answered to a page."""
+"""Reply verbs: the actions that a reply to a page may ask for."""
 
 from __future__ import annotations
 

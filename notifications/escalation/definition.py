@@ -1,4 +1,6 @@
-"""Pure: what a policy says, read from its JSON and written back. Errors name the place, such as ``steps[1].targets[0].id``."""
+"""The definition of an escalation policy: read from JSON and written back. Pure. Errors name their place, such as
+``steps[1].targets[0].id``.
+"""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Pure: the transition table of ``EscalationRun.state``, and the only place that says what an event does to a run.
+"""The transition table of ``EscalationRun.state``: the only place that says what an event does to a run. Pure.
 
-A row of the table is an event, a column the state in which it meets the run, a cell the state afterwards and when the run is
-due. ``services.runs`` writes it to many runs at once, the sweep and the auditor ask it for one. The table is total: each cell
-is written down, also where nothing happens.
+A row of the table is an event, a column the state in which it meets the run, a cell the state afterwards and when the
+run is due. ``services.runs`` applies it to many runs at once; the sweep and the auditor ask it for one. The table is
+total: each cell is written down, also where nothing happens.
 """
 
 from __future__ import annotations

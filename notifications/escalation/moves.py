@@ -1,6 +1,6 @@
-"""Pure: what happens next in a run. A position, the facts and ``now`` in; a move with a named reason out.
+"""The next move of an escalation run. Pure: a position, the facts and ``now`` in, a move with a named reason out.
 
-The engine, the what-if and the previews all ask :func:`next_move`, so that what is foretold is what happens.
+The engine, the what-if and the previews all ask :func:`next_move`, so a preview shows what will happen.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Pure: which routes an incident takes. All that match are told; a destination once."""
+"""The routes that an incident takes. Pure. Every matching route notifies its destinations; a destination is notified
+once.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Who is on call: pure. Values in, values out; no clock, no database."""
+"""On-call: schedules, layers, overrides, swaps, time off and calendars. The modules here are pure; the tables are in
+``models``.
+"""
 
 from __future__ import annotations
 

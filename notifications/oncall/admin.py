@@ -1,5 +1,7 @@
-"""Admin pages of on-call: schedules, layers with their members, overrides, time off, swaps. What changes state goes through the
-services; the console's editor and calendar are the better place for daily work."""
+"""Admin pages of schedules, layers, overrides, time off and swaps. Changes go through the services.
+
+The console's editor and calendar are the better place for daily work.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a change of a schedule changes: stretches in which somebody else has it than before. Pure."""
+"""The difference between two schedules: stretches of time that change hands. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Shifts that fall on a time when their holder is away."""
+"""Conflicts: shifts that fall into their holder's time off."""
 
 from __future__ import annotations
 

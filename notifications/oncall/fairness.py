@@ -1,4 +1,6 @@
-"""How the load of being on call falls on people. Nights are 22:00 to 06:00, weekends Saturday and Sunday, in each one's zone."""
+"""The load of on-call duty for each person. Pure. Nights are 22:00 to 06:00 and weekends Saturday and Sunday, in the
+person's zone.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The schedule as it comes out: overrides over layers over the fallback person, at most one holder at any instant."""
+"""The final schedule: overrides over layers over the fallback person, with at most one holder at any instant. Pure."""
 
 from __future__ import annotations
 

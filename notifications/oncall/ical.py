@@ -1,6 +1,6 @@
-"""Calendars in and out: shifts as iCalendar, and what the events of others mean for who is on call and who is away.
+"""iCalendar feeds and imports: shifts out, and what the events of foreign calendars mean for shifts and time off. Pure.
 
-``reading`` makes the events out of bytes; what an event means is a table here (and in docs/oncall.md).
+``reading`` parses the bytes; the table of meanings is here and in docs/oncall.md.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who is on call when: layers that rotate, overrides on top, people who are away, shifts that change hands."""
+"""Tables of on-call: schedules with rotating layers, overrides, time off, departures and swaps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""One layer: whose turn it is, and when."""
+"""The rotation of one layer: whose turn it is, and when. Pure."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""A rotation that is changed: from when the new one holds, and whose turn comes first. Pure.
+"""The succession of layers: when a changed rotation takes effect, and whose turn comes first. Pure.
 
-Whoever has the shift in progress keeps it to its end when people are added, taken out or put in another order; then comes
-whoever follows them in the new order. Where nobody has it (its holder left), the next one has it at once. A change of the rhythm
-(length, unit, zone) holds at once, and whoever is in turn stays in turn. Moving the first turn by a whole turn or more says anew
+When people are added, removed or reordered, the present holder keeps the shift to its end; the person after them in the
+new order follows. When the holder has left, the next person follows at once. A change of rhythm (length, unit, zone)
+takes effect at once, and the person in turn stays in turn. Moving the first turn by a whole turn or more sets anew
 whose turn it is.
 """
 

@@ -1,5 +1,8 @@
-"""What a schedule is made of, as values. Instants are aware and kept in UTC (two times of one zone are compared and subtracted
-by their clocks, not by the time between them); spans are half-open: from *start* up to, but without, *end*."""
+"""The values of a schedule: spans, layers, overrides, shifts.
+
+Instants are aware and kept in UTC, since Python compares two times of one zone by their clocks. Spans are half-open:
+from *start* up to, but without, *end*.
+"""
 
 from __future__ import annotations
 

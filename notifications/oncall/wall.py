@@ -1,7 +1,7 @@
-"""The wall clock of a zone, turned into instants.
+"""Wall-clock times of a zone, turned into instants.
 
-The mapping never runs backwards, so that stretches which join on the clock join in time as well: a time that is skipped (clocks
-go forward) becomes the instant at which they do, a time that happens twice (clocks go back) its first occurrence.
+The mapping never runs backwards, so stretches that join on the clock join in time as well. A time that is skipped when
+clocks go forward becomes the instant of the change; a time that happens twice, its first occurrence.
 """
 
 from __future__ import annotations

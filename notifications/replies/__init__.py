@@ -1,3 +1,3 @@
-"""What people answer to a page, from wherever they read it: signed links, reply codes, chat commands, e-mail. Pure."""
+"""Replies: people's answers to pages from links, text messages, chats and mails, and the actions that they cause."""
 
 from __future__ import annotations

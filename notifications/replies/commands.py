@@ -1,7 +1,8 @@
-"""What people type: "ack 1", "ack 4, 5 and 6", "snooze 12 2h", "got it, looking", "resolve INC-20260319-001 rolled back". Pure.
+"""The grammar of text commands: "ack 1", "snooze 12 2h", "got it, looking", "resolve INC-20260319-001 rolled back".
+Pure.
 
-One grammar for text messages, mail, chat and slash commands: a verb and what it is about, in either order, then free text.
-Quotes, emphasis, odd blanks and what nobody can see are no part of it, since phones and mail programs add them by themselves.
+Text messages, mail, chat and slash commands share it: a verb and the incidents it is about, in either order, then free
+text. Quotes, emphasis, odd blanks and invisible characters are ignored, since phones and mail programs add them.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether a machine wrote a mail: absence notes, bounces, lists, receipts and calendars answer too, with nobody behind. Pure."""
+"""Mails of machines: recognises absence notes, bounces, lists, receipts and calendar answers. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A mail that answers a page: who sent it, to which token, and what they wrote, without what they quoted. Pure.
+"""A mail reply: its sender, its token and its own text without quotations. Pure.
 
 It comes as the whole message, or as the fields that a gateway made of it.
 """

@@ -1,7 +1,6 @@
-"""The text of a mail that is HTML only: its lines, quoted ones marked with ``>``, without styles and scripts. Pure.
+"""The text of an HTML mail: its lines, with quoted ones marked by ``>``, without styles and scripts. Pure.
 
-One pass over the text, whatever it holds: mails are written by strangers, and parsers of whole documents are slow on what
-is made up to be slow.
+It takes one pass over the text. Strangers write mails, and parsers of whole documents are slow on crafted input.
 """
 
 from __future__ import annotations

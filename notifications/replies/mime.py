@@ -1,7 +1,7 @@
-"""A mail's headers and texts, within bounds that hold before anything is parsed. Pure.
+"""A mail's headers and texts, with limits that hold before anything is parsed. Pure.
 
-The standard library's parser is quadratic in what strangers choose: long recipient headers, deep nests, many boundaries. Only the
-beginning of a mail is looked at here, only the headers that mean something, and only so many parts; the library gets single
+The standard library's parser is quadratic in long recipient headers, deep nests and many boundaries. So this module
+looks only at the beginning of a mail, the headers that matter and a limited number of parts; the library parses single
 values and decodes single parts.
 """
 

@@ -1,4 +1,4 @@
-"""The signed links that were used: each is good once."""
+"""The table of used links: each signed link works once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Words by which people say that they take it, that it is over, or that neither is so, besides the names of the verbs. Pure."""
+"""Phrases for reply verbs ("on it", "false alarm", "not me"), besides the verbs' own names. Pure."""
 
 from __future__ import annotations
 

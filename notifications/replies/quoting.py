@@ -1,4 +1,4 @@
-"""What somebody wrote into a mail, without what they quoted, signed with, or had put above it by their mail server. Pure."""
+"""The person's own text in a mail: without quotations, signatures and banners of mail servers. Pure."""
 
 from __future__ import annotations
 

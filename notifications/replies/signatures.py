@@ -1,4 +1,4 @@
-"""Whether a request comes from the provider it claims to: each provider's own signature, compared in constant time. Pure.
+"""Signatures of providers' requests, each by its provider's own rule, compared in constant time. Pure.
 
 All of them raise :class:`BadSignature`.
 """

@@ -1,4 +1,4 @@
-"""Sentences about an incident and how long ago things were, for people who read them on a phone. Pure."""
+"""Short sentences about an incident's state and age, for answers on a phone. Pure."""
 
 from __future__ import annotations
 

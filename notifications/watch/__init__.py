@@ -1,1 +1,1 @@
-"""The watch over paging: auditor, proofs of paging, heartbeat, clock and retention."""
+"""The watch over paging: auditor, proof of paging, heartbeat, clock roll-back and retention."""

@@ -1,4 +1,4 @@
-"""Admin pages of what paging did: runs, deliveries with their receipts, proofs, services that reach nobody. To look at."""
+"""Read-only admin pages of paging: runs, deliveries with receipts, proofs, unreachable services."""
 
 from __future__ import annotations
 

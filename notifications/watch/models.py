@@ -1,4 +1,4 @@
-"""The proofs of paging, and the clock that the sweeps saw last."""
+"""Tables of the watch: proofs of paging, and the clock that the sweeps saw last."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""API keys: made, revoked, and when each was last used."""
+"""Verbs on API keys: create, revoke, and record the time of last use."""
 
 from __future__ import annotations
 

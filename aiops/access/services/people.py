@@ -1,4 +1,4 @@
-"""What people change about themselves."""
+"""Verbs by which people change their own account."""
 
 from __future__ import annotations
 

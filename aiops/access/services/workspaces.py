@@ -1,7 +1,7 @@
-"""Workspaces: made by an administrator, or by the first request that names one with a key for all of them.
+"""Verbs on workspaces: an administrator creates one, or the first request that names one with a key for all workspaces.
 
-Whoever needs rows in every workspace subscribes to ``workspace.created`` (facts ``{"workspace_id", "slug", "name"}``).
-Without them a workspace is of no use, so here a handler that fails undoes the creation.
+An app that needs rows in every workspace subscribes to ``workspace.created`` (facts ``{"workspace_id", "slug",
+"name"}``). A workspace without those rows is of no use, so a handler that fails undoes the creation.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What every template may use: severity and status marks, times, people, static files with a fingerprint. Text in, markup out."""
+"""Template tags and filters of the console: severity and status marks, times, people, static files with a fingerprint."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tables of catalogue, one module per aggregate."""
+"""Tables of the catalogue."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The first start: a workspace to work in, somebody who may sign in, and a key to send to. Later starts change nothing."""
+"""The first start: creates a workspace, an administrator and a routing key. Later starts change nothing."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Services and sources: made by admins of the workspace, each with a key that is looked up by its HMAC and kept encrypted.
+"""Verbs on services and sources, for admins of the workspace. Each has a key, stored as a digest for the look-up and
+encrypted for the page.
 
-A new or changed key holds everywhere within seconds (the directory's refresh).
+A new or changed key takes effect within seconds, when the directory refreshes.
 """
 
 from __future__ import annotations

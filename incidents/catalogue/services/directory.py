@@ -1,4 +1,4 @@
-"""Where a credential leads: workspaces, services and sources by key, as a snapshot that needs no query at the front door."""
+"""The directory: workspaces, services and sources by key, as a snapshot. The front door finds them without a query."""
 
 from __future__ import annotations
 

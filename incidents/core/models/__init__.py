@@ -1,4 +1,4 @@
-"""The tables of core, one module per aggregate."""
+"""Tables of the incident core."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Small tables that keep the core honest: reserved incident numbers, and reactions to try again."""
+"""Bookkeeping tables of the core: reserved incident numbers, and event handlers to call again."""
 
 from __future__ import annotations
 

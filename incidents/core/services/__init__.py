@@ -1,1 +1,1 @@
-"""What ingest, people and timers share: the writer of states, incident numbers, reactions to events."""
+"""Services that ingest, people and timers share: the writer of the status, incident numbers, published events."""

@@ -1,7 +1,7 @@
-"""Incident numbers: handed out per workspace and UTC day. Gaps are allowed, but a single incident takes a single number.
+"""Incident numbers: handed out per workspace and UTC day. Gaps are allowed; a single incident takes a single number.
 
-One after the other they count 1, 2, 3, in any number of processes. Under load a thread takes a block ahead, since asking for each
-batch would cost as much as a commit; what is left of it goes back when the load is over, if nobody took numbers since.
+Under load a thread takes a block of numbers ahead, since asking for each batch would cost as much as a commit. The rest
+of a block goes back after the load when nobody took numbers since.
 """
 
 from __future__ import annotations

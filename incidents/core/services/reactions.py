@@ -1,4 +1,4 @@
-"""Events to the apps above, and the second chance of those reactions that failed."""
+"""Events of incidents: publishes them to the apps above, and calls handlers that failed once more."""
 
 from __future__ import annotations
 

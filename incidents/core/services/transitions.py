@@ -1,7 +1,7 @@
-"""The one writer of ``Incident.status`` and of everything that moves with it.
+"""The one writer of ``Incident.status`` and of the columns that change with it, as an SQL clause.
 
-A relation ``t(id, action, to_status, at, by, by_hand, note)`` says which incidents move; whether they may was decided by
-``lifecycle`` before. The clause is shared by the set-based ingest and by the services that people use.
+A relation ``t(id, action, to_status, at, by, by_hand, note)`` names the incidents; ``lifecycle`` has decided before
+that they may move. Ingest and the services of people share the clause.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The platform as a source of its own: what it finds wrong with itself or its set-up becomes an incident like any other."""
+"""The internal source: the platform opens incidents about itself and its set-up, through ingest like any sender."""
 
 from __future__ import annotations
 

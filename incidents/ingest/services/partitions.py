@@ -1,4 +1,4 @@
-"""The weekly partitions of Alert: made ahead, dropped when their time is over."""
+"""Weekly partitions of the alert table: created ahead, dropped when their retention is over."""
 
 from __future__ import annotations
 

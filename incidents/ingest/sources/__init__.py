@@ -1,8 +1,8 @@
-"""What each kind of source says, as signals. Pure: bytes and ``now`` in, :class:`Signal` values out.
+"""Parsers: one for each kind of source. They turn the bytes of a request into :class:`Signal` values. Pure.
 
-A parser raises :class:`InvalidInput` naming the field and what was expected, or :class:`UnparsableBody`; of a batch with good and
-bad ones :class:`PartlyRefused`, which holds both. It returns no signal for a body that is fine and says nothing about any state.
-Unknown fields never matter.
+A parser raises :class:`InvalidInput` (naming the field and what was expected), :class:`UnparsableBody`, or
+:class:`PartlyRefused` for a batch with good and bad alerts. It returns no signal for a body that says nothing about a
+state. It ignores unknown fields.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Whether a sender's status word opens, acknowledges, gives back or resolves. The one reader of such words for all parsers.
+"""Status words of senders: whether a word opens, acknowledges, unacknowledges or resolves. All parsers use it.
 
-The whole word must match: ``upstream_down``, ``backup_failed`` or ``update`` are not "up". A word nobody knows is a trigger,
-since an incident too many is seen and one too few is not.
+The whole word must match: ``upstream_down``, ``backup_failed`` and ``update`` are not "up". An unknown word is a
+trigger: people see an incident too many, and miss one too few.
 """
 
 from __future__ import annotations

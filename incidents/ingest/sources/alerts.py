@@ -1,5 +1,8 @@
-"""Alerts as Prometheus defines them: labels, annotations, startsAt, endsAt. They come in Alertmanager's webhook (also Grafana's
-and Mimir's, which copy it) and, straight from Prometheus, through Alertmanager's own API ``POST /api/v2/alerts``."""
+"""Parser of Prometheus alerts (labels, annotations, startsAt, endsAt).
+
+They come in Alertmanager's webhook (Grafana and Mimir copy it) and, straight from Prometheus, through Alertmanager's
+API ``POST /api/v2/alerts``.
+"""
 
 from __future__ import annotations
 

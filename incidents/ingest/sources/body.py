@@ -1,4 +1,4 @@
-"""From bytes to JSON and back, and the shape that a body must have. Pure; knows no sender."""
+"""Bodies of requests: bytes to JSON, and the shape that a body must have. Pure; knows no sender."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The Events API, version 2, as PagerDuty's clients speak it; for ``POST /api/events`` and ``POST /v2/enqueue``.
+"""Parser of the Events API version 2 of PagerDuty's clients, for ``POST /api/events`` and ``POST /v2/enqueue``.
 
-The routing key belongs to the door, which knows services: :func:`routing_key` reads it, the parser never looks at it.
+The front door reads the routing key with :func:`routing_key`; the parser ignores it.
 """
 
 from __future__ import annotations

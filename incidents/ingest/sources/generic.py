@@ -1,4 +1,4 @@
-"""The generic webhook: any JSON object (or form) with a title. Field names and their aliases are in docs/sources.md."""
+"""Parser of the generic webhook: any JSON object or form with a title. Field names and aliases are in docs/sources.md."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dedup key of a signal: what makes two of them the same problem, and under which strategy."""
+"""The dedup key of a signal: which fields make two signals the same problem, and by which strategy."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""PagerDuty's v3 webhooks: ``{"event": {"event_type", "occurred_at", "data": {…the incident…}}}``, one event per body."""
+"""Parser of PagerDuty's v3 webhooks: ``{"event": {"event_type", "occurred_at", "data": {…the incident…}}}``, one event
+for each body.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Reading what strangers send: JSON values to clean text, instants, numbers, labels and links. Pure; knows no sender.
+"""Lenient reading of strangers' JSON values: clean texts, instants, numbers, labels and links. Pure; knows no sender.
 
-Everything that leaves this module can be stored and shown: no NUL, no control characters, no lone surrogates, nothing that turns
-other text round or that nobody can see, no naive time, and never longer than asked. What can't be used is passed over with a
+Every value that leaves this module can be stored and shown: no NUL, no control characters, no lone surrogates, no
+characters that turn text round, no naive time, nothing longer than asked. A value that can't be used is left out with a
 warning that names the field's path.
 """
 

@@ -1,4 +1,4 @@
-"""Which of our five severities a sender's word means."""
+"""Severity words of senders, mapped to our five severities."""
 
 from __future__ import annotations
 

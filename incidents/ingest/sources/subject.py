@@ -1,4 +1,6 @@
-"""What a signal is about: service, namespace, pod, deployment, resource, and the signal type that an alert's name stands for."""
+"""The subject of a signal: service, namespace, pod, deployment, resource, and the signal type that an alert's name
+stands for.
+"""
 
 from __future__ import annotations
 

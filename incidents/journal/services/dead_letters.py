@@ -1,6 +1,6 @@
-"""What could not be understood is kept, with its raw body and the reason, for a while.
+"""Dead letters: a request that could not be read is stored with its body and the reason, for a limited time.
 
-Secrets in the body are hidden before it is stored: nobody knows yet what the body holds, and people will read it.
+Secrets in the body are hidden before it is stored: no parser knows what the body holds, and people will read it.
 """
 
 from __future__ import annotations

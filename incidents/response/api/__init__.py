@@ -1,3 +1,3 @@
-"""The dialects: words, shapes and envelopes over the one core. Nothing imports them but the urls."""
+"""The dialects of incidents: words, shapes and envelopes over the one core."""
 
 from __future__ import annotations

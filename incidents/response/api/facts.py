@@ -1,4 +1,4 @@
-"""What the dialects have in common: the facts of a timeline entry in a dialect's words, and the contracts' defaults."""
+"""The facts of a timeline entry, translated into a dialect's words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What answers when no path of any app does: each dialect's own 404. Included after everything else."""
+"""Fallback paths: each dialect's own 404 for paths that no app answers. Included last."""
 
 from __future__ import annotations
 

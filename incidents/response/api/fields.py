@@ -1,4 +1,4 @@
-"""Serializer fields that say our enums in a dialect's words."""
+"""Serializer fields that render our enumerations in a dialect's words."""
 
 from __future__ import annotations
 

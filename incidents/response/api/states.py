@@ -1,7 +1,7 @@
-"""State words that dialects derive: first match wins; filters come from the same table.
+"""State words of the dialects: one table gives the word of an incident and the filter of that word.
 
-A table is a tuple of rows ``(fact, word)``. :func:`word_of` says an incident's word, :func:`words_to_q` what a filter by a word
-means to the database; both read the same rows in the same order, so they can't disagree about which row counts.
+A table is a tuple of rows ``(fact, word)``; the first row that fits counts. :func:`word_of` renders the word,
+:func:`words_to_q` the filter. Both read the same rows in the same order.
 """
 
 from __future__ import annotations

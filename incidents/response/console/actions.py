@@ -1,4 +1,6 @@
-"""What the buttons and keys of the console do: each reads its form and calls one service. Answers what to tell the person."""
+"""Actions of the console's buttons and keys: each reads its form, calls one service, and returns the message for the
+person.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures on open pages, by the ``data-count`` under which a page shows them."""
+"""Figures on open pages, by the ``data-count`` attribute under which a page shows them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of one incident, and of one of its alerts: what the templates show, prepared."""
+"""Template context of the pages of one incident and of one of its alerts."""
 
 from __future__ import annotations
 

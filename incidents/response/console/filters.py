@@ -1,4 +1,4 @@
-"""The console's words for the filters of incident lists, all of them in the URL."""
+"""The list's filters in the console's words; all of them are in the URL."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people fill in, checked before a service is asked."""
+"""Forms of the incident pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rendered once, shown to many: what twenty open pages ask for at the same moment is worked out for the first of them."""
+"""The fragment cache: twenty pages that ask for the same fragment at the same moment share one rendering."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The incident list: its state is its URL. Reads the URL, asks the selectors, prepares what the templates show."""
+"""The incident list: reads the filters from the URL, asks the selectors, prepares the template context."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pure: what happens next to an incident if nobody acts, as a row or a page says it."""
+"""The next step of an incident if nobody acts, as text for a row or a page. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Keyset pages: a page begins where the last one ended, however many rows came or went meanwhile, at the same cost everywhere."""
+"""Keyset pagination: a page begins where the last one ended, at the same cost for every page."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Who may still hear what open pages hear. Asked every few seconds for all of them at once, also while they say nothing.
+"""Rights of open pages: every few seconds one look decides for all sockets whether their people may still be there.
 
-A page whose person signed out, was deactivated, has a new password or other memberships is told so, and closes its socket.
+A page is told to close when its person signed out, was deactivated, or has a new password or other memberships.
 """
 
 from __future__ import annotations

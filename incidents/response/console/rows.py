@@ -1,4 +1,4 @@
-"""What a row of the list says: what, where, since when, who has it, what happens next."""
+"""Rows of the incident list: title, place, age, assignee, next step."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pure: a timeline entry as a line that people read, and the decision trace of an alert in words."""
+"""Timeline entries and decision traces as lines for people. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages of incidents. Each reads the request, asks one selector or service, and renders."""
+"""Views of the incident pages. Each reads the request, asks one selector or service, and renders."""
 
 from __future__ import annotations
 

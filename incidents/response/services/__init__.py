@@ -1,1 +1,1 @@
-"""The verbs on incidents. Each opens its own transaction, locks in one order, and does no network inside."""
+"""The verbs on incidents. Each opens its own transaction, locks in one order, and uses no network inside."""

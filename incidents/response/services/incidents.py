@@ -1,8 +1,9 @@
-"""What people and integrations do to one incident. Operators and admins of its workspace only.
+"""The verbs of people and integrations on one incident: acknowledge, snooze, resolve, note, assign and the like.
 
-Every verb is keyword-only, locks the incident, writes its timeline entry in the same transaction, publishes its event, and
-after the commit tells the open pages. ``now`` is read once by the caller. Raises ``NotFound`` (or it may not be seen),
-``NotPermitted``, ``TransitionRefused`` (with the allowed moves), ``InvalidInput``.
+Each verb takes keyword arguments and ``now``, locks the incident, writes its timeline entry and publishes its event in
+one transaction, and updates open pages after the commit. The actor must be operator or admin of the workspace. Raises
+``NotFound`` (also where the actor may not see the incident), ``NotPermitted``, ``TransitionRefused`` (with the allowed
+transitions) and ``InvalidInput``.
 """
 
 from __future__ import annotations

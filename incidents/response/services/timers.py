@@ -1,8 +1,8 @@
-"""What happens by itself when its time has come. The deadline is a column; each sweep takes what is due, whoever missed it. What
-an app above finds to be due (an acknowledgement that ran out) is done here too.
+"""Timers: the sweep that ends snoozes and closes resolved incidents when their deadline has come.
 
-Set-based: a batch is one lock, one update, one insert of timeline entries, whatever its size. A killed worker loses at most the
-transaction it was in, and the next sweep finds the same rows due.
+A deadline is a column, so a sweep finds what an earlier one missed. A batch is one lock, one update and one insert of
+timeline entries, whatever its size. A killed worker loses at most its transaction. Acknowledgements that an app above
+finds to have run out are taken back here too.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""What is done again and again for many subjects: each in its own try, so that a broken one costs only itself.
+"""Periodic work over many items, each in its own try, so that a broken item costs only itself.
 
-What fails is remembered (``Trouble``). When the same subject has failed for a day, an internal incident of its workspace tells;
-it ends when the subject is well again. Every periodic task goes through :func:`each`.
+A failure is remembered (``Trouble``). When the same item has failed for a day, an internal incident of its workspace
+opens; it ends when the item works again. Every periodic task goes through :func:`each`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The pages of deliveries."""
+"""Views of the delivery pages."""
 
 from __future__ import annotations
 

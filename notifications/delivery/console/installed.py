@@ -1,4 +1,6 @@
-"""What makes the console installable: its manifest, and the worker that shows pushes while no page is open. Nothing secret."""
+"""The installable console: its manifest, and the service worker that shows pushes while no page is open. Nothing
+secret.
+"""
 
 from __future__ import annotations
 

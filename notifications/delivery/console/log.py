@@ -1,4 +1,4 @@
-"""The log of deliveries; its state is its URL. Reads the URL, narrows the rows, pages by key, prepares what templates show."""
+"""The delivery log: reads the filters from the URL, narrows the rows, paginates by key, prepares the template context."""
 
 from __future__ import annotations
 

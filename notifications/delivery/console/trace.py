@@ -1,4 +1,4 @@
-"""The page of one delivery: what was meant, every attempt, every receipt, why it was not sent, and what it says."""
+"""The page of one delivery: its cause, every attempt, every receipt, the reason where it was not sent, and its text."""
 
 from __future__ import annotations
 

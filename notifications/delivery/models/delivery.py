@@ -1,4 +1,4 @@
-"""One row per intended message, from intent to receipt."""
+"""The table of deliveries: one row for each intended message, from intent to receipt."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where messages can go: provider accounts, addresses, how people want to be called, and what messages say."""
+"""Tables of destinations: provider accounts, addresses, contact rules, quiet hours and message templates."""
 
 from __future__ import annotations
 

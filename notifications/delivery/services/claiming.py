@@ -1,8 +1,8 @@
-"""Which deliveries a worker takes in hand next: a conditional update, first pages first, throttled per destination.
+"""Claims: a worker takes due deliveries by a conditional update, first pages first, throttled for each destination.
 
-In a storm a destination gets a few messages at once, then digests (``throttle``). A destination whose breaker is open gets
-nothing until it closes, and its person's other ways come forward. All of that is rows; a worker that dies leaves claims that run
-out.
+In a storm a destination gets a few messages at once, then digests (``throttle``). A destination whose circuit breaker
+is open gets nothing until it closes, and its person's other destinations come forward. All of that is rows; the claims
+of a dead worker run out.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Deliveries as rows: written with their cause, and called off with it. What sends them is ``sending``."""
+"""Delivery rows: created in the transaction of their cause, and called off with it. ``sending`` sends them."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Destinations: made, proven, mended, tried. Shared ones by admins of the workspace, personal ones by their owner.
+"""Verbs on destinations: create, verify, mend, test. Admins of the workspace change shared ones, owners their own.
 
-An address is sealed at once; what people recognise it by is its label. A personal phone, mailbox or the like is used only after
-its owner has entered the code that was sent there.
+An address is encrypted at once; people recognise it by its label. A personal phone, mailbox or the like is used only
+after its owner has entered the code that was sent there.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The doorbell: tells the workers, after a commit, that something is due. Losing a ring costs one sweep, never a message.
+"""The doorbell: after a commit it wakes the workers, because rows are due. A lost ring costs one sweep and no message.
 
-Rings are coalesced and go out from a thread of their own, since a broker that refuses would hold a request up for a second.
+Rings are coalesced and sent by a thread of their own, since a broker that refuses would hold a request up for a second.
 """
 
 from __future__ import annotations

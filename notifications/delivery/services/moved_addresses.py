@@ -1,4 +1,4 @@
-"""Addresses that a provider gave to somebody anew: a Telegram group that became a supergroup has another number."""
+"""Addresses that a provider has replaced, such as the number of a Telegram group that became a supergroup."""
 
 from __future__ import annotations
 

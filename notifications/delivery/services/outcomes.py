@@ -1,4 +1,6 @@
-"""What came of handing a message over, written down: state, receipt, timeline, the destination's health, and what follows."""
+"""Outcomes of sending: records state, receipt, timeline entry and the destination's health, and what follows from a
+failure.
+"""
 
 from __future__ import annotations
 

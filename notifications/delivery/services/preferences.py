@@ -1,4 +1,4 @@
-"""How a person wants to be told: "call me" rules by urgency, and quiet hours. Set by the person, or by an admin of everything."""
+"""Verbs on a person's contact rules and quiet hours, for the person and for superusers."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Provider accounts: the SMTP server, the Slack app, the Twilio account through which a channel sends. Admins of the workspace.
+"""Verbs on provider accounts (SMTP server, Slack app, Twilio account), for admins of the workspace.
 
-Settings are sealed, and a secret that was saved is never shown again: leaving it empty keeps it.
+Settings are encrypted. A stored secret is never shown again; an empty field keeps it.
 """
 
 from __future__ import annotations

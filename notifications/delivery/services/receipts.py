@@ -1,4 +1,4 @@
-"""What providers say of a message after they took it: delivered, read, or failed after all. A delivery only moves forward."""
+"""Receipts: what a provider reports about a message that it took. A delivery's state only moves forward."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""A delivery as a message: what the incident says now, the workspace's words or ours, and the signed links to answer with."""
+"""Rendering: a delivery becomes a message, from the incident as it is now, the workspace's templates or ours, and
+signed links.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Reply codes: the short number by which an answer from a phone says which incidents it means, and what a message told of.
+"""Reply codes: the short number in a text message by which a reply names its incidents.
 
-An incident keeps its code on a phone for as long as it lives; the code is free again when it has ended. A digest has a code of
-its own, which means all that the digest told of.
+An incident keeps its code on a phone while it lives; an ended incident frees it. A digest has a code of its own, which
+stands for all incidents that the digest lists.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
-"""The threads of this process that speak to providers. Each lane (what goes to one destination) has one at a time, and each
-kind of outlet of each workspace has threads of its own: a mail server that hangs holds up the mail of its users, and no more.
+"""The sender pool: the threads of a process that call providers.
+
+Each destination has one thread at a time. Each kind of channel of each workspace has threads of its own, so that a mail
+server that hangs holds up its own mail and no more.
 """
 
 from __future__ import annotations

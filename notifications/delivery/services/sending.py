@@ -1,7 +1,7 @@
-"""Hands claimed deliveries over: looked at once more, rendered, given to the channel, written down. No transaction is open, and
-no connection to the database held, while a provider is spoken to.
+"""Sending: a claimed delivery is checked once more, rendered, handed to its channel, and its outcome recorded.
 
-What goes to one destination is a *lane*: one after the other, in order. ``crew`` serves lanes side by side.
+No transaction and no database connection is held while a provider is called. Messages to one destination form a queue
+and go one after the other.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The words of a workspace's messages: saved by its admins, and shown beforehand with a real incident."""
+"""Verbs on a workspace's message templates: preview with a real incident, save."""
 
 from __future__ import annotations
 

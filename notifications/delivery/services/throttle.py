@@ -1,7 +1,7 @@
-"""How many messages a destination gets one by one: in a storm, a few at once, then digests.
+"""The throttle: how many single messages a destination gets before the rest goes into digests.
 
-Pages of critical incidents have an allowance of their own: nothing that matters less makes one wait, and beyond it one waits for
-seconds, not for the end of the window.
+Pages of critical incidents have an allowance of their own. Nothing less urgent makes one wait; beyond the allowance one
+waits for seconds, not for the end of the window.
 """
 
 from __future__ import annotations

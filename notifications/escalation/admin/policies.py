@@ -1,4 +1,4 @@
-"""Admin pages of escalation policies. The definition is JSON (docs/escalation.md); another one becomes a new version."""
+"""Admin pages of escalation policies. The definition is JSON (docs/escalation.md); a change makes a new version."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Admin pages of routes: which shared destinations hear of a new incident."""
+"""Admin pages of routes to shared destinations."""
 
 from __future__ import annotations
 

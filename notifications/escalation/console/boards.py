@@ -1,4 +1,4 @@
-"""What the pages about escalation show: the policies, one policy, its versions, and which service uses which."""
+"""Template context of the escalation pages: the policies, one policy, its versions, and the services that use it."""
 
 from __future__ import annotations
 

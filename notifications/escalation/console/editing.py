@@ -1,7 +1,7 @@
-"""The policy editor's sheet: what stands in the form, whether it was typed or read from a policy, and what it means.
+"""The policy editor: the form of a policy, filled from a policy or from input, and the definition that it means.
 
-Steps are added, moved and removed by buttons of the form itself, so that it works without JavaScript. What can't be understood
-goes on to ``Definition.of_json`` as it was typed, which names its place; the place is where the page shows it.
+Buttons of the form add, move and remove steps, so it works without JavaScript. Input that can't be read goes to
+``Definition.of_json`` as it was typed; the error names its place, and the page shows the error there.
 """
 
 from __future__ import annotations

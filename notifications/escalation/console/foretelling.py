@@ -1,4 +1,6 @@
-"""The what-if: pick a service, a severity and a time, and read who would be told when, by what, and where it ends."""
+"""The what-if page: for a service, a severity and a time it shows who would be notified when, by which channel, and how
+it ends.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the targets of policies are called: people, teams, schedules, destinations. A constant number of queries."""
+"""Names of policy targets (people, teams, schedules, destinations) in a constant number of queries."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The escalation on the page of an incident: where it stands, what is next, who was told and what came of it.
+"""The escalation panel of an incident's page: the run's state, the next step, and every message with its outcome.
 
-Fills the slot ``incident.panel``. What stands around it (buttons, timeline) is the incident page's own.
+It fills the slot ``incident.panel``. Buttons and timeline around it belong to the incident page.
 """
 
 from __future__ import annotations

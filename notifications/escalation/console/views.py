@@ -1,4 +1,4 @@
-"""The pages about escalation. Each reads the request, asks one selector or service, and renders."""
+"""Views of the escalation pages. Each reads the request, asks one selector or service, and renders."""
 
 from __future__ import annotations
 

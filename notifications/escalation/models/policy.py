@@ -1,4 +1,4 @@
-"""Who is told, in which order: policies, their immutable versions, and which service uses which."""
+"""Tables of escalation policies, their immutable versions, and the policy of each service."""
 
 from __future__ import annotations
 

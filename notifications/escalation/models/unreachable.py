@@ -1,4 +1,4 @@
-"""The services whose escalation would reach nobody."""
+"""The table of services whose escalation would reach nobody."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The workspace that a caller means who names none."""
+"""The workspace of a caller that names none."""
 
 from __future__ import annotations
 

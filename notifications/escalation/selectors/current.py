@@ -1,7 +1,7 @@
-"""Who is on call for a service now: the first level of its escalation, and the first person of a later one who is another.
+"""The person on call for a service now: of the first level of its policy, and the first other person of a later level.
 
-A service whose policy is none, or tells only the admins, has its team's schedule, or the workspace's only one. A constant number
-of queries for any number of services.
+A service without a policy, or with one that notifies only admins, has its team's schedule, or the workspace's only one.
+A constant number of queries for any number of services.
 """
 
 from __future__ import annotations

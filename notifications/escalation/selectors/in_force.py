@@ -1,7 +1,7 @@
-"""Which escalation policy is in force: the one rule, as a fragment of SQL that whoever asks puts into a statement.
+"""The policy in force for a service and a severity: the one rule, as a fragment of SQL that statements embed.
 
-For a service and a severity the first of these that is enabled: the service's own policy, a policy of the workspace that names
-the severity (the oldest first), the workspace's default policy.
+The first of these that is enabled counts: the service's own policy, a policy of the workspace that names the severity
+(the oldest first), the workspace's default policy.
 """
 
 from __future__ import annotations

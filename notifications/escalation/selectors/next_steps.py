@@ -1,4 +1,6 @@
-"""What an escalation does next, as rows, pages and messages say it. A constant number of queries for any number of incidents."""
+"""The next step of an escalation as text for rows, pages and messages. A constant number of queries for any number of
+incidents.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How far behind paging is: the oldest rows that are due, read off the same partial indexes as the sweeps."""
+"""The lag of paging: the oldest due rows, read from the partial indexes of the sweeps."""
 
 from __future__ import annotations
 

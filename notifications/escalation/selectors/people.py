@@ -1,4 +1,4 @@
-"""The people whom somebody may know of, and whether a page would reach them."""
+"""The people whom an actor may know of, and whether a page would reach them."""
 
 from __future__ import annotations
 

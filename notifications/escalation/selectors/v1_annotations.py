@@ -1,4 +1,4 @@
-"""How far escalations are, as annotations that clients of v1 know: there while one goes on, gone when it is over."""
+"""Annotations of escalations for clients of v1: present while an escalation goes on, absent afterwards."""
 
 from __future__ import annotations
 

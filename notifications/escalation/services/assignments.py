@@ -1,4 +1,4 @@
-"""Word to whoever an incident was assigned to: one message, by the first way of their own contact rules."""
+"""The assignment message: one message to the person to whom an incident was assigned, by their first contact rule."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a workspace starts with, so that nothing is silently unpaged: routes, and a policy that tells its admins and the log."""
+"""The routes and the policy with which a workspace starts, so that no incident is silently unpaged."""
 
 from __future__ import annotations
 

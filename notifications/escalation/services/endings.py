@@ -1,6 +1,6 @@
-"""The loud end of an escalation: no step is left, so the fallback hears it, and an internal incident says so.
+"""The end of an escalation without an answer: the fallback is notified, and an internal incident (the alarm) opens.
 
-Both are as urgent as what they are about: a message about a low incident waits for quiet hours like the incident's own pages.
+Both are as urgent as their incidents: a message about a low incident waits for quiet hours like that incident's pages.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who hears of it when a policy has run out of people: the loud end of an escalation."""
+"""The fallback of a policy: the destinations that are notified when no step is left."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Word to people about their own affairs: ``OWNER_NOTICE`` deliveries to their own destinations, in the caller's transaction.
+"""Notices: messages to people about their own destinations, shifts and swaps, written in the caller's transaction.
 
-A notice's ``data`` holds ``subject``, ``text`` (plain, complete) and ``url`` (where to answer).
+A notice's ``data`` holds ``subject``, ``text`` (plain, complete) and ``url`` (where to reply).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Escalation policies: made and changed by admins of the workspace. Each change is a new version; runs keep their own."""
+"""Verbs on escalation policies, for admins of the workspace. Each change makes a new version; runs keep theirs."""
 
 from __future__ import annotations
 

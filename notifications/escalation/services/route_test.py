@@ -1,4 +1,6 @@
-"""A test of the routes: a message to every destination that an incident of a service and severity would be announced to."""
+"""The test of the routes: one real message to every destination that an incident of a service and severity would
+notify.
+"""
 
 from __future__ import annotations
 

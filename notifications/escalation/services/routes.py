@@ -1,4 +1,4 @@
-"""Routes: which shared destinations hear of a new incident. Made and changed by admins of the workspace."""
+"""Verbs on routes (which shared destinations are notified of a new incident), for admins of the workspace."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Escalation runs: begun, and moved through the table of ``run_lifecycle`` in the transaction of what happened to the incidents.
+"""Escalation runs: started and moved by events of incidents, in the transaction of the event, through the table of
+``lifecycle``.
 
-Set-based: one statement per event, whatever the number of incidents. Called by ``handlers`` with the facts of events, while the
-incidents are locked; what is due is done by ``steps``.
+One statement for each event, whatever the number of incidents. ``handlers`` calls it with the facts of events while the
+incidents are locked; ``steps`` does the runs that are due.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""What the sweep does for runs whose incident became more urgent: which policy is in force is asked anew, and nobody is called
-twice within a moment."""
+"""Runs whose incident became more urgent: the sweep asks anew for the policy in force, and calls nobody twice within
+minutes.
+"""
 
 from __future__ import annotations
 

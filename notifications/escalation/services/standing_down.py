@@ -1,8 +1,8 @@
-"""Word to those who were told how it went on: that somebody has it, and that it is over.
+"""Stand-downs: messages that say that an incident is acknowledged or over, to everybody who was notified of it.
 
-That somebody has it, only outlets hear that keep a state of their own. That it is over, everybody hears who was told, once: where
-they read it, never by a call, never in their quiet hours, and not whoever ended it. Messages that can be changed are, silently,
-wherever they are.
+An acknowledgement goes only to outlets with a state of their own (Slack, PagerDuty). The end goes to everybody who was
+notified, once, where they read it: never by a call, never in quiet hours, and not to the person who ended it. Messages
+that can change are changed silently.
 """
 
 from __future__ import annotations

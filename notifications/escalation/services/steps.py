@@ -1,7 +1,8 @@
-"""What is due in escalation runs: the sweep that tells the next level. Set-based, and it never waits for an incident.
+"""The sweep of escalation runs: takes the due runs in batches and notifies their next level. It never waits for a
+locked incident.
 
-Order of locks: the incidents (those that are free), then their runs. Everything that a batch decides (messages, timeline,
-the runs' next deadlines) is one transaction; a killed worker leaves the same runs due.
+It locks the free incidents first, then their runs. The messages, timeline entries and next deadlines of a batch are one
+transaction; a killed worker leaves the same runs due.
 """
 
 from __future__ import annotations

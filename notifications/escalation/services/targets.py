@@ -1,7 +1,7 @@
-"""From the targets of a step to the people behind them, and to how each is told. Read for a whole batch at once.
+"""Recipients of a step: from its targets to people, and to how each is notified. Read for a whole batch at once.
 
-Who is on call, who is in a team, who belongs to the workspace, what they own: a constant number of queries for any number of
-incidents. The decision itself is ``contact.plan``.
+People on call, members of teams and workspaces, and their destinations take a constant number of queries for any number
+of incidents. ``contact.plan`` makes the decision for each person.
 """
 
 from __future__ import annotations

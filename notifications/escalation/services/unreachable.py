@@ -1,7 +1,8 @@
-"""Services whose escalation would reach nobody: gone through ahead of time, for a critical incident at each hour of the next day.
+"""Unreachable services: each hour every service's escalation is tried for a critical incident at each hour of the next
+day.
 
-A log is nobody, and the fallback does not count: it hears when nobody else did. What is found is listed, and one internal
-incident per workspace names what is new; it ends when all of it is mended.
+A log is nobody, and the fallback does not count. The result is listed, and one internal incident for each workspace
+names what is new. It ends when all of it is mended.
 """
 
 from __future__ import annotations

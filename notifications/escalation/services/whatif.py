@@ -1,7 +1,7 @@
-"""What if: an incident opens at an instant, and nobody answers. Who is told when, by what, and where does it end?
+"""The what-if: who would be notified when, by which channel, if an incident opened at an instant and nobody answered.
 
-The same decisions as the engine's (``next_move``, the book of targets, contact rules), walked through ahead of time; nothing is
-written. Overrides, quiet hours, holes in schedules and missing contact data are in it, since they are in the decisions.
+It walks ahead through the engine's own decisions (``next_move``, recipients, contact rules) and writes nothing. So
+overrides, quiet hours, gaps in schedules and missing contact data count.
 """
 
 from __future__ import annotations

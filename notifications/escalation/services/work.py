@@ -1,4 +1,4 @@
-"""What the sweep of escalation runs has in hand: a due run with its incident, and what a batch of them leads to."""
+"""The work list of the run sweep: a due run with its incident, and the rows that a batch of them leads to."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the buttons of the on-call pages do: read a form, call one service, say what came of it, go back."""
+"""Buttons of the on-call pages: each reads a form, calls one service, shows a message, and goes back."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages about who is on call show: all schedules at a glance, one schedule, and one's own."""
+"""Template context of the on-call pages: all schedules, one schedule, and a person's own shifts."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""A schedule drawn as weeks: a lane per layer, one for overrides, and the final one, where gaps are hatched.
+"""The calendar of a schedule in weeks: a row for each layer, one for overrides, and one for the result, with hatched
+gaps.
 
-Places are percentages of a week of the reader's wall clock, so that every day is as wide as any other, also one of 23 hours.
+Positions are percentages of a week on the reader's wall clock. So every day is equally wide, also one of 23 hours.
 """
 
 from __future__ import annotations

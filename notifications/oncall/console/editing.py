@@ -1,4 +1,6 @@
-"""The schedule editor: what is typed, as a draft for the service, and back. First hand-overs are on the layer's own clock."""
+"""The schedule editor: the form's input as a draft for the service, and back. First hand-overs are on the layer's own
+clock.
+"""
 
 from __future__ import annotations
 

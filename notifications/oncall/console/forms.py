@@ -1,4 +1,4 @@
-"""What people fill in about shifts. Times are typed on the reader's clock, unless a field says whose."""
+"""Forms of shifts, overrides and time off. Times are on the reader's clock, unless a field names another."""
 
 from __future__ import annotations
 

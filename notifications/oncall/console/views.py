@@ -1,4 +1,4 @@
-"""The pages about who is on call. Each reads the request, asks one selector or service, and renders."""
+"""Views of the on-call pages. Each reads the request, asks one selector or service, and renders."""
 
 from __future__ import annotations
 

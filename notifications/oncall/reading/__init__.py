@@ -1,4 +1,4 @@
-"""iCalendar of strangers, read event by event. Bytes in, plain values out; it runs in a process of its own."""
+"""The iCalendar reader: foreign calendars, event by event, as plain values. It runs in a process of its own."""
 
 from __future__ import annotations
 

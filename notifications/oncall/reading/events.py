@@ -1,4 +1,4 @@
-"""One event of a calendar, and what a series of them comes to between two instants. ``ValueError`` says what is odd about it."""
+"""One calendar event, and the occurrences of a series between two instants. ``ValueError`` says what is wrong with it."""
 
 from __future__ import annotations
 

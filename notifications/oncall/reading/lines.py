@@ -1,4 +1,4 @@
-"""A calendar's bytes as components and lines. Only what matters is looked at: years of history are passed over unread."""
+"""A calendar's bytes as components and lines. Components before the wanted time are skipped unread."""
 
 from __future__ import annotations
 

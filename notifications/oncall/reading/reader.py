@@ -1,7 +1,8 @@
-"""The reader: a calendar's bytes to what happens in a stretch of time, and which of its events could not be read.
+"""The reader: a calendar's bytes become the events of a stretch of time, and a list of the events that could not be
+read.
 
-An event that is odd, or costs too much to work out, is named and left out; the others are taken. Runs in a process of its own
-(``aiops.kernel.bounded``), which ends it when all of it costs too much.
+A faulty or too costly event is named and left out; the others are taken. It runs in a process of its own
+(``aiops.kernel.bounded``), which ends it when the whole costs too much.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Zones and times of a calendar as values. Raises ``ValueError`` whose text says what is wrong with an event, for its owner."""
+"""Zones and times of a calendar as values. ``ValueError`` says what is wrong with an event, for its owner."""
 
 from __future__ import annotations
 

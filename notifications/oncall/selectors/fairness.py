@@ -1,4 +1,4 @@
-"""The load of being on call over a range, per person, from the schedules as they were and the pages that went out."""
+"""The on-call load of each person over a range of time, from past schedules and the pages that were sent."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people are called, also those who were deleted."""
+"""Names of people, also of those whose account was deleted."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Schedules as the values that ``notifications.oncall`` decides on, in a constant number of queries."""
+"""Schedules from the database as the values of ``notifications.oncall``, in a constant number of queries."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
-"""Events of a calendar as rows: overrides of a schedule, or a person's time off.
+"""Imported calendar events as rows: overrides of a schedule, or a person's time off.
 
-An import replaces what the same source brought before, as far as it lies ahead; what was, stays, and so does what came from an
-event that can't be read any more.
+An import replaces the future rows of its own source. Past rows stay, and so do rows whose event can't be read any more.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""Calendars of others: fetched through the guard, read in a process of their own, one at a time.
+"""Foreign calendars: fetched through the outbound guard and parsed in a process of their own, one at a time.
 
-Nothing is locked and no connection is held meanwhile. Whatever keeps a calendar from us is a ``DomainError`` that its owner can
+Nothing is locked and no connection is held meanwhile. Any failure is a ``DomainError`` that the calendar's owner can
 read.
 """
 

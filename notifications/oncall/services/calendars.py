@@ -1,7 +1,7 @@
-"""Calendars: feeds out behind a secret address, and events in, as overrides of a schedule or time off of a person.
+"""Verbs on calendars: feeds behind a secret address, and imports as overrides of a schedule or time off of a person.
 
-An import replaces what the same source brought before, as far as it lies ahead; what was stays. Whom an event puts on call, and
-what is time off, is a table in ``notifications.oncall.ical``.
+An import replaces the future rows of its own source; past rows stay. ``notifications.oncall.ical`` says whom an event
+puts on call and what is time off.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Gaps ahead: each schedule is looked through for the next 30 days, and an internal incident tells of what nobody covers.
+"""Gaps ahead: each schedule is searched for the next 30 days, and an internal incident reports times without a holder.
 
-One incident per schedule, opened (or told again) once for each gap, and once more, as high, when a gap is less than a day away;
-it resolves by itself when no gap is left. Gaps that the fallback person covers are shown on the pages only.
+There is one incident for each schedule. It opens (or counts) once for each gap, and again, as high, when a gap is less
+than a day away. It resolves when no gap is left. Gaps that the fallback person covers are shown on the pages only.
 """
 
 from __future__ import annotations

@@ -1,8 +1,7 @@
-"""Who has left, and who is back: written down when it happens, so that who *was* on call stays true.
+"""Departures: records when a person of a schedule leaves the workspace or returns, so that past shifts stay true.
 
-Somebody is in a workspace who is active and a member (superusers are in all). Only people of its schedules are written down.
-What changes that goes through Django's models and is heard of here; what went past them is found by :func:`note`, every five
-minutes.
+An active member is in a workspace (a superuser is in all). Signals of Django's models report changes; every five
+minutes :func:`note` finds those that went past them.
 """
 
 from __future__ import annotations

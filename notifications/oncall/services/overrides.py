@@ -1,6 +1,6 @@
-"""Overrides: somebody else has it for a while. Made by operators; by anybody for shifts of their own.
+"""Verbs on overrides, for operators, and for each person on their own shifts.
 
-Nothing that was is changed: an override begins now at the earliest, and one that has begun is ended, not undone.
+The past never changes: an override begins now at the earliest, and one that has begun is ended, not removed.
 """
 
 from __future__ import annotations

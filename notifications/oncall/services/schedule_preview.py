@@ -1,4 +1,4 @@
-"""What saving a schedule would change: it is saved for a moment, looked at, and taken back."""
+"""The preview of a schedule's change: the draft is saved, compared with the schedule, and rolled back."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Schedules and their layers, made and changed by admins of the workspace.
+"""Verbs on schedules and their layers, for admins of the workspace.
 
-What was stays, and so does the shift in progress: a layer that has been on ends when it is changed or taken away, at the
-hand-over when its people change, and a new one counts from then (``notifications.oncall.succession``). Raises ``NotPermitted``,
-``NotFound``, ``Conflict`` and ``InvalidInput`` (naming the field, such as ``layers[0].members``).
+The past and the shift in progress stay. A layer that has been on ends when it is changed or removed (at the next
+hand-over when its people change), and a new layer follows it (``notifications.oncall.succession``). Raises
+``NotPermitted``, ``NotFound``, ``Conflict`` and ``InvalidInput`` (naming the field, such as ``layers[0].members``).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Shifts that change hands: somebody asks, and whoever accepts first gets an override.
+"""Verbs on swaps: a person asks for somebody to take a shift; the first who accepts gets an override.
 
-The schedule is locked meanwhile, so that of two who accept at once one gets it and the other is told who was first. Who is
-asked, and who asked, are told through their own destinations (``notices``).
+The schedule is locked meanwhile. Of two people who accept at once one gets the shift, and the other reads who was
+first. Both sides are notified through their own destinations (``owner_notices``).
 """
 
 from __future__ import annotations

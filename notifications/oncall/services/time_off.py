@@ -1,4 +1,4 @@
-"""Time off: people say when they are away. It warns, and never by itself takes a page from anybody."""
+"""Verbs on time off. Time off warns people who plan shifts; it changes no shift and suppresses no page."""
 
 from __future__ import annotations
 

@@ -1,3 +1,5 @@
-"""Where answers come in over HTTP: signed links and callbacks. Each parses, calls one service, and says what came of it."""
+"""HTTP endpoints of replies: signed links and providers' callbacks. Each parses, calls one service, and renders the
+answer.
+"""
 
 from __future__ import annotations

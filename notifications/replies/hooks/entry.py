@@ -1,4 +1,6 @@
-"""What every provider's hook shares: ``/hooks/<kind>/<key>``, POST only, the key names the account, and nothing is a 500."""
+"""The entry of every provider's hook: ``/hooks/<kind>/<key>``, POST only. The key names the account, and every refusal
+is rendered.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
-"""Mail that answers a page, posted by a mail gateway to ``/hooks/email/<key>``: the raw message, or a form or JSON that holds it
-or its parts. Mailgun posts raw messages only to addresses that end in "mime", so that ``/hooks/email/<key>/mime`` is the same.
+"""The hook of mail replies, ``/hooks/email/<key>``: a mail gateway posts the raw message, or a form or JSON that holds
+it.
 
-Gateways try again for hours on anything but a 2xx, so that what was understood and refused is a 200 that says so.
+Mailgun posts raw messages only to addresses that end in "mime", so ``/hooks/email/<key>/mime`` is the same. Gateways
+try again for hours on anything but a 2xx, so a mail that was read and refused gets a 200 that says so.
 """
 
 from __future__ import annotations

@@ -1,5 +1,8 @@
-"""PagerDuty's v3 webhooks at ``/hooks/pagerduty/<key>``, where the address is the credential (and the signature, if a secret is
-set). With an API key they come to ``/webhook/pagerduty`` (``api/client/pagerduty.py``)."""
+"""The hook of PagerDuty's v3 webhooks, ``/hooks/pagerduty/<key>``. The address is the credential, and the signature
+where a secret is set.
+
+``/webhook/pagerduty`` takes them with an API key (``api/client/pagerduty.py``).
+"""
 
 from __future__ import annotations
 

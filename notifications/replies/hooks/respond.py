@@ -1,5 +1,7 @@
-"""``/respond/<token>``: GET shows what the link would do and where the incident stands, and changes nothing, since mail scanners
-follow every link; POST does it. No session, no cookie, no JavaScript: the token is the credential, and binds the request.
+"""The pages of signed links, ``/respond/<token>``: GET shows the action and the incident's state, POST does the action.
+
+GET changes nothing, since mail scanners follow links. There is no session, cookie or JavaScript: the token is the
+credential.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Slack: clicks on our buttons and the slash command, both posted to ``/hooks/slack/<key>``.
+"""The hook of Slack, ``/hooks/slack/<key>``: clicks on buttons, and the slash command.
 
-Every post is signed by Slack, fresh, and good once. Whoever clicked is one of ours by their own Slack destination (their member
-id), else by the e-mail address of their Slack profile. Answers are for their eyes only.
+Every post is signed by Slack, recent, and accepted once. The person is found by their own Slack destination (their
+member id), else by the e-mail address of their Slack profile. Only that person sees the answer.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""Telegram: what people write to the bot, posted to ``/hooks/telegram/<key>``. The answer goes back in our own answer.
+"""The hook of Telegram, ``/hooks/telegram/<key>``: messages that people write to the bot. The answer is in the
+response.
 
-An account with a webhook secret believes only posts that bring it in Telegram's header; without one the address is the secret.
+An account with a webhook secret accepts only posts with that secret in Telegram's header. Otherwise the address is the
+secret.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""Twilio, or what speaks like it: text messages that people send back, keys they press during a call, and what became of what we
-sent. All of it is signed with the account's token over the address that they were given.
+"""The hooks of SMS and calls, ``/hooks/sms/<key>`` and ``/hooks/voice/<key>``: texts, pressed keys, and states of
+messages.
 
-``/hooks/sms/<key>`` and ``/hooks/voice/<key>``, with ``?delivery=dlv-…`` where it is about one.
+Twilio, or a service that speaks its API, posts them with ``?delivery=dlv-…`` where they belong to one delivery. Every
+post is signed with the account's token.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Paths at which answers come in."""
+"""Paths of the hooks and the signed links."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What people answer to a page, done as the person who answered."""
+"""The services of replies: they do the action of a reply as the person who sent it."""

@@ -1,4 +1,4 @@
-"""Signed links: what one is about, and doing what it says, once, as the person whose it is."""
+"""The use of signed links: shows a link's action, and does it once, as the link's person."""
 
 from __future__ import annotations
 

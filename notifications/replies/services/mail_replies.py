@@ -1,6 +1,6 @@
-"""Answers by mail: a reply to a page does what it begins with, to all that the page told of, or is a note.
+"""Mail replies: does the command at the beginning of a mail for all incidents of the page, or adds the mail as a note.
 
-Whoever answered is told by mail what came of it: nobody shall believe that an incident is theirs when it is not.
+The person gets the result by mail, so that nobody believes wrongly that an incident is theirs.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""What PagerDuty tells us (v3 webhooks). Of an incident that we sent there: what people did to it there happens here, and is not
-told there again. Of any other: a signal like any source's.
+"""PagerDuty's v3 webhooks: acts of people on incidents that we sent there are done here; any other event is a signal.
+
+An act that came from PagerDuty is not sent back there.
 """
 
 from __future__ import annotations

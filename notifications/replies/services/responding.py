@@ -1,8 +1,7 @@
-"""Answers to pages, from wherever they come. An answer is one verb of incidents, done as the person who gave it, to all that the
-message told of.
+"""Replies to pages, from any channel: one verb on all incidents of the message, done as the person who replied.
 
-Refusals keep their kernel types; what is no error but overtaken (somebody was first) comes back as an :class:`Answered` that was
-not done, with the sentence that says who.
+Refusals are kernel errors. A reply that somebody else overtook is no error: it comes back as an :class:`Answered` that
+was not done, with a sentence that names the other person.
 """
 
 from __future__ import annotations

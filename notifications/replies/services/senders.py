@@ -1,4 +1,4 @@
-"""Who is behind an address at which a provider knows somebody."""
+"""The person behind an address at which a provider knows them."""
 
 from __future__ import annotations
 

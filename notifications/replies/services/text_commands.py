@@ -1,7 +1,7 @@
-"""What people type, from a phone, a chat or a mail: which incidents they mean, and what came of it, as lines of text.
+"""Text commands from a phone, a chat or a mail: finds the incidents they name, does the action, and returns the lines
+of the answer.
 
-All that an answer means is looked up before anything is done, and it is done as a whole or not at all: nobody shall believe that
-they have six incidents when they have one.
+All incidents are looked up before anything is done, and the command is done as a whole or not at all.
 """
 
 from __future__ import annotations

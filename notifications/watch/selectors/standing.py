@@ -1,4 +1,4 @@
-"""Does paging work right now? What the database says about it: who looked for due pages, when one was last proven, what waits."""
+"""The state of paging from the database: the last sweep, the last proof, and what waits."""
 
 from __future__ import annotations
 

@@ -1,9 +1,9 @@
-"""The auditor: does anybody forget an incident? It shares no code with the sweeps that it watches, only the tables.
+"""The auditor: finds forgotten incidents. It shares tables with the sweeps that it watches, and no code.
 
-The invariant: every open incident that is neither asleep nor suppressed, and for which there is a policy, has a next step that is
-not overdue; or its policy has run out and an alarm of this very end is live; or a rule stopped it that still holds for the
-incident as it is now. What somebody has comes back when the policy's time for an acknowledgement is over. And no page is overdue.
-Where it does not hold, an internal incident names the incidents, and the escalation is set going again.
+The invariant: every open incident that is neither snoozed nor suppressed, and for which there is a policy, has a next
+step that is not overdue; or its policy has run out and an alarm of this very end is live; or a stop rule of the policy
+still holds for it. An acknowledgement ends when the policy says so. No page is overdue. Where the invariant fails, an
+internal incident names the incidents and their escalation is started again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""When the clock is set back, the deadlines go with it: what was to happen in five minutes is not to wait for an hour more.
+"""Clock roll-back: when PostgreSQL's clock is set back, later deadlines are moved back with it.
 
-The clock is PostgreSQL's (``aiops.kernel.timekeeper``). When it is set forward, what has become due is done, which is early at
-worst; nobody can tell that from a night in which nothing ran.
+A message that was due in five minutes would otherwise wait for an hour more. When the clock is set forward, due work is
+done, which is early at worst: nobody can tell that from a night without power.
 """
 
 from __future__ import annotations

@@ -1,6 +1,8 @@
-"""The dead man's switch: an address of the operator's choice is asked each minute, and only while paging is known to work.
+"""The heartbeat (dead man's switch): requests an address of the operator each minute, only while paging is known to
+work.
 
-When the platform, its workers, its proof of paging or its auditor fail, the asking stops, and whoever listens there cries out.
+When the platform, its workers, its proof of paging or its auditor fail, the requests stop, and the service at that
+address raises the alarm.
 """
 
 from __future__ import annotations

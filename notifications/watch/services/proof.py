@@ -1,8 +1,9 @@
-"""Proof of paging: a synthetic incident goes the whole way, every few minutes, and a receipt proves that it got there.
+"""The proof of paging: every few minutes a synthetic incident goes the whole way, and a receipt proves that it arrived.
 
-Ingest → escalation → a destination of the kind ``log``, which confirms at once. It runs in the primary workspace, with a
-service, a policy and a destination of its own, so that nobody's set-up can break it and it pages nobody. After the receipt the
-incident is resolved and its rows are removed; one that did not get through stays, and an internal incident tells of it.
+The way is ingest, escalation, and a destination of the kind ``log``, which confirms at once. It runs in the primary
+workspace with a service, a policy and a destination of its own, so it pages nobody and no set-up can break it. After
+the receipt the incident is resolved and its rows are removed. A proof that failed stays, and an internal incident
+reports it.
 """
 
 from __future__ import annotations

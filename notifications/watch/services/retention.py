@@ -1,4 +1,4 @@
-"""What was kept long enough is dropped: deliveries with their receipts, used links, proofs."""
+"""Retention: deletes old deliveries with their receipts, used links and proofs."""
 
 from __future__ import annotations
 

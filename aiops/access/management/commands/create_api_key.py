@@ -1,4 +1,4 @@
-"""``manage.py create_api_key NAME``: make an API key from a shell and print it, once."""
+"""``manage.py create_api_key NAME``: create an API key from a shell and print it once."""
 
 from __future__ import annotations
 

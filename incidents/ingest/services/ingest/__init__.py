@@ -1,8 +1,8 @@
-"""Signals in, incidents out: the one way an alert takes, set-based and race-free (docs/architecture.md, ADR 3).
+"""The verb of ingest: a batch of arrivals becomes alerts, incidents and timeline entries in one transaction (ADR 3).
 
-:func:`ingest` handles a batch of any size in one transaction with a fixed number of statements per wave (``fold.waves``). The
-database decides what is new: 64 concurrent triggers of one problem make one incident with 64 occurrences, in any number of
-processes.
+:func:`ingest` takes any number of arrivals and needs a fixed number of statements for each wave (``fold.waves``). The
+database decides whether a problem is new: 64 concurrent triggers of one problem make one incident with 64 occurrences,
+in any number of processes.
 """
 
 from __future__ import annotations

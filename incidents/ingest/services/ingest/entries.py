@@ -1,4 +1,4 @@
-"""Pure: what ingest writes into timelines, as rows of ``statements.RECORD``."""
+"""Timeline entries of ingest, as rows for ``statements.RECORD``. Pure."""
 
 from __future__ import annotations
 

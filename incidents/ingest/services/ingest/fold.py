@@ -1,4 +1,4 @@
-"""Pure: arrivals into waves, waves into one row per problem. No ORM, no clock."""
+"""Folding: arrivals into waves, and a wave into one row for each problem. Pure."""
 
 from __future__ import annotations
 

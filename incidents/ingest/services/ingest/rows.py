@@ -1,4 +1,4 @@
-"""Pure: what the statements take, as JSON."""
+"""Parameters of ingest's SQL statements, as JSON rows. Pure."""
 
 from __future__ import annotations
 

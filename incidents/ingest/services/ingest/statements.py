@@ -1,6 +1,6 @@
-"""The SQL of ingest: at most three statements for a wave of any size. Raw, set-based, server-side prepared.
+"""The SQL statements of ingest: at most three for a wave of any size, prepared on the server.
 
-Each takes its rows as one JSON document: to PostgreSQL that is one parameter and one plan for any number of rows.
+Each takes its rows as one JSON document: one parameter and one plan for any number of rows.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Pure: the decision trace of a signal, stage by stage, so that "why did (n't) this page?" has an answer."""
+"""The decision trace of a signal: what each stage decided and why. Pure. It answers "why did (n't) this page?"."""
 
 from __future__ import annotations
 

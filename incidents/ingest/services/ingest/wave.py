@@ -1,4 +1,4 @@
-"""One pass over the database: rows with one kind of action per problem."""
+"""One wave through the database: at most one row with one kind of action for each problem."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Bodies that could not be understood, as the client API shows them."""
+"""Dead letters in the shape of the client dialect."""
 
 from __future__ import annotations
 

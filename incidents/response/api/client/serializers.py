@@ -1,4 +1,6 @@
-"""The shapes of the client API. Times are whole seconds, UTC, with ``Z``; the contract's zone-less samples mean the same."""
+"""Shapes of the client dialect. Times are whole seconds in UTC with ``Z``; the contract's samples without a zone mean
+the same.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths of the client API. ``fallbacks`` come after the paths of every app, which add literals and sub-resources of their own."""
+"""Paths of the client dialect. ``fallbacks`` are included after the paths of every app."""
 
 from __future__ import annotations
 

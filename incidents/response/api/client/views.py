@@ -1,4 +1,4 @@
-"""The client API: ``/incidents…`` and ``/webhook/dead-letter``."""
+"""Views of the client dialect: ``/incidents…`` and ``/webhook/dead-letter``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The client dialect's words."""
+"""Words of the client dialect: its names for our states and severities."""
 
 from __future__ import annotations
 

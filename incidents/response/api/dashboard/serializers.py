@@ -1,4 +1,4 @@
-"""The shapes of the dashboard. Notes and history come in ``context``, loaded for a whole list at once."""
+"""Shapes of the dashboard dialect. Notes and history come in ``context``, loaded for a whole list at once."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths of the dashboard. ``fallbacks`` come after the paths of every app."""
+"""Paths of the dashboard dialect. ``fallbacks`` are included after the paths of every app."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard: ``/api/alerts/incidents…``."""
+"""Views of the dashboard dialect: ``/api/alerts/incidents…``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The dashboard dialect's words. Its statuses are ours."""
+"""Words of the dashboard dialect: its names for our severities. Its statuses are ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The events dialect's words, for whatever answers in them."""
+"""Words of the events dialect: its names for our states and severities, for the replies of ingest."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What v1 says about an incident beside its state: annotations, as clients of Kubernetes objects read them."""
+"""Annotations of an incident in v1 (acknowledged, snoozed, suppressed, resolved), as clients of Kubernetes objects read
+them.
+"""
 
 from __future__ import annotations
 

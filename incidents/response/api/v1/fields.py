@@ -1,4 +1,4 @@
-"""Fields that v1's shapes are made of."""
+"""Serializer fields of v1's shapes."""
 
 from __future__ import annotations
 

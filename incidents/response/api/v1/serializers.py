@@ -1,4 +1,4 @@
-"""The shapes of v1. Out: the item of a list (flat), the whole object, the object that a resolve answers with. In: commands."""
+"""Shapes of v1: the flat item of a list, the whole object, the object after a resolve, and the bodies of commands."""
 
 from __future__ import annotations
 

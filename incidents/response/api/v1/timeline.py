@@ -1,4 +1,4 @@
-"""A timeline entry as v1 tells it."""
+"""A timeline entry in the shape of v1."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths of v1. ``fallbacks`` come after the paths of every app."""
+"""Paths of v1. ``fallbacks`` are included after the paths of every app."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""v1: ``/api/v1/incidents…``."""
+"""Views of v1: ``/api/v1/incidents…``."""
 
 from __future__ import annotations
 

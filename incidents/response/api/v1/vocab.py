@@ -1,4 +1,4 @@
-"""The v1 dialect's words. An acknowledged incident keeps its state (annotations tell); automation decides among the open ones."""
+"""Words of v1: its names for our states and severities. An acknowledged incident keeps its state and gets annotations."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The pages of provider accounts. A secret that was saved is never shown again."""
+"""Views of the pages of provider accounts. A stored secret is never shown again."""
 
 from __future__ import annotations
 

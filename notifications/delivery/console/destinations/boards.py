@@ -1,4 +1,4 @@
-"""What the pages of destinations show: health, accounts, routes, words; and in which workspace one is."""
+"""Template context of the destination pages: health, accounts, routes, templates, and the workspace that is shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What people fill in about destinations, accounts, routes and words. The services check it; the forms only ask."""
+"""Forms of destinations, accounts, routes and templates. The services check the values."""
 
 from __future__ import annotations
 

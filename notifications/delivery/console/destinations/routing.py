@@ -1,4 +1,4 @@
-"""The pages of routes: which shared destinations hear of a new incident; tried with a sample before anything happens."""
+"""Views of the route pages, with a trial of a sample incident before a route is saved."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths of the pages of destinations, accounts, routes and words; literals stand before ids."""
+"""Paths of the pages of destinations, accounts, routes and templates; literals stand before ids."""
 
 from __future__ import annotations
 

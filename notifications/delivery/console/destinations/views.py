@@ -1,4 +1,4 @@
-"""The pages of shared destinations: the list, making one, changing one, and what their buttons do."""
+"""Views of the pages of shared destinations: list, create, change, test, mend, remove."""
 
 from __future__ import annotations
 

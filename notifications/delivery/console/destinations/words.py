@@ -1,4 +1,4 @@
-"""The pages of message templates: what messages say, tried with a real incident before it is saved."""
+"""Views of the pages of message templates, each tried with a real incident before it is saved."""
 
 from __future__ import annotations
 

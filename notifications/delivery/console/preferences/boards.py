@@ -1,4 +1,4 @@
-"""What the page of one's own notifications shows."""
+"""Template context of the page *My notifications*."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Paths of one's own notifications."""
+"""Paths of the page *My notifications*."""
 
 from __future__ import annotations
 

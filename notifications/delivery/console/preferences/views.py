@@ -1,4 +1,4 @@
-"""One's own notifications: the page, and what its buttons do."""
+"""Views of the page *My notifications* and of its buttons."""
 
 from __future__ import annotations
 

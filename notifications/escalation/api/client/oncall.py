@@ -1,4 +1,4 @@
-"""``GET /oncall/current``, and the calendar feeds, which need no key but their secret address."""
+"""``GET /oncall/current``, and the calendar feeds, whose secret address is their credential."""
 
 from __future__ import annotations
 

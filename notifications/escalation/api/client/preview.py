@@ -1,4 +1,4 @@
-"""The lines of a what-if as the tiers that clients know. Pure."""
+"""A what-if in the shape of the client dialect's tiers. Pure."""
 
 from __future__ import annotations
 

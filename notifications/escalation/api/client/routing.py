@@ -1,4 +1,4 @@
-"""``/notifications/routes``: which channels hear of what, and the routes that say so."""
+"""Views of ``/notifications/routes``: the routes, and the channels that they notify for each severity and service."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""``POST /notifications/test`` and ``GET /notifications/escalation``: does it get through, and who would be told when."""
+"""Views of ``POST /notifications/test`` and ``GET /notifications/escalation``: a test message, and a preview of an
+escalation.
+"""
 
 from __future__ import annotations
 

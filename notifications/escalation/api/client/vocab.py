@@ -1,4 +1,4 @@
-"""The client dialect's words in paging. Severities are the contract's four; ``info`` here is our own info, not low."""
+"""Words of the client dialect in paging: the contract's four severities. Its ``info`` is our info, not low."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
-"""Pure: a policy's steps as v1's levels, and back. What v1 has no word for keeps ours beside it, so that nothing is lost.
+"""A policy's steps as v1's levels, and back. Pure. Fields that v1 does not know stand beside its own, so that nothing
+is lost.
 
-A level's ``timeoutMinutes`` is how long it has before the next one: our delay of the step that follows, or the last wait.
+A level's ``timeoutMinutes`` is the time before the next level: the delay of our next step, or the last wait.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What v1 calls the targets of policies, which it knows by name: both ways, for one workspace, in a query per kind."""
+"""Names of policy targets in v1: from id to name and back, for one workspace, in one query for each kind."""
 
 from __future__ import annotations
 

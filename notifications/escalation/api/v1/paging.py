@@ -1,4 +1,4 @@
-"""What paging did about an incident, in v1: its messages, its escalation, and asking for more people."""
+"""Views of an incident's paging in v1: its messages, its escalation, and the verb *escalate*."""
 
 from __future__ import annotations
 

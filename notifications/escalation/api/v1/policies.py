@@ -1,4 +1,4 @@
-"""v1's escalation policies: ``/api/v1/escalationpolicies``, as levels; what is on is in their status."""
+"""Views of v1's escalation policies: ``/api/v1/escalationpolicies``, as levels, with the escalations that are on."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""v1's notification policies: ``/api/v1/notificationpolicies``, each one route."""
+"""Views of v1's notification policies: ``/api/v1/notificationpolicies``, each one route."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The shapes of v1's paging resources."""
+"""Shapes of v1's paging resources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""v1's paths of paging."""
+"""Paths of v1's paging resources."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""``POST /webhook/pagerduty``: what PagerDuty tells, with an API key (a custom header of its webhook, or ``?api_key=``)."""
+"""The view of ``POST /webhook/pagerduty``: PagerDuty's v3 webhooks with an API key."""
 
 from __future__ import annotations
 
