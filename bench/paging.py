@@ -45,7 +45,8 @@ from aiops.access.actors import SYSTEM
 from aiops.access.models import Workspace
 from aiops.kernel.clock import utcnow
 from notifications.models import EscalationPolicy, Route
-from notifications.services import destinations, policies
+from notifications.delivery.services import destinations
+from notifications.escalation.services import policies
 workspace, now = Workspace.objects.get(), utcnow()
 Route.objects.all().delete()
 EscalationPolicy.objects.update(enabled=False, is_default=False)
@@ -84,10 +85,12 @@ FROM notifications_escalationrun r, notifications_destination d WHERE d.kind = '
 SWEEP = """
 import time
 from aiops.kernel.clock import utcnow
-from notifications.services import sending, steps
-for _ in range(20): steps.run_due(utcnow()), sending.send_due(utcnow())
+from notifications.escalation.services import steps
+from notifications.delivery.services.sender_pool import Crew
+crew = Crew()
+for _ in range(20): steps.run_due(utcnow()), crew.begin(utcnow())
 began = time.process_time(), time.perf_counter()
-for _ in range({sweeps}): assert steps.run_due(utcnow()) + sending.send_due(utcnow()) == 0
+for _ in range({sweeps}): assert steps.run_due(utcnow()) + crew.begin(utcnow()) == 0
 print((time.perf_counter() - began[1]) * 1000 / {sweeps})
 """
 

@@ -21,11 +21,12 @@ from incidents.choices import Severity, SignalAction
 from incidents.models import Incident, Service, TimelineEntry
 from incidents.response.services import incidents, timers
 from notifications.choices import WAITING, ChannelKind
-from notifications.delivery.services import destinations, providers, sending
+from notifications.delivery.services import destinations, providers
 from notifications.escalation.services import policies, steps
 from notifications.models import Delivery, Destination, EscalationPolicy, EscalationRun
 from tests.factories import NOW, fire, make_route, make_user, make_workspace
 from tests.receivers import Receivers
+from tests.sweeps import send_due
 
 __all__ = ["World", "world"]
 
@@ -169,7 +170,7 @@ class World:
         """What the sweeps do now, until nothing is due. One delivery at a time: in this thread, which sees the transaction."""
         timers.wake_snoozed(self.now)
         for _ in range(1000):
-            if not steps.run_due(self.now) + sending.send_due(self.now, limit=1, clock=lambda: self.now):
+            if not steps.run_due(self.now) + send_due(self.now, limit=1):
                 return
         raise AssertionError("the sweeps never come to an end")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import socket
 import time
 import warnings
@@ -152,7 +153,7 @@ def run_worker(queues: Sequence[str], concurrency: int, ready: Callable[[], None
     """A Celery worker over Redis, with processes of its own; returns when it was asked to stop."""
     _need_redis()
     leave_no_connection()
-    worker_ready.connect(lambda **_: ready(), weak=False)
+    worker_ready.connect(_stop_or(ready), weak=False)
     name = f"{'-'.join(queues)}-{os.getpid()}@%h"
     arguments = [
         "--quiet",
@@ -174,10 +175,22 @@ def run_beat(ready: Callable[[], None] = lambda: None) -> int:
     """The Celery beat over Redis (exactly one of these must run); returns when it was asked to stop."""
     _need_redis()
     leave_no_connection()
-    beat_init.connect(lambda **_: ready(), weak=False)
+    beat_init.connect(_stop_or(ready), weak=False)
     progress("beat")
     celery_app.start(["--quiet", "beat", "--loglevel=WARNING", "--pidfile="])
     return 0
+
+
+def _stop_or(ready: Callable[[], None]) -> Callable[..., None]:
+    """What Celery calls once it listens for signals: a stop that was asked for before that is asked for again."""
+
+    def listening(**_: object) -> None:
+        if process.stopping.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+        else:
+            ready()
+
+    return listening
 
 
 def _need_redis() -> None:

@@ -15,10 +15,11 @@ from aiops.kernel import secrets
 from incidents.models import Incident
 from notifications.choices import ChannelKind, Purpose, Rank
 from notifications.delivery.intents import Intent
-from notifications.delivery.services import deliveries, destinations, sending
+from notifications.delivery.services import deliveries, destinations
 from notifications.models import Delivery, Destination
 from tests.factories import NOW, make_incident
 from tests.receivers import HttpReceiver, Receivers, receivers  # noqa: F401 - a fixture
+from tests.sweeps import send_due
 
 Page = Callable[..., Delivery]
 
@@ -90,7 +91,7 @@ def make_destination(
 
 def send(at: datetime = NOW) -> int:
     """Send what is due at an instant; the clock stands still meanwhile."""
-    return sending.send_due(at, clock=lambda: at)
+    return send_due(at)
 
 
 def seconds(n: float) -> timedelta:

@@ -33,6 +33,7 @@ from tests.factories import NOW, make_incident, make_workspace, minutes
 from tests.fault_proxy import Fault, FaultProxy
 from tests.proof.harness import eventually
 from tests.receivers import HELD, SILENCE, Answer, HttpReceiver, Receivers
+from tests.sweeps import send_due
 
 pytestmark = pytest.mark.django_db(transaction=True)
 S = DeliveryState
@@ -178,7 +179,7 @@ def test_two_senders_at_once_send_each_message_once(
 
     def work() -> None:
         ready.wait()
-        while sending.send_due(NOW, limit=7, clock=lambda: NOW):
+        while send_due(NOW, limit=7):
             pass
 
     for thread in [in_a_thread(work) for _ in range(4)]:

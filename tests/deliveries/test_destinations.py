@@ -12,7 +12,7 @@ from aiops.access.actors import SYSTEM
 from aiops.access.models import Workspace
 from incidents.models import Incident
 from notifications.choices import ChannelKind, DeliveryState, Rank
-from notifications.delivery.services import destinations, moved_addresses, providers, sending
+from notifications.delivery.services import destinations, moved_addresses, providers
 from notifications.models import Delivery, Destination
 from tests.deliveries.conftest import Page, make_destination, send
 from tests.factories import NOW, make_incident, make_user
@@ -90,7 +90,7 @@ def test_what_went_in_a_digest_shows_the_digest_and_each_row_says_so(
     incidents = [make_incident(workspace, title=f"Host {number} is down") for number in range(4)]
     for incident in incidents:
         page(incident, teams, rank=Rank.DIGEST)
-    sending.send_due(NOW, clock=lambda: NOW)
+    send()
     rows = list(Delivery.objects.order_by("pk"))
     for row in rows:
         shown = client.get(f"/console/deliveries/{row.public_id}").content.decode()

@@ -12,9 +12,9 @@ from incidents.choices import Severity
 from incidents.models import Incident
 from notifications.choices import ChannelKind, Purpose, Rank
 from notifications.delivery.intents import Intent
-from notifications.delivery.services import deliveries, providers, reply_codes, sending
+from notifications.delivery.services import deliveries, providers, reply_codes
 from notifications.models import Delivery, Destination
-from tests.deliveries.conftest import make_destination
+from tests.deliveries.conftest import make_destination, send
 from tests.factories import NOW, make_incident, make_user
 from tests.receivers import Receivers
 
@@ -51,7 +51,7 @@ def tell(phone: Destination, *incidents: Incident, purpose: Purpose = Purpose.PA
         for incident in incidents
     ]
     deliveries.intend(intents, NOW)
-    sending.send_due(NOW, clock=lambda: NOW)
+    send()
 
 
 def asked(text: str) -> tuple[int, str]:
@@ -128,11 +128,11 @@ def test_news_of_one_incident_leaves_the_digest_that_told_of_it_as_it_is(
     about = {"workspace_id": workspace.pk, "destination_id": channel.pk, "kind": ChannelKind.SLACK, "due_at": NOW}
     pages = [Intent(**about, incident_id=i.pk, purpose=Purpose.ANNOUNCE, rank=Rank.DIGEST) for i in three]
     deliveries.intend(pages, NOW)
-    sending.send_due(NOW, clock=lambda: NOW)
+    send()
     for event, step in (("acknowledge", -2), ("resolve", -1)):
         news = Intent(**about, incident_id=three[1].pk, purpose=Purpose.STAND_DOWN, step=step, data={"event": event})
         deliveries.intend([news], NOW)
-        sending.send_due(NOW, clock=lambda: NOW)
+        send()
     digest, *threaded = slack.requests
     assert "3 incidents" in digest.json["text"]
     assert [request.path.rpartition(".")[2] for request in threaded] == ["postMessage", "postMessage"]
@@ -168,7 +168,7 @@ def test_a_digest_of_some_that_are_over_asks_about_the_others(
         rest = {**about, "rank": Rank.DIGEST, "due_at": NOW, "round": Delivery.objects.count()}
         end = Intent(**rest, incident_id=over.pk, purpose=Purpose.STAND_DOWN, data={"event": "resolve"})
         deliveries.intend([end, *(Intent(**rest, incident_id=i.pk, purpose=Purpose.PAGE) for i in still)], NOW)
-        sending.send_due(NOW, clock=lambda: NOW)
+        send()
     _, one, two = receivers.twilio.texts(PHONE)
     assert one.startswith(f"2 incidents: {low.name} Still on and 1 more") and asked(one)[1] == f" for {low.name}"
     assert asked(two)[1] == " for all 2 that are not over"

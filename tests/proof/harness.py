@@ -21,6 +21,7 @@ import psycopg
 from django.conf import settings
 from psycopg import sql
 
+from tests.patience import PATIENCE
 from tests.peers import need
 from tests.runtime.installation import Installation
 
@@ -44,7 +45,7 @@ class Told(Protocol):
 on_stage: dict[str, Told] = {}  # what runs right now, by name; a failure shows what each of them said (conftest.py)
 
 
-def eventually(what: str, condition: Callable[[], T | None], seconds: float = 10.0, pause: float = 0.02) -> T:
+def eventually(what: str, condition: Callable[[], T | None], seconds: float = PATIENCE, pause: float = 0.02) -> T:
     """Ask *condition* until it gives something true, and return that; fails after *seconds*, naming *what* did not come.
 
     A server that does not answer (yet) is a "no".
@@ -145,4 +146,4 @@ def fresh_database(name: str) -> Iterator[str]:
 
 def caller(installation: Installation, key: str = ADMIN_KEY) -> httpx.Client:
     """A client of its REST APIs."""
-    return httpx.Client(base_url=installation.url, headers={"X-API-Key": key}, timeout=15)
+    return httpx.Client(base_url=installation.url, headers={"X-API-Key": key}, timeout=PATIENCE)

@@ -93,7 +93,7 @@ class Peer:
     log: Path
 
     def wait_until_ready(self) -> None:
-        eventually(f"{self.url} is ready", lambda: httpx.get(f"{self.url}/-/ready").status_code == 200, 20)
+        eventually(f"{self.url} is ready", lambda: httpx.get(f"{self.url}/-/ready").status_code == 200)
 
     def metric(self, name: str) -> dict[str, float]:
         """Its samples of a metric, by their labels as it writes them."""

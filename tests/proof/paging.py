@@ -16,7 +16,8 @@ from aiops.access.actors import SYSTEM
 from aiops.access.models import Workspace
 from aiops.kernel.clock import utcnow
 from notifications.models import EscalationPolicy, Route
-from notifications.services import destinations, policies
+from notifications.delivery.services import destinations
+from notifications.escalation.services import policies
 workspace, now = Workspace.objects.order_by("pk")[0], utcnow()
 Route.objects.all().delete()
 EscalationPolicy.objects.update(enabled=False, is_default=False)
@@ -41,7 +42,7 @@ def set_up(receivers: Receivers, folder: Path, environment: dict[str, str], *, c
     code = SET_UP.format(outlets=outlets)
     script = Installation(folder, ("manage", "shell", "-c", code), **environment)
     script.start()
-    assert script.wait_until_ended(60) == 0, script.output
+    assert script.wait_until_ended() == 0, script.output
 
 
 def about(receiver: HttpReceiver, title: str) -> list[Request]:
@@ -54,6 +55,6 @@ def fire(sender: httpx.Client, title: str) -> None:
     assert sender.post("/webhook", json={"title": title, "severity": "critical"}).status_code == 200
 
 
-def is_told(receivers: Receivers, title: str, times: int = 1, seconds: float = 30) -> None:
+def is_told(receivers: Receivers, title: str, times: int = 1) -> None:
     """The webhook hears of *title* for the *times*-th time."""
-    eventually(f"{title}: message {times}", lambda: len(about(receivers.webhook, title)) >= times, seconds)
+    eventually(f"{title}: message {times}", lambda: len(about(receivers.webhook, title)) >= times)

@@ -12,7 +12,9 @@ from pathlib import Path
 
 import httpx
 import psycopg
+from psycopg import sql
 
+from tests.patience import PATIENCE
 from tests.peers import PrivateRedis
 from tests.proof.harness import ADMIN_PASSWORD, KEYED, fresh_database, kill_all_of, running
 from tests.runtime.installation import Installation
@@ -25,6 +27,9 @@ SETTINGS = {
     "AIOPS_DB_POOL": "8",
     "AIOPS_OUTBOUND_ALLOW": "127.0.0.1",
 }
+
+
+WAITS = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
 
 
 @dataclass
@@ -51,6 +56,13 @@ class Production:
         """Run *statement* beside all of them; returns how many rows it changed."""
         with psycopg.connect(self.database_url) as connection:
             return connection.execute(statement, parameters).rowcount  # type: ignore[arg-type]
+
+    @contextlib.contextmanager
+    def locked(self, table: str) -> Iterator[None]:
+        """Nobody gets past *table* during the block; who tries counts in ``WAITS``."""
+        with psycopg.connect(self.database_url) as connection:
+            connection.execute(sql.SQL("LOCK TABLE {} IN ACCESS EXCLUSIVE MODE").format(sql.Identifier(table)))
+            yield
 
     def signal_redis(self, number: signal.Signals) -> None:
         assert self.redis._process is not None
@@ -84,7 +96,7 @@ def production(folder: Path, **more: str) -> Iterator[Production]:
 
         migrate = Installation(folder / "migrate", ("migrate",), **environment)
         migrate.start()
-        assert migrate.wait_until_ended(60) == 0, migrate.output
+        assert migrate.wait_until_ended() == 0, migrate.output
         web = [start(f"web-{n}", "web") for n in (1, 2)]
         workers = [start(f"worker-{n}", "worker", "--concurrency", "2") for n in (1, 2)]
         beat = start("beat", "beat")
@@ -95,7 +107,7 @@ def production(folder: Path, **more: str) -> Iterator[Production]:
 
 def session_cookie(web: Installation) -> str:
     """Sign in as the administrator as a browser would; returns the ``Cookie`` header."""
-    with httpx.Client(base_url=web.url, timeout=15) as browser:
+    with httpx.Client(base_url=web.url, timeout=PATIENCE) as browser:
         form = browser.get("/console/login").text
         token = re.search(r'name="csrfmiddlewaretoken" value="(\w+)"', form)
         assert token is not None

@@ -6,7 +6,6 @@ import os
 import re
 import signal
 import threading
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,16 +16,15 @@ import pytest
 
 from tests.limits.test_calendars import NEVER, calendar
 from tests.limits.test_templates import ACCENTS, CHAIN
+from tests.patience import PATIENCE
 from tests.proof.harness import SIGN_IN, embedded, eventually
 from tests.proof.paging import about, set_up
 from tests.proof.production import session_cookie
 from tests.receivers import Receivers
 from tests.runtime.installation import Installation
-from tests.runtime.pace import at_usual_pace
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.proof
 
-PROMISED = 2.0  # seconds from the alert to the page
 PAGES = 24  # of the console that hang, and hold what they borrowed
 
 # Another workspace: members who can sign in, and a template of before templates were bounded, for what its webhook tells.
@@ -40,7 +38,8 @@ from aiops.kernel.clock import utcnow
 from incidents.catalogue.services.catalogue import ensure_workspace_defaults
 from notifications.choices import ChannelKind, Purpose
 from notifications.models import MessageTemplate
-from notifications.services import destinations, policies
+from notifications.delivery.services import destinations
+from notifications.escalation.services import policies
 workspace, now = Workspace.objects.create(name="Others", slug="others"), utcnow()
 ensure_workspace_defaults(workspace)
 hook = destinations.create_destination(actor=SYSTEM, kind="webhook", address="{url}", workspace=workspace, now=now)
@@ -67,23 +66,20 @@ def busy(folder: Path) -> Iterator[Installation]:
         yield installation
 
 
-def paged_in_time(busy: Installation, receivers: Receivers, title: str) -> None:
-    """*title* is sent, and its page arrives within the promise (longer on a machine that is slow at this moment)."""
-    limit = at_usual_pace(PROMISED)
-    began = time.monotonic()
+def paged(busy: Installation, receivers: Receivers, title: str) -> None:
+    """*title* is sent, and its page arrives."""
     assert busy.post("/webhook", json={"title": title, "severity": "critical"}).status_code == 200
-    eventually(f"{title} is paged", lambda: about(receivers.webhook, title), 30)
-    assert time.monotonic() - began < limit
+    eventually(f"{title} is paged", lambda: about(receivers.webhook, title))
 
 
 def test_all_connections_of_the_web_process_are_held(busy: Installation, receivers: Receivers) -> None:
     """As by uploads that take for ever: the console stands still, health says so, and paging goes on."""
     set_up(receivers, busy.data, busy.environment)
-    paged_in_time(busy, receivers, "Before")
+    paged(busy, receivers, "Before")
     cookie = session_cookie(busy)
 
     def hang() -> None:
-        with httpx.Client(timeout=60) as client:
+        with httpx.Client(timeout=PATIENCE) as client:
             client.get(f"{busy.url}/console/incidents", headers={"Cookie": cookie})
 
     with busy.database() as blocker:
@@ -91,17 +87,17 @@ def test_all_connections_of_the_web_process_are_held(busy: Installation, receive
         pages = [threading.Thread(target=hang, daemon=True) for _ in range(PAGES)]
         for page in pages:
             page.start()
-        eventually("the pool is empty", lambda: "free" in busy.get("/health").json()["checks"]["connections"], 30)
+        eventually("the pool is empty", lambda: "free" in busy.get("/health").json()["checks"]["connections"])
         assert busy.get("/health").json()["status"] == "degraded"
         refusal = busy.get("/readyz")
         assert (refusal.status_code, refusal.json()["status"]) == (503, "not ready: no database connection is free")
         assert busy.get("/healthz").status_code == 200
         for n in range(3):
-            paged_in_time(busy, receivers, f"While all is held {n}")
+            paged(busy, receivers, f"While all is held {n}")
         blocker.execute("ROLLBACK")
     for page in pages:
-        page.join(60)
-    eventually("it is ready again", lambda: busy.get("/readyz").status_code == 200, 30)
+        page.join(PATIENCE)
+    eventually("it is ready again", lambda: busy.get("/readyz").status_code == 200)
 
 
 def test_all_processes_of_long_work_are_held(busy: Installation, receivers: Receivers) -> None:
@@ -112,7 +108,7 @@ def test_all_processes_of_long_work_are_held(busy: Installation, receivers: Rece
     for process in held:
         os.kill(process.pid, signal.SIGSTOP)
     try:
-        paged_in_time(busy, receivers, "While long work stands still")
+        paged(busy, receivers, "While long work stands still")
     finally:
         for process in held:
             os.kill(process.pid, signal.SIGCONT)
@@ -128,7 +124,7 @@ def test_a_process_of_paging_that_computes_for_long_is_passed_by(busy: Installat
         for title in titles:
             assert busy.post("/webhook", json={"title": title, "severity": "critical"}).status_code == 200
         for title in titles:
-            eventually(f"{title} is paged", lambda: about(receivers.webhook, title), 20)  # noqa: B023
+            eventually(f"{title} is paged", lambda: about(receivers.webhook, title))  # noqa: B023
     finally:
         os.kill(busy_one.pid, signal.SIGCONT)
 
@@ -138,7 +134,7 @@ def others(busy: Installation, receivers: Receivers) -> list[str]:
     code = OTHERS.format(url=f"{receivers.webhook.url}/others", chain=CHAIN, people=PAGES)
     script = Installation(busy.data, ("manage", "shell", "-c", code), **busy.environment)
     script.start()
-    assert script.wait_until_ended(60) == 0, script.output
+    assert script.wait_until_ended() == 0, script.output
     return [f"{name}={key}" for name, key in re.findall(r"session (\S+) (\w+)", script.output)]
 
 
@@ -151,7 +147,7 @@ def test_others_upload_bombs_and_have_a_template_that_takes_long(busy: Installat
 
     def upload(cookie: str) -> int:
         cookies = {"Cookie": f"{cookie}; csrftoken={'a' * 32}", "Origin": busy.url, "X-CSRFToken": "a" * 32}
-        with httpx.Client(base_url=busy.url, timeout=120, headers=cookies) as client:
+        with httpx.Client(base_url=busy.url, timeout=2 * PATIENCE, headers=cookies) as client:
             answer = client.post("/console/oncall/mine/import", files={"file": ("a.ics", bomb)})
             return answer.status_code, answer.headers.get("Location", "")
 
@@ -162,9 +158,9 @@ def test_others_upload_bombs_and_have_a_template_that_takes_long(busy: Installat
             sent = busy.post("/webhook", json=body, headers={"X-Workspace-Id": "others"})
             assert sent.status_code == 200
         for number in range(3):
-            paged_in_time(busy, receivers, f"While others do their worst {number}")
+            paged(busy, receivers, f"While others do their worst {number}")
         assert not all(each.done() for each in uploads)
         answers = {each.result() for each in uploads}
     assert {status for status, _ in answers} <= {302, 503}
     assert not any("login" in location for _, location in answers)
-    eventually("theirs are told too", lambda: about(receivers.webhook, "Of others 5"), 60)
+    eventually("theirs are told too", lambda: about(receivers.webhook, "Of others 5"))

@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.patience import PATIENCE
 from tests.peers import need
 from tests.proof.harness import ADMIN_KEY, SIGN_IN, caller, embedded, eventually, running
 from tests.proof.paging import SECOND_IS_DUE, about, fire, is_told, set_up
@@ -19,7 +20,7 @@ from tests.proof.production import Production, production
 from tests.receivers import Receivers
 from tests.runtime.installation import Installation
 
-pytestmark = [pytest.mark.proof, pytest.mark.timeout(240)]
+pytestmark = pytest.mark.proof
 
 
 def second_is_due(site: Production, title: str) -> None:
@@ -90,7 +91,7 @@ def test_postgresql_dies_under_paging(pager: Installation, receivers: Receivers)
 
     def storm() -> None:
         """Problem after problem; each is sent until it was taken, as senders do."""
-        with httpx.Client(base_url=pager.url, timeout=15) as sender:
+        with httpx.Client(base_url=pager.url, timeout=PATIENCE) as sender:
             for n in itertools.count(1):
                 body = {"title": f"Storm {n:04d}", "severity": "critical", "dedup_key": f"storm {n}"}
                 while sender.post("/webhook", json=body).status_code != 200:
@@ -105,14 +106,14 @@ def test_postgresql_dies_under_paging(pager: Installation, receivers: Receivers)
     try:
         for _ in range(2):
             before, told = len(taken), len(receivers.webhook.requests)
-            eventually("it storms", lambda: len(taken) > before + 20, 30)  # noqa: B023
-            eventually("it pages", lambda: len(receivers.webhook.requests) > told, 30)  # noqa: B023
+            eventually("it storms", lambda: len(taken) > before + 20)  # noqa: B023
+            eventually("it pages", lambda: len(receivers.webhook.requests) > told)  # noqa: B023
             pid = pager.postgres_pid()
             assert pid is not None
             os.kill(pid, signal.SIGKILL)
-            eventually("PostgreSQL is back", lambda: pager.postgres_pid() not in (None, pid), 30)  # noqa: B023
+            eventually("PostgreSQL is back", lambda: pager.postgres_pid() not in (None, pid))  # noqa: B023
         before = len(taken)
-        eventually("it storms", lambda: len(taken) > before + 20, 30)
+        eventually("it storms", lambda: len(taken) > before + 20)
     finally:
         enough.set()
         sender.join()
@@ -131,7 +132,7 @@ def test_postgresql_dies_under_paging(pager: Installation, receivers: Receivers)
             left = database.execute(waiting).fetchone(), database.execute(unpaged).fetchone()
             return left == ((0,), (0,))
 
-        eventually("all are told", all_are_told, 60, pause=1)
+        eventually("all are told", all_are_told, pause=1)
         found = database.execute("SELECT title FROM incidents_incident ORDER BY id").fetchall()
     assert {title for (title,) in found} >= set(taken)
     bodies = "".join(request.body.decode() for request in receivers.webhook.requests)

@@ -24,8 +24,7 @@ def first_start(tmp_path_factory: pytest.TempPathFactory) -> Installation:
         said = list(installation.lines)
         curl = installation.said(r"try it:\n\s+(curl .*)")
         subprocess.run(["/bin/sh", "-c", f"{curl} --fail --silent"], check=True, capture_output=True)
-        status, _ = installation.stop()
-        assert status == 0
+        assert installation.stop() == 0
         installation.lines = said
     finally:
         installation.clean_up()

@@ -17,6 +17,7 @@ import httpx
 import psycopg
 
 from aiops.embedded import orphans
+from tests.patience import PATIENCE, STOPPED
 
 ROOT = Path(__file__).resolve().parents[2]
 READY = re.compile(r"is ready: (http://\S+)/console")
@@ -64,8 +65,8 @@ class Installation:
     def output(self) -> str:
         return "\n".join(self.lines)
 
-    def wait_until_ready(self, seconds: float = 60.0) -> float:
-        """Wait until it answers; returns how long that took since the call, in seconds."""
+    def wait_until_ready(self, seconds: float = PATIENCE) -> None:
+        """Wait until it answers."""
         began = time.monotonic()
         while time.monotonic() - began < seconds:
             assert self.process is not None
@@ -73,11 +74,11 @@ class Installation:
             if self.url:
                 with contextlib.suppress(httpx.TransportError):
                     if self.get("/readyz").status_code == 200:
-                        return time.monotonic() - began
+                        return
             time.sleep(0.02)
         raise AssertionError(f"not ready after {seconds} s:\n{self.output}")
 
-    def wait_until_ended(self, seconds: float = 15.0) -> int:
+    def wait_until_ended(self, seconds: float = PATIENCE) -> int:
         """Wait for its end; returns its exit status."""
         assert self.process is not None
         status = self.process.wait(seconds)
@@ -85,10 +86,10 @@ class Installation:
         return status
 
     def get(self, path: str, **options: object) -> httpx.Response:
-        return httpx.get(self.url + path, timeout=5, **options)  # type: ignore[arg-type]
+        return httpx.get(self.url + path, timeout=PATIENCE, **options)  # type: ignore[arg-type]
 
     def post(self, path: str, **options: object) -> httpx.Response:
-        return httpx.post(self.url + path, timeout=15, **options)  # type: ignore[arg-type]
+        return httpx.post(self.url + path, timeout=PATIENCE, **options)  # type: ignore[arg-type]
 
     def said(self, pattern: str) -> str:
         """The first group of *pattern* in what it printed, at this start or an earlier one; fails when it is not there."""
@@ -100,11 +101,10 @@ class Installation:
         assert self.process is not None
         self.process.send_signal(number)
 
-    def stop(self) -> tuple[int, float]:
-        """Ask it to stop; returns its exit status and how long it took."""
-        began = time.monotonic()
+    def stop(self) -> int:
+        """Ask it to stop; returns its exit status. Fails when it does not end."""
         self.signal(signal.SIGTERM)
-        return self.wait_until_ended(), time.monotonic() - began
+        return self.wait_until_ended(STOPPED)
 
     def clean_up(self) -> None:
         """Leave nothing running, whatever the test did."""
@@ -140,7 +140,7 @@ class Installation:
     def raw_connection(self) -> socket.socket:
         """A TCP connection to it, for requests that no client library would send."""
         host, port = re.fullmatch(r"http://(.*):(\d+)", self.url).groups()  # type: ignore[union-attr]
-        return socket.create_connection((host, int(port)), timeout=10)
+        return socket.create_connection((host, int(port)), timeout=PATIENCE)
 
 
 def is_alive(pid: int) -> bool:
@@ -151,7 +151,7 @@ def is_alive(pid: int) -> bool:
         return False
 
 
-def wait_for(condition, seconds: float = 10.0):  # type: ignore[no-untyped-def]
+def wait_for(condition, seconds: float = PATIENCE):  # type: ignore[no-untyped-def]
     """Ask until *condition* gives something true; returns it. Fails after *seconds*."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import tempfile
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -15,7 +14,6 @@ from playwright.sync_api import sync_playwright
 
 from tests.peers import need
 from tests.runtime.installation import ROOT, Installation, wait_for
-from tests.runtime.pace import at_usual_pace
 
 pytestmark = [pytest.mark.proof, pytest.mark.timeout(600)]
 
@@ -66,10 +64,8 @@ def first(clone: Clone) -> Iterator[Installation]:
     try:
         installation.wait_until_ready(400)
         yield installation
-        began = time.monotonic()
-        assert installation.stop()[0] in (0, 2, -15)  # make tells its own story of a signal
+        assert installation.stop() in (0, 2, -15)  # make tells its own story of a signal
         wait_for(lambda: installation.postgres_pid() is None)
-        assert time.monotonic() - began < 10
     finally:
         installation.clean_up()
 
@@ -114,16 +110,16 @@ def test_ordinary_user(clone: Clone, first: Installation) -> None:
         installation.clean_up()
 
 
-def test_second_start_needs_no_home_and_takes_seconds(clone: Clone, first: Installation) -> None:
+def test_second_start_needs_no_home_and_installs_nothing(clone: Clone, first: Installation) -> None:
     """On a data directory of its own, beside the first: the environment is there, only the database is new."""
     data = clone.folder / "again"
     for attempt in range(2):
         installation = clone.make_run(AIOPS_DATA_DIR=str(data))
         installation.data = data
         try:
-            seconds = installation.wait_until_ready()
+            installation.wait_until_ready()
             assert "installing" not in installation.output
-            assert attempt == 0 or seconds < at_usual_pace(5.0)
+            assert ("making a PostgreSQL" in installation.output) == (attempt == 0)
             installation.stop()
             wait_for(lambda: not (data / "postgres" / "postmaster.pid").exists())
         finally:

@@ -1,4 +1,4 @@
-"""The first start makes everything, a second one is quick, and a start that can't be says why."""
+"""The first start makes everything, a second one finds it, and a start that can't be says why."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 
 from tests.runtime.installation import Installation
-from tests.runtime.pace import at_usual_pace
 
 pytestmark = pytest.mark.proof
 
@@ -52,12 +51,13 @@ def test_postgres_takes_no_tcp_and_no_stranger(running: Installation) -> None:
         psycopg.connect(host=str(running.data / "run"), user="aiops", dbname="aiops")
 
 
-def test_second_start_is_quick_and_keeps_everything(
+def test_second_start_makes_nothing_anew_and_keeps_everything(
     first_start: Installation, copy_of: Callable[..., Installation]
 ) -> None:
     installation = copy_of()
     installation.start()
-    assert installation.wait_until_ready() < at_usual_pace(5.0)
+    installation.wait_until_ready()
+    assert "making a PostgreSQL database" not in installation.output
     assert "password:" not in installation.output
     assert first_start.said(r"routing key: (\S+)") not in installation.output, "it is told once"
     with installation.database() as connection:
@@ -94,7 +94,7 @@ def test_socket_moves_when_the_path_is_too_long(tmp_path: Path) -> None:
             assert sorted(path.name.rpartition("-")[0] for path in moved) == ["aiops-run", "aiops-valkey"]
             assert {stat.S_IMODE(path.stat().st_mode) for path in moved} == {0o700}
             assert not any((installation.data / name).exists() for name in ("run", "valkey"))
-            assert installation.stop()[0] == 0
+            assert installation.stop() == 0
             assert not any(path.exists() for path in moved)
         finally:
             installation.clean_up()
@@ -128,8 +128,7 @@ def test_interrupted_first_start_is_taken_up_again(tmp_path: Path) -> None:
         installation.start()
         while "starting PostgreSQL" not in installation.output:
             assert installation.process is not None and installation.process.poll() is None, installation.output
-        status, seconds = installation.stop()
-        assert (status, seconds < 10) == (0, True)
+        assert installation.stop() == 0
         assert installation.postgres_pid() is None
         installation.start()
         installation.wait_until_ready()
@@ -160,7 +159,7 @@ def test_django_commands_reach_the_database_whether_it_runs_or_not(copy_of: Call
         script = "from aiops.access.models import User; print('users:', User.objects.count())"
         command = Installation(installation.data, ("manage", "shell", "--verbosity=0", "--command", script))
         command.start()
-        assert command.wait_until_ended(60) == 0, command.output
+        assert command.wait_until_ended() == 0, command.output
         return command.said(r"users: (\d+)")
 
     assert users() == "1"

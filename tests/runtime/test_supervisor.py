@@ -35,7 +35,7 @@ def test_whatever_is_killed_is_started_again_and_shown(name: str, running: Insta
     wait_for(lambda: f"{name} (process {before}) was ended by signal 9; it is started again" in running.output)
     wait_for(lambda: running.pid_of(name) != before)
     assert is_alive(running.pid_of(name))
-    wait_for(lambda: running.get("/health").json()["status"] == "ok", 20)
+    wait_for(lambda: running.get("/health").json()["status"] == "ok")
     assert running.post("/webhook", json={"title": f"After {name}"}).is_success
 
 
@@ -47,8 +47,7 @@ def test_log_names_the_process_that_wrote(running: Installation) -> None:
 def test_nothing_outlives_a_stop(running: Installation) -> None:
     everybody = family(running)
     assert len(everybody) >= 1 + len(EVERYTHING)
-    status, seconds = running.stop()
-    assert (status, seconds < 10) == (0, True)
+    assert running.stop() == 0
     assert [process for process in everybody if process.is_running() and process.status() != "zombie"] == []
 
 

@@ -10,7 +10,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime
 
 from django.db import Error, connection
@@ -20,10 +20,11 @@ from aiops.kernel.threads import essential
 from notifications.channels import CHANNELS
 from notifications.choices import ChannelKind
 from notifications.delivery.services.claiming import RENEWED, Parcel, claim, renew
-from notifications.delivery.services.sending import BATCH, Channels, Clock, Lane, lanes_of
+from notifications.delivery.services.sending import Channels, Clock, Lane, lanes_of
 
 log = logging.getLogger(__name__)
 
+BATCH = 200  # deliveries that are taken in hand at once
 THREADS = 6  # per kind and workspace
 RENEW = 3.0  # seconds between two renewals of what is in hand: what a dead process had is free a few seconds after its death
 
@@ -35,6 +36,11 @@ def _outlets(lane: Sequence[Parcel]) -> Outlets:
     return ChannelKind(lane[0].delivery.kind), lane[0].delivery.workspace_id
 
 
+def threads_for(outlets: Outlets) -> Executor:
+    """The threads of a kind of outlet of a workspace; an executor of another sort may stand in for them."""
+    return ThreadPoolExecutor(THREADS, thread_name_prefix=f"send-{outlets[0]}")
+
+
 class Crew:
     """Takes in hand what is due and can be begun.
 
@@ -42,16 +48,20 @@ class Crew:
     """
 
     def __init__(
-        self, channels: Channels = CHANNELS, clock: Clock = utcnow, lane_ended: Callable[[], None] = lambda: None
+        self,
+        channels: Channels = CHANNELS,
+        clock: Clock = utcnow,
+        lane_ended: Callable[[], None] = lambda: None,
+        threads_for: Callable[[Outlets], Executor] = threads_for,
     ) -> None:
         self.changed = threading.Event()
-        self._lane_ended = lane_ended
+        self._lane_ended, self._threads_for = lane_ended, threads_for
         self._channels, self._clock = channels, clock
         self._lock = threading.Lock()
         self._lanes: dict[int, Sequence[Parcel]] = {}  # in hand
         self._keeper: threading.Thread | None = None
         self._idle = threading.Event()  # never set
-        self._threads: dict[Outlets, ThreadPoolExecutor] = {}  # of those that have lanes in hand
+        self._threads: dict[Outlets, Executor] = {}  # of those that have lanes in hand
 
     @property
     def is_busy(self) -> bool:
@@ -68,14 +78,15 @@ class Crew:
         with self._lock:
             heads = [lane[0].delivery for lane in self._lanes.values()]
             lanes = Counter(map(_outlets, self._lanes.values()))
-            if self._keeper is None:
-                self._keeper = essential("leases", self._keep)
-                self._keeper.start()
         busy = [head.destination_id for head in heads if head.destination_id is not None]
         full = [outlets for outlets, count in lanes.items() if count >= THREADS]
         parcels = claim(now, limit, busy=busy, full=full, lease=RENEWED)
         for lane in lanes_of(parcels):
             self._start(lane)
+        with self._lock:
+            if self._lanes and self._keeper is None:
+                self._keeper = essential("leases", self._keep)
+                self._keeper.start()
         return sum(len(parcel.all) for parcel in parcels)
 
     def _start(self, lane: Sequence[Parcel]) -> None:
@@ -83,8 +94,9 @@ class Crew:
         with self._lock:
             self._lanes[id(lane)] = lane
             if outlets not in self._threads:
-                self._threads[outlets] = ThreadPoolExecutor(THREADS, thread_name_prefix=f"send-{outlets[0]}")
-            self._threads[outlets].submit(self._serve, outlets, lane)
+                self._threads[outlets] = self._threads_for(outlets)
+            threads = self._threads[outlets]
+        threads.submit(self._serve, outlets, lane)  # they stay, since this lane of theirs is in hand
 
     def _serve(self, outlets: Outlets, lane: Sequence[Parcel]) -> None:
         try:
@@ -92,7 +104,8 @@ class Crew:
         except Exception:
             log.exception("a lane of %s ended early; its claims run out", outlets[0])
         finally:
-            connection.close()
+            if not connection.in_atomic_block:
+                connection.close()
             with self._lock:
                 del self._lanes[id(lane)]
                 if outlets not in map(_outlets, self._lanes.values()):

@@ -29,14 +29,13 @@ from notifications.channels.contracts import Channel, Outlet, PermanentFailure, 
 from notifications.choices import ASKING, ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose
 from notifications.delivery.models import Delivery, MessageTemplate
 from notifications.delivery.services import outcomes, rendering, reply_codes
-from notifications.delivery.services.claiming import LEASE, Parcel, claim, give_back, put_back
+from notifications.delivery.services.claiming import LEASE, Parcel, give_back, put_back
 from notifications.delivery.services.throttle import refund
 from notifications.escalation.selectors.next_steps import spoken
 from notifications.escalation.services import standing_down
 
 log = logging.getLogger(__name__)
 
-BATCH = 200
 TIMEOUT = 10.0  # seconds
 RESERVE = timedelta(seconds=45)  # of a claim that must be left when a message is begun: longer than any channel takes …
 RENEWED_RESERVE = timedelta(seconds=4)  # … or, where somebody renews it, so much that it was renewed just now
@@ -45,17 +44,6 @@ RETRIES = (0.1, 0.3, 1.0, 2.0, 4.0, 8.0)  # seconds between tries to write down 
 
 Clock = Callable[[], datetime]
 Channels = Mapping[ChannelKind, Channel]
-
-
-def send_due(now: datetime, *, limit: int = BATCH, channels: Channels = CHANNELS, clock: Clock = utcnow) -> int:
-    """Send what is due in the caller's own thread, at most *limit* deliveries; returns how many were taken in hand.
-
-    *clock* stamps the outcomes.
-    """
-    parcels = claim(now, limit)
-    for lane in lanes_of(parcels):
-        Lane(lane, channels, clock).serve()
-    return sum(len(parcel.all) for parcel in parcels)
 
 
 def send_now(delivery_id: int, *, channels: Channels = CHANNELS, clock: Clock = utcnow) -> Delivery:
