@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.patience import PATIENCE
+
 pytestmark = pytest.mark.proof
 
 CALL = """
@@ -39,13 +41,13 @@ def redis_url(tmp_path: Path) -> Iterator[str]:
     command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
     server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + PATIENCE
         while socket.socket().connect_ex(("127.0.0.1", port)):
             assert time.monotonic() < deadline, "Redis did not start"
         yield f"redis://127.0.0.1:{port}/0"
     finally:
         server.terminate()
-        server.wait(5)
+        server.wait(PATIENCE)
 
 
 def test_two_processes_share_one_limit(redis_url: str) -> None:
@@ -60,6 +62,6 @@ def test_two_processes_share_one_limit(redis_url: str) -> None:
         assert process.stdin is not None
         process.stdin.write("go\n")
         process.stdin.flush()
-    allowed = [int(process.communicate(timeout=60)[0]) for process in processes]
+    allowed = [int(process.communicate(timeout=PATIENCE)[0]) for process in processes]
     assert sum(allowed) == 500
     assert all(allowed)

@@ -34,6 +34,7 @@ from incidents.response.console.rights import rights_of
 from incidents.response.services import incidents as services
 from tests.console.conftest import element
 from tests.factories import actor, make_workspace
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,19 +69,19 @@ class Page:
 
     async def __aenter__(self) -> Page:
         await self.socket.send_input({"type": "websocket.connect"})
-        assert (await self.socket.receive_output(timeout=5))["type"] == "websocket.accept"
+        assert (await self.socket.receive_output(timeout=PATIENCE))["type"] == "websocket.accept"
         return self
 
     async def __aexit__(self, *exc: object) -> None:
         await self.socket.send_input({"type": "websocket.disconnect", "code": 1000})
-        await self.socket.wait(timeout=5)
+        await self.socket.wait(timeout=PATIENCE)
 
     async def says(self, message: Any) -> None:
         text = message if isinstance(message, str) else json.dumps(message)
         await self.socket.send_input({"type": "websocket.receive", "text": text})
 
     async def next(self) -> dict[str, Any]:
-        return json.loads((await self.socket.receive_output(timeout=5))["text"])
+        return json.loads((await self.socket.receive_output(timeout=PATIENCE))["text"])
 
     async def hears(self, key: str) -> dict[str, Any]:
         """The next message with *key*."""
@@ -104,7 +105,7 @@ class Page:
 
     async def is_closed_with(self, code: int) -> bool:
         while True:
-            output = await self.socket.receive_output(timeout=5)
+            output = await self.socket.receive_output(timeout=PATIENCE)
             if output["type"] == "websocket.close":
                 return output["code"] == code
 
@@ -349,10 +350,10 @@ class TestSharing:
         try:
             for pk in (1, 2, 3):
                 await change(workspace.pk, pk)
-                await asyncio.wait_for(heard.acquire(), 5)
+                await asyncio.wait_for(heard.acquire(), PATIENCE)
             gate.set()
             for _ in range(2):
-                await asyncio.wait_for(heard.acquire(), 5)
+                await asyncio.wait_for(heard.acquire(), PATIENCE)
         finally:
             feed.leave(slowly)
             feed.leave(quickly)
@@ -391,7 +392,7 @@ class TestSharing:
             await change(workspace.pk, 1, at="a1", count=1000)
             await page.hears("counts")
             assert asked[-1] > 0
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(PATIENCE):
                 while asked[-1] > 0:  # without a further change
                     await asyncio.sleep(0.05)
             read = len(asked)

@@ -31,6 +31,7 @@ from notifications.models import Delivery, Destination
 from tests.deliveries.conftest import Page, make_destination, seconds, send
 from tests.factories import NOW, make_incident, make_workspace, minutes
 from tests.fault_proxy import Fault, FaultProxy
+from tests.patience import PATIENCE
 from tests.proof.harness import eventually
 from tests.receivers import HELD, SILENCE, Answer, HttpReceiver, Receivers
 from tests.sweeps import send_due
@@ -204,7 +205,7 @@ def test_a_ring_that_comes_meanwhile_is_not_lost(
     assert tasks.page() == 0
     receivers.webhook.wait()
     receivers.mattermost.close()
-    working.join(10)
+    working.join(PATIENCE)
     assert done[0] >= 2, "the other message, and the first one, which may have been tried again by then"
 
 
@@ -226,7 +227,7 @@ def test_what_was_sent_is_written_down_once_the_database_is_back(
             time.sleep(0.5)  # it is away for that long
         finally:
             server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-    eventually("the lane has ended", lambda: not crew.is_busy, 20)
+    eventually("the lane has ended", lambda: not crew.is_busy)
     connection.close()
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempts, delivery.maybe_twice) == (S.DELIVERED, 1, False)

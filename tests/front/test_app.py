@@ -25,6 +25,7 @@ from incidents.front import writer as writer_module
 from incidents.front.app import FrontDoor
 from incidents.models import Alert, DeadLetter, Incident
 from tests.factories import NOW, make_arrival, make_route, make_workspace
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -270,7 +271,7 @@ async def test_what_is_committed_is_answered_though_the_next_batch_hangs(
             batch, hanging = [post(f"new {n}") for n in range(4)], post("y")
             await asyncio.sleep(0.1)
             assert not any(task.done() for task in (first, *batch))
-        done, _ = await asyncio.wait([first, *batch], timeout=5)
+        done, _ = await asyncio.wait([first, *batch], timeout=PATIENCE)
         assert {task.result().status_code for task in done} == {200}
         assert len(done) == 5
         assert not hanging.done(), "the next batch hangs"

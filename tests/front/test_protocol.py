@@ -24,6 +24,7 @@ from incidents.front.protocol import FRONT_DOOR, DoorProtocol
 from incidents.front.sockets import BoundedSocket
 from incidents.models import Alert, DeadLetter
 from tests.factories import NOW, make_workspace
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -98,7 +99,7 @@ def request(key: str, title: str, *, path: str = "/webhook", extra: str = "", bo
 
 async def answer(reader: asyncio.StreamReader) -> tuple[int, str, dict[str, Any]]:
     """Status, head and body of the next answer."""
-    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).decode()
+    head = (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)).decode()
     length = re.search(r"content-length: (\d+)", head)
     content = await reader.readexactly(int(length[1]) if length else 0)
     return int(head.split()[1]), head, json.loads(content) if content[:1] in b"{[" else {"text": content.decode()}
@@ -199,7 +200,7 @@ async def test_unusual_requests_take_the_other_way(server: Server, key: str) -> 
     content = b'{"title": "careful"}'
     head = f"POST /webhook HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\nExpect: 100-continue\r\n"
     writer.write(f"{head}Content-Length: {len(content)}\r\n\r\n".encode())
-    assert b"100 Continue" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)
+    assert b"100 Continue" in await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), PATIENCE)
     writer.write(content)
     assert (await answer(reader))[0] == 200
     assert await stored() == ["careful", "old"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import gzip
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -150,10 +149,8 @@ def test_what_comes_packed_stays_packed(settings: Any, receiver: HttpReceiver) -
 def test_an_answer_that_drips_ends(settings: Any, drip: Callable[[bytes], str]) -> None:
     settings.AIOPS_OUTBOUND_ALLOW = ["127.0.0.1"]
     for begins in (b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"):
-        began = time.monotonic()
         with http.client(0.2) as client, pytest.raises(httpx.ReadTimeout):
             client.get(drip(begins))
-        assert 0.3 < time.monotonic() - began < 3
 
 
 @pytest.fixture

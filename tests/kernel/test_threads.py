@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from aiops.kernel.threads import DIED
+from tests.patience import PATIENCE
 from tests.runtime.installation import ROOT
 
 THREAD = """
@@ -37,7 +38,7 @@ asyncio.run(main())
 
 def run(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE, check=False
     )
 
 

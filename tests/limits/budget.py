@@ -7,14 +7,20 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+SLOW = 4
+
 
 @contextmanager
 def cpu_budget(seconds: float) -> Iterator[None]:
-    """Fail when the block uses more than *seconds* of processor time, in this process and in those that it started and reaped."""
+    """Fail when the block uses far more than *seconds* of processor time, here and in processes that it started and reaped.
+
+    The seconds are those of the machine for which the limits are written. A slow one may use ``SLOW`` times as many; what the
+    limits are against takes hundreds of times as many.
+    """
     before = _used()
     yield
     used = _used() - before
-    assert used <= seconds, f"used {used:.2f} s of processor time, and {seconds} s are allowed"
+    assert used <= SLOW * seconds, f"used {used:.2f} s of processor time, where {seconds} s are usual"
 
 
 def _used() -> float:

@@ -19,6 +19,7 @@ from incidents.front import app as app_module
 from incidents.front.guard import Bounds, Guard, Phase
 from tests.front.test_protocol import Server, answer, key, request, running, stored
 from tests.limits.budget import cpu_budget
+from tests.patience import PATIENCE
 
 __all__ = ("key",)
 
@@ -116,8 +117,8 @@ async def test_who_is_slow_with_the_head_or_says_nothing_is_let_go(server: Serve
     server.door.guard.sweep(now + 14)
     server.door.guard.sweep(now + 16)
     assert (await answer(reader))[0] == 408
-    assert await asyncio.wait_for(silent.read(), 5) == b""
-    assert await asyncio.wait_for(reader.read(), 5) == b""
+    assert await asyncio.wait_for(silent.read(), PATIENCE) == b""
+    assert await asyncio.wait_for(reader.read(), PATIENCE) == b""
 
 
 # --- bodies ------------------------------------------------------------------------------------------------------------
@@ -211,7 +212,7 @@ async def test_silent_connections_make_room_for_new_ones(server: Server, key: st
     reader, writer = await server.connect()
     writer.write(request(key, "the 21st"))
     assert (await answer(reader))[0] == 200
-    assert await asyncio.wait_for(silent[0][0].read(), 5) == b"", "the one that was silent for longest"
+    assert await asyncio.wait_for(silent[0][0].read(), PATIENCE) == b"", "the one that was silent for longest"
 
 
 class _Silent:

@@ -13,6 +13,7 @@ from incidents.front.guard import Bounds
 from tests.front import test_protocol
 from tests.front.test_protocol import Server, answer, key, request, running
 from tests.limits.budget import cpu_budget
+from tests.patience import PATIENCE
 
 __all__ = ("key",)
 
@@ -68,7 +69,7 @@ async def flood(server: Server, start: bytes, piece: bytes, most: int) -> None:
         while sent < most and not writer.is_closing() and server.door.guard.open:
             writer.write(chunk)
             sent += len(chunk)
-            await asyncio.wait_for(writer.drain(), 20)
+            await asyncio.wait_for(writer.drain(), PATIENCE)
             await asyncio.sleep(0)
     assert sent < most
     writer.close()
@@ -93,7 +94,9 @@ async def test_a_socket_that_is_told_to_end_ends_though_the_other_side_never_agr
     reader, writer = await opened(server)
     assert await reader.readexactly(4) == b"\x88\x02" + (4401).to_bytes(2, "big")
     with contextlib.suppress(ConnectionError):
-        assert await asyncio.wait_for(reader.read(), 8) == b""  # its ten seconds are not waited for
+        assert await asyncio.wait_for(reader.read(), 8) == b"", (
+            "the ten seconds of its closing handshake were waited for"
+        )
     while server.door.guard.open:
         await asyncio.sleep(0.05)
     writer.close()
@@ -117,10 +120,10 @@ async def test_a_refused_handshake_carries_the_headers_of_every_answer(server: S
 async def test_an_open_page_stays_and_a_ping_is_answered(server: Server) -> None:
     reader, writer = await opened(server)
     writer.write(PING)
-    assert await asyncio.wait_for(reader.readexactly(127), 10) == b"\x8a\x7d" + b"x" * 125
+    assert await asyncio.wait_for(reader.readexactly(127), PATIENCE) == b"\x8a\x7d" + b"x" * 125
     server.door.guard.sweep(asyncio.get_running_loop().time() + 1000)
     writer.write(PING)
-    assert await asyncio.wait_for(reader.readexactly(127), 10) == b"\x8a\x7d" + b"x" * 125
+    assert await asyncio.wait_for(reader.readexactly(127), PATIENCE) == b"\x8a\x7d" + b"x" * 125
     writer.close()
 
 

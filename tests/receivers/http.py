@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-PATIENCE = 10.0  # seconds that a test waits for a message before it fails
+from tests.patience import PATIENCE
 
 
 @dataclass(frozen=True)

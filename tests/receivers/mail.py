@@ -15,8 +15,8 @@ from typing import Any
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
+from tests.patience import PATIENCE
 from tests.peers import free_port
-from tests.receivers.http import PATIENCE
 
 
 @dataclass
