@@ -85,12 +85,6 @@ class SourceKind(models.TextChoices):
     INTERNAL = "internal", "The platform itself"
 
 
-# The signal type of the synthetic incidents by which paging proves itself; they are in no list and in no count.
-PAGING_PROOF = "paging_proof"
-# Their service: its policy pages a log and nobody else, so it is offered nowhere, and no signal is led to it by its name.
-PROOF_SERVICE = "aiops paging proof"
-
-
 class SignalAction(models.TextChoices):
     TRIGGER = "trigger", "Trigger"
     ACKNOWLEDGE = "acknowledge", "Acknowledge"

@@ -66,6 +66,7 @@ class Route:
     service_id: int
     service_priority: int | None
     scope: str
+    is_system: bool = False  # of a system service
 
 
 @dataclass(slots=True, eq=False)  # equal to itself alone, so that it can be looked up by

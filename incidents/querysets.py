@@ -8,9 +8,9 @@ from typing import Self
 from django.db import models
 from django.db.models import Q
 
-from aiops.access.actors import Actor, Role
+from aiops.access.actors import Actor, ActorKind, Role
 from aiops.kernel.ids import parse_reference
-from incidents.choices import ENDED, LIVE, PAGING_PROOF, Severity, Status
+from incidents.choices import ENDED, LIVE, Severity, Status
 
 
 class WorkspaceQuerySet(models.QuerySet):
@@ -22,11 +22,20 @@ class WorkspaceQuerySet(models.QuerySet):
         return self if workspaces is None else self.filter(workspace_id__in=workspaces)
 
 
-class IncidentQuerySet(WorkspaceQuerySet):
-    def listed(self) -> Self:
-        """Without proofs of paging: what lists show and counts count."""
-        return self.exclude(signal_type=PAGING_PROOF)
+class ListedQuerySet(WorkspaceQuerySet):
+    """Rows of which some are the platform's own (``is_system``): what a proof of paging needs, and what came of it."""
 
+    def listed(self) -> Self:
+        """Without the platform's own: what lists show, forms offer and counts count."""
+        return self.filter(is_system=False)
+
+    def visible_to(self, actor: Actor, role: Role = Role.VIEWER) -> Self:
+        """As :meth:`WorkspaceQuerySet.visible_to`; the platform alone sees its own rows."""
+        rows = super().visible_to(actor, role)
+        return rows if actor.kind == ActorKind.SYSTEM else rows.listed()
+
+
+class IncidentQuerySet(ListedQuerySet):
     def live(self) -> Self:
         """Open, acknowledged or under investigation."""
         return self.filter(status__in=LIVE)

@@ -25,7 +25,6 @@ class ChannelKind(models.TextChoices):
 
 
 MACHINES = frozenset({ChannelKind.LOG, ChannelKind.WEBHOOK})  # nobody is told by these alone
-PROOF_ADDRESS = "aiops paging proof"  # the log of synthetic pages; no route leads there
 
 
 class DeliveryState(models.TextChoices):

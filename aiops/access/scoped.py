@@ -25,7 +25,8 @@ def actor_of(request: HttpRequest) -> Actor:
 
 
 def within(queryset: QuerySet, actor: Actor, role: Role = Role.VIEWER) -> QuerySet:
-    """The workspaces, or the rows of workspaces, in which *actor* has at least *role*."""
+    """The workspaces, or the rows of workspaces, in which *actor* has at least *role*; without the platform's own rows."""
+    queryset = queryset.listed() if hasattr(queryset, "listed") else queryset
     workspaces = actor.workspaces_with(role)
     if workspaces is None:
         return queryset

@@ -10,8 +10,8 @@ from django.utils import timezone
 
 from aiops.access.models import Team, User, Workspace, validate_time_zone
 from aiops.kernel import secrets
+from incidents.querysets import WorkspaceQuerySet
 from notifications.choices import RotationUnit, SwapState
-from notifications.querysets import WorkspaceQuerySet
 
 
 class Calendar(models.Model):

@@ -6,7 +6,7 @@ from django.db import models
 
 from aiops.access.models import Workspace
 from incidents.core.models import Incident
-from notifications.querysets import WorkspaceQuerySet
+from incidents.querysets import WorkspaceQuerySet
 
 
 class PagingProof(models.Model):

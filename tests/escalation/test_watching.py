@@ -14,7 +14,7 @@ from aiops.access.models import Workspace
 from aiops.console.overview import opened_by_hour
 from aiops.gauges import exposition
 from incidents.catalogue.services.catalogue import ensure_workspace_defaults
-from incidents.choices import PAGING_PROOF, Severity
+from incidents.choices import Severity
 from incidents.core import counting, selectors
 from incidents.models import Alert, Incident, TimelineEntry
 from incidents.response.services import incidents
@@ -46,7 +46,7 @@ def test_the_proof_of_paging_is_in_no_list_and_no_count(world: World, settings: 
     world.workspace.slug = PRIMARY_WORKSPACE
     world.workspace.save()
     proof.prove(world.now)
-    assert Incident.objects.filter(signal_type=PAGING_PROOF).exists()
+    assert Incident.objects.filter(is_system=True).exists()
     assert sum(hour.count for hour in opened_by_hour(actor(world.workspace), world.now)) == 0
     said = text_commands.obey(
         user=world.people["ana"], workspace_id=world.workspace.pk, said=[parse("list")], now=world.now, via="Slack"
@@ -245,7 +245,7 @@ class TestProof:
     def test_a_synthetic_page_goes_the_whole_way_and_leaves_nothing_behind(self, primary: World) -> None:
         proof.prove(primary.now)
         incident = Incident.objects.get()
-        assert incident.signal_type == PAGING_PROOF
+        assert (incident.signal_type, incident.is_system) == (proof.SIGNAL_TYPE, True)
         assert list(selectors.listing(SYSTEM)) == []
         assert counting.figures(SYSTEM, primary.now).live == 0
         assert selectors.incident_for(SYSTEM, incident.public_id) == incident

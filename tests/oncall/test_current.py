@@ -14,7 +14,6 @@ from incidents.models import Service
 from notifications.escalation.services.defaults import ensure_paging
 from notifications.models import EscalationPolicy, PolicyVersion, ServicePolicy
 from notifications.oncall.services.overrides import create_override
-from notifications.watch.services import proof
 from tests.api.conftest import Caller, MakeKey
 from tests.factories import make_service, make_user, make_workspace
 from tests.oncall.conftest import MakeSchedule, day_layer
@@ -94,7 +93,7 @@ def test_nobody_is_null_and_never_an_error(caller: Caller, payments: Service, se
 
 
 def test_the_platforms_own_test_is_nobodys_service(caller: Caller, workspace: Workspace) -> None:
-    make_service(workspace, proof.NAME)
+    make_service(workspace, is_system=True)
     names = [each["service"] for each in caller.get("/oncall/current").body["services"]]
     assert names == ["Default service"]
 

@@ -6,7 +6,7 @@ from django.db.models.functions import Lower
 from aiops.access.models import Team, Workspace
 from aiops.kernel import secrets
 from incidents.choices import Priority
-from incidents.querysets import WorkspaceQuerySet
+from incidents.querysets import ListedQuerySet
 
 
 class Service(models.Model):
@@ -20,11 +20,12 @@ class Service(models.Model):
         choices=Priority.choices, null=True, blank=True, help_text="Empty: the priority follows from the severity."
     )
     is_default = models.BooleanField(default=False, help_text="Takes what names no service of the workspace.")
+    is_system = models.BooleanField(default=False, db_default=False, editable=False)  # the platform's own: in no list
     routing_key_digest = models.CharField(max_length=64, unique=True, editable=False)
     routing_key_sealed = models.TextField(editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = WorkspaceQuerySet.as_manager()
+    objects = ListedQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

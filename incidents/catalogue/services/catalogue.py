@@ -43,8 +43,12 @@ def create_service(
     description: str = "",
     owner: Team | None = None,
     default_priority: Priority | None = None,
+    is_system: bool = False,
 ) -> Service:
-    """Make a service with a routing key of its own; raises :class:`NotPermitted`, :class:`InvalidInput`."""
+    """Make a service with a routing key of its own; raises :class:`NotPermitted`, :class:`InvalidInput`.
+
+    *is_system*: the platform's own; no list shows it, and no signal from outside is led to it.
+    """
     _require_admin(actor, workspace.pk)
     name = _clean(name, "A service needs a name.")
     if owner is not None and owner.workspace_id != workspace.pk:
@@ -58,6 +62,7 @@ def create_service(
                 description=description,
                 owner=owner,
                 default_priority=default_priority,
+                is_system=is_system,
                 routing_key_digest=key.digest,
                 routing_key_sealed=key.sealed,
             )

@@ -9,7 +9,7 @@ from aiops.access.models import Workspace
 from aiops.kernel import secrets
 from aiops.kernel.snapshot import Snapshot
 from incidents.catalogue.models import Service, Source
-from incidents.choices import PROOF_SERVICE, SourceKind
+from incidents.choices import SourceKind
 from incidents.contracts import Route
 
 
@@ -90,14 +90,13 @@ def _load() -> Directory:
         directory.workspaces_by_slug[slug] = pk
         directory.workspaces_by_name[name.lower()] = pk
     directory.primary_workspace = directory.workspaces_by_slug.get(PRIMARY_WORKSPACE)
-    for row in Service.objects.only(
+    for row in Service.objects.listed().only(
         "id", "workspace_id", "name", "default_priority", "is_default", "routing_key_digest"
     ):
         service = KnownService(row.pk, row.workspace_id, row.default_priority)
         directory.services[row.pk] = service
         directory.services_by_key[row.routing_key_digest] = service
-        if row.name != PROOF_SERVICE:
-            directory.services_by_name[row.workspace_id, row.name.lower()] = service
+        directory.services_by_name[row.workspace_id, row.name.lower()] = service
         if row.is_default:
             directory.default_services[row.workspace_id] = service
     for known in Source.objects.defer("key_sealed", "created_at"):

@@ -74,6 +74,7 @@ class Incident(models.Model):
     remediation_attempts = models.PositiveSmallIntegerField(default=0, db_default=0)
     occurrences = models.PositiveIntegerField(default=1)
     episode = models.PositiveSmallIntegerField(default=0, db_default=0)  # how often it was reopened
+    is_system = models.BooleanField(default=False, db_default=False)  # of a system service: in no list and no count
 
     created_at = models.DateTimeField()
     updated_at = models.DateTimeField()

@@ -13,6 +13,7 @@ from incidents.catalogue.models import Service, Source
 from incidents.catalogue.services.catalogue import ensure_workspace_defaults
 from incidents.choices import Priority, Severity, SignalAction, SourceKind
 from incidents.contracts import Arrival, Outcome, Route, Signal
+from incidents.core.models import Alert, Incident
 from incidents.ingest.services.ingest import ingest
 
 SOURCE_NAME = "aiops"
@@ -72,6 +73,13 @@ def clear_internal(*, workspace_id: int, dedup_key: str, now: datetime) -> Outco
     )
 
 
+def remove(incident_id: int) -> None:
+    """Delete a system incident with all that hangs on it, as if it had never been. Any other incident stays."""
+    incident = Incident.objects.filter(pk=incident_id, is_system=True)
+    Alert.objects.filter(incident_id__in=incident.values("pk")).delete()
+    incident.delete()
+
+
 def _tell(
     workspace_id: int, signal: Signal, now: datetime, service_id: int | None, priority: Priority | None = None
 ) -> Outcome:
@@ -89,5 +97,6 @@ def _tell(
         service.pk,
         priority or service.default_priority,
         f"source:{source.pk}",
+        service.is_system,
     )
     return ingest([Arrival(uuid.uuid4(), now, route, signal)], now)[0]

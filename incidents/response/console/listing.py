@@ -21,7 +21,7 @@ from aiops.api.params import asked
 from aiops.kernel.errors import InvalidInput
 from aiops.kernel.ids import parse_reference
 from incidents.catalogue.models import Service
-from incidents.choices import ENDED, LIVE, PROOF_SERVICE, Severity, Status
+from incidents.choices import ENDED, LIVE, Severity, Status
 from incidents.core import counting, selectors
 from incidents.core.filters import narrow
 from incidents.querysets import IncidentQuerySet
@@ -229,7 +229,7 @@ def _statuses(query: ListQuery) -> Iterable[Status]:
 
 
 def _services(actor: Actor, chosen: str) -> list[tuple[str, bool]]:
-    services = Service.objects.visible_to(actor).exclude(name=PROOF_SERVICE)
+    services = Service.objects.visible_to(actor)
     names = list(services.order_by("name").values_list("name", flat=True).distinct()[:MAX_SERVICES])
     if chosen and chosen not in names:
         names.insert(0, chosen)

@@ -16,7 +16,6 @@ from aiops.kernel.errors import Conflict, DomainError, InvalidInput, NotPermitte
 from aiops.web import kept_input
 from aiops.web.console_view import by_button, console_view, go_back, is_fragment, sentence
 from incidents.catalogue.models import Service
-from incidents.choices import PROOF_SERVICE
 from incidents.core import selectors
 from incidents.core.models import Incident
 from incidents.journal.selectors import readable_letters
@@ -123,7 +122,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
 def new_incident(request: HttpRequest) -> HttpResponse:
     """Open an incident by hand."""
     actor = request.actor  # type: ignore[attr-defined]
-    mine = Service.objects.visible_to(actor).exclude(name=PROOF_SERVICE).select_related("workspace")
+    mine = Service.objects.visible_to(actor).select_related("workspace")
     mine = mine.order_by("workspace_id", "-is_default", "name")
     if actor.workspace_ids is not None:
         mine = mine.filter(workspace_id__in=[pk for pk, role in actor.roles if role >= Role.OPERATOR])

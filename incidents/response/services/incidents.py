@@ -24,7 +24,7 @@ from aiops.kernel import live
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
 from aiops.kernel.text import seen
 from incidents.catalogue.models import Service, Source
-from incidents.choices import LIVE, PROOF_SERVICE, EntryKind, Priority, Severity, SignalAction, SourceKind, Status
+from incidents.choices import LIVE, EntryKind, Priority, Severity, SignalAction, SourceKind, Status
 from incidents.contracts import Arrival, Route, Signal
 from incidents.core.lifecycle import Action, action_towards, decide
 from incidents.core.models import Incident, TimelineEntry
@@ -178,7 +178,7 @@ def open_incident(
     title = seen(title).strip()
     if not title:
         raise InvalidInput("title must be a non-blank text", field="title")
-    services = Service.objects.filter(workspace_id=workspace_id).exclude(name=PROOF_SERVICE)
+    services = Service.objects.filter(workspace_id=workspace_id).listed()
     service = (services.filter(pk=service_id) if service_id else services.filter(is_default=True)).first()
     if service is None:
         raise InvalidInput("service is none of this workspace's", field="service")

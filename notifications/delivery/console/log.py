@@ -16,12 +16,12 @@ from aiops.access.models import User
 from aiops.api.params import asked
 from aiops.kernel.errors import InvalidInput
 from incidents.core import selectors
+from incidents.querysets import WorkspaceQuerySet
 from incidents.response.console.filters import SPANS
 from incidents.response.console.paging import PAGE
 from notifications.choices import ChannelKind, DeliveryState, Purpose
 from notifications.delivery.models import Delivery
 from notifications.escalation.selectors.people import colleagues
-from notifications.querysets import WorkspaceQuerySet
 
 NARROWING = ("state", "kind", "purpose", "person", "destination", "incident", "last")
 CURSORS = ("after", "before")

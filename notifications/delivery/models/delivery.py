@@ -9,7 +9,7 @@ from aiops.access.models import Workspace
 from incidents.core.models import Incident
 from notifications.choices import ON_ITS_WAY, WAITING, ChannelKind, DeliveryState, Purpose, Rank, Urgency
 from notifications.delivery.models.outlet import Destination
-from notifications.querysets import WorkspaceQuerySet
+from notifications.querysets import DeliveryQuerySet
 
 
 class Delivery(models.Model):
@@ -58,7 +58,7 @@ class Delivery(models.Model):
     delivered_at = models.DateTimeField(null=True)
     read_at = models.DateTimeField(null=True)
 
-    objects = WorkspaceQuerySet.as_manager()
+    objects = DeliveryQuerySet.as_manager()
 
     class Meta:
         ordering = ["-id"]

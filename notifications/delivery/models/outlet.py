@@ -10,8 +10,9 @@ from django.db import models
 
 from aiops.access.models import Workspace
 from aiops.kernel import secrets
+from incidents.querysets import WorkspaceQuerySet
 from notifications.choices import ChannelKind, Purpose, Urgency
-from notifications.querysets import DestinationQuerySet, WorkspaceQuerySet
+from notifications.querysets import DestinationQuerySet
 
 
 class Provider(models.Model):
@@ -92,6 +93,7 @@ class Destination(models.Model):
     burst_began_at = models.DateTimeField(null=True, editable=False)  # the throttle's window, and what it let through
     burst = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)
     critical_burst = models.PositiveSmallIntegerField(default=0, db_default=0, editable=False)  # of critical pages
+    is_system = models.BooleanField(default=False, db_default=False, editable=False)  # the log of proofs: in no list
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects = DestinationQuerySet.as_manager()

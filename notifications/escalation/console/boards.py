@@ -24,7 +24,6 @@ from notifications.escalation.models import (
     UnreachableService,
 )
 from notifications.escalation.moves import hours
-from notifications.watch.services import proof
 
 MOST_SERVICES = 200  # on the page; the rest is found by name
 MOST_VERSIONS = 30
@@ -63,7 +62,7 @@ class Summary:
 
 def policies_of(actor: Actor) -> dict[str, Any]:
     """The list of policies. Nine queries at most, however many there are."""
-    rows = EscalationPolicy.objects.visible_to(actor).exclude(name=proof.NAME)
+    rows = EscalationPolicy.objects.visible_to(actor)
     rows = rows.select_related("version", "workspace").order_by("name")
     policies = list(rows.annotate(used_by=Count("services", distinct=True))[:MOST_POLICIES])
     read = {p.pk: Definition.of_json(p.version.definition) for p in policies if p.version is not None}
@@ -115,7 +114,7 @@ def policy_page(actor: Actor, policy: EscalationPolicy, number: int | None = Non
         "versions": versions,
         "services": list(services[:MOST_SERVICES]),
         "going": EscalationRun.objects.filter(version__policy=policy, state__in=UNFINISHED).count(),
-        "admin": actor.may(Role.ADMIN, policy.workspace_id) and policy.name != proof.NAME,  # that one is the platform's
+        "admin": actor.may(Role.ADMIN, policy.workspace_id),
         "unreachable": [row for row in unreachable_of(actor) if row.workspace_id == policy.workspace_id],
     }
 
@@ -166,14 +165,14 @@ def terms_of(step: Step) -> list[str]:
 
 def services_page(actor: Actor, text: str) -> dict[str, Any]:
     """Which service uses which policy. *text*: part of a service's name."""
-    services = Service.objects.visible_to(actor).exclude(name=proof.NAME)
+    services = Service.objects.visible_to(actor)
     services = services.select_related("workspace").order_by("name", "pk")
     if text:
         services = services.filter(name__icontains=text[:200])
     shown = list(services[: MOST_SERVICES + 1])
     own = dict(ServicePolicy.objects.filter(service__in=shown).values_list("service_id", "policy_id"))
     choices: dict[int, list[EscalationPolicy]] = {}
-    for policy in EscalationPolicy.objects.visible_to(actor).exclude(name=proof.NAME).order_by("name"):
+    for policy in EscalationPolicy.objects.visible_to(actor).order_by("name"):
         choices.setdefault(policy.workspace_id, []).append(policy)
     silent = {row.service_id: row for row in unreachable_of(actor)}
     return {

@@ -21,7 +21,6 @@ from notifications.escalation.definition import FINAL_WAIT, RESPONDER, STEPS, TA
 from notifications.escalation.models import EscalationPolicy
 from notifications.oncall.models import Schedule
 from notifications.oncall.selectors.schedules import members_of
-from notifications.watch.services import proof
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 URGENCIES = (("auto", "By severity and priority"), ("high", "High: may wake people"), ("low", "Low: may wait"))
@@ -197,7 +196,7 @@ def typed_sheet(data: QueryDict) -> Sheet:
 
 def choices_of(workspace: Workspace) -> dict[str, Any]:
     """What the pickers offer: whom a step may tell, in groups, and where it may end."""
-    shared = Destination.objects.filter(workspace=workspace).exclude(label=proof.NAME).order_by("label")
+    shared = Destination.objects.filter(workspace=workspace).listed().order_by("label")
     destinations = [(f"{TargetKind.CHANNEL}:{row.pk}", str(row)) for row in shared]
     people: list[User] = list(members_of(workspace.pk).order_by("first_name", "last_name", "username"))
     return {

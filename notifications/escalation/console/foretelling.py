@@ -25,7 +25,6 @@ from notifications.delivery.contact import NO_MAIL_SERVER
 from notifications.escalation.services.whatif import Line, what_if
 from notifications.oncall.console.forms import WallField
 from notifications.oncall.wall import wall_of
-from notifications.watch.services import proof
 
 MINUTE = timedelta(minutes=1)
 SATURDAY, NIGHT = 5, (3, 10)  # the weekday and the hour at which pagers are put to the test
@@ -161,7 +160,7 @@ def _ending(lines: list[Line]) -> str:
 
 
 def _services(actor: Actor) -> Any:
-    rows = Service.objects.visible_to(actor).exclude(name=proof.NAME)
+    rows = Service.objects.visible_to(actor)
     return rows.order_by("-is_default", "name")
 
 

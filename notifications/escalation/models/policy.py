@@ -6,7 +6,7 @@ from django.db import models
 
 from aiops.access.models import Workspace
 from incidents.catalogue.models import Service
-from notifications.querysets import WorkspaceQuerySet
+from incidents.querysets import ListedQuerySet
 
 
 class EscalationPolicy(models.Model):
@@ -22,10 +22,11 @@ class EscalationPolicy(models.Model):
     is_default = models.BooleanField(default=False, help_text="For services without a policy of their own.")
     # Words: used for these where a service has no policy of its own; none: only for services that name it, or as the default.
     severities = models.JSONField(default=list, blank=True)
+    is_system = models.BooleanField(default=False, db_default=False, editable=False)  # that of proofs: in no list
     version = models.ForeignKey("PolicyVersion", null=True, on_delete=models.PROTECT, related_name="+", editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
 
-    objects = WorkspaceQuerySet.as_manager()
+    objects = ListedQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

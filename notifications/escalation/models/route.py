@@ -4,8 +4,8 @@ from django.db import models
 
 from aiops.access.models import Team, Workspace
 from incidents.catalogue.models import Service
+from incidents.querysets import WorkspaceQuerySet
 from notifications.delivery.models.outlet import Destination
-from notifications.querysets import WorkspaceQuerySet
 
 
 class Route(models.Model):

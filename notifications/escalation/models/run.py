@@ -5,10 +5,10 @@ from django.db.models.functions import Now
 
 from aiops.access.models import Workspace
 from incidents.core.models import Incident
+from incidents.querysets import WorkspaceQuerySet
 from notifications.choices import RunState, Wake
 from notifications.escalation.models.policy import PolicyVersion
 from notifications.escalation.moves import Position
-from notifications.querysets import WorkspaceQuerySet
 
 
 class EscalationRun(models.Model):

@@ -6,7 +6,7 @@ from django.db import models
 
 from aiops.access.models import Workspace
 from incidents.catalogue.models import Service
-from notifications.querysets import WorkspaceQuerySet
+from incidents.querysets import WorkspaceQuerySet
 
 
 class UnreachableService(models.Model):

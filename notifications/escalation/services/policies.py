@@ -41,13 +41,15 @@ def create_policy(
     severities: Collection[str] = (),
     enabled: bool = True,
     is_default: bool = False,
+    is_system: bool = False,
 ) -> EscalationPolicy:
-    """Make a policy with its first version. *definition* is the JSON form (``definition.py``).
+    """Make a policy with its first version. *definition* is the JSON form (``definition.py``); *is_system*: the platform's own,
+    which no list shows.
 
     Raises :class:`NotPermitted`, and :class:`InvalidInput` whose field is the path of what is wrong.
     """
     _require_admin(actor, workspace.pk)
-    read = read_definition(definition, workspace.pk)
+    read = read_definition(definition, workspace.pk, is_system=is_system)
     try:
         with transaction.atomic():
             if is_default:
@@ -59,6 +61,7 @@ def create_policy(
                 severities=_severities(severities),
                 enabled=enabled,
                 is_default=is_default,
+                is_system=is_system,
             )
             _new_version(policy, read, actor, now)
     except IntegrityError:
@@ -96,7 +99,7 @@ def update_policy(
                 policy.is_default = is_default
             policy.save()
             if definition is not None:
-                read = read_definition(definition, policy.workspace_id)
+                read = read_definition(definition, policy.workspace_id, is_system=policy.is_system)
                 if policy.version is None or Definition.of_json(policy.version.definition) != read:
                     _new_version(policy, read, actor, now)
     except IntegrityError:
@@ -135,15 +138,20 @@ def set_service_policy(*, actor: Actor, service_id: int, policy_id: int | None) 
     ServicePolicy.objects.update_or_create(service=service, defaults={"policy": policy})
 
 
-def read_definition(definition: Any, workspace_id: int) -> Definition:
-    """The definition, all of whose targets exist in the workspace; raises :class:`InvalidInput` whose field is a path."""
+def read_definition(definition: Any, workspace_id: int, *, is_system: bool = False) -> Definition:
+    """The definition, all of whose targets exist in the workspace; raises :class:`InvalidInput` whose field is a path.
+
+    The platform's own policy tells the platform's own destination, no other policy does.
+    """
     read = Definition.of_json(definition)
     known = {
         TargetKind.USER: set(Membership.objects.filter(workspace=workspace_id).values_list("user_id", flat=True))
         | set(User.objects.filter(is_superuser=True).values_list("pk", flat=True)),
         TargetKind.TEAM: set(Team.objects.filter(workspace=workspace_id).values_list("pk", flat=True)),
         TargetKind.SCHEDULE: set(Schedule.objects.filter(workspace=workspace_id).values_list("pk", flat=True)),
-        TargetKind.CHANNEL: set(Destination.objects.filter(workspace=workspace_id).values_list("pk", flat=True)),
+        TargetKind.CHANNEL: set(
+            Destination.objects.filter(workspace=workspace_id, is_system=is_system).values_list("pk", flat=True)
+        ),
         TargetKind.ADMINS: {workspace_id},
     }
     named: list[tuple[Location, Target]] = [

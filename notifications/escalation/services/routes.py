@@ -20,7 +20,7 @@ from incidents.catalogue.models import Service
 from incidents.choices import Severity, SourceKind
 from incidents.core.models import Incident
 from notifications.channels import CHANNELS
-from notifications.choices import PROOF_ADDRESS, ChannelKind
+from notifications.choices import ChannelKind
 from notifications.delivery.models import Destination
 from notifications.escalation.models import Route
 from notifications.escalation.routing import About, Rule, why_not
@@ -56,11 +56,7 @@ _routes = CompiledQuery(
     lambda: Route.objects.filter(workspace_id__any_of=Given("workspaces")).select_related("service", "team")
 )
 _destinations_of = CompiledQuery(
-    lambda: (
-        Destination.objects.filter(workspace_id__any_of=Given("workspaces"))
-        .exclude(kind=ChannelKind.LOG, address_digest=secrets.digest(PROOF_ADDRESS))
-        .order_by("pk")
-    )
+    lambda: Destination.objects.filter(workspace_id__any_of=Given("workspaces")).listed().order_by("pk")
 )
 
 
@@ -197,7 +193,7 @@ def _saved(route: Route, rules: Mapping[str, Any]) -> Route:
     if not rule.channels and not rule.destinations:
         raise InvalidInput.at(("channels",), "name at least one channel or destination.")
     if "destinations" in rules:
-        known = set(Destination.objects.filter(workspace_id=route.workspace_id).values_list("pk", flat=True))
+        known = set(Destination.objects.filter(workspace_id=route.workspace_id).listed().values_list("pk", flat=True))
         if strangers := [place for place, pk in enumerate(rule.destinations) if pk not in known]:
             raise InvalidInput.at(
                 ("destinations", strangers[0]), "expected the id of a shared destination of the workspace."

@@ -17,7 +17,7 @@ from django.db import connection, transaction
 
 from aiops.kernel import live
 from aiops.kernel.sql import CompiledQuery, Given, insert
-from incidents.choices import LIVE, PAGING_PROOF, EntryKind, Severity, Status
+from incidents.choices import LIVE, EntryKind, Severity, Status
 from incidents.core.models import Incident
 from incidents.response.services import timers
 from incidents.upkeep.services import upkeep
@@ -136,9 +136,7 @@ def _announce(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
     What is silent is announced when it wakes.
     """
     awake = [work for work in works if not _is_silent(work.incident, now)]
-    open_ones = [
-        work.incident for work in awake if work.incident.status in LIVE and work.incident.signal_type != PAGING_PROOF
-    ]
+    open_ones = [work.incident for work in awake if work.incident.status in LIVE and not work.incident.is_system]
     matched = routes.matching(open_ones, now) if open_ones else {}
     for work in awake:
         work.run.announced_at = now

@@ -26,7 +26,6 @@ from notifications.escalation.moves import Facts
 from notifications.escalation.selectors.in_force import policies_of
 from notifications.escalation.services.targets import Book
 from notifications.escalation.services.whatif import Line, longest, walk
-from notifications.watch.services import proof
 
 HOURS = 24
 SEVERITY = Severity.CRITICAL
@@ -44,7 +43,7 @@ class Hole:
 
 def sweep(now: datetime) -> int:
     """Look at every service, keep the list and the alarms up to date; returns how many reach nobody."""
-    services = list(Service.objects.exclude(name=proof.NAME).order_by("workspace_id", "pk"))
+    services = list(Service.objects.listed().order_by("workspace_id", "pk"))
     holes = find(services, now)
     with transaction.atomic():
         known = dict(UnreachableService.objects.select_for_update().values_list("service_id", "pk"))

@@ -21,18 +21,20 @@ from aiops.access.models import Workspace
 from aiops.kernel import secrets
 from incidents.catalogue.models import Service
 from incidents.catalogue.services import catalogue
-from incidents.choices import PAGING_PROOF, PROOF_SERVICE, Severity
-from incidents.core.models import Alert, Incident
+from incidents.choices import Severity
+from incidents.core.models import Incident
 from incidents.ingest.services import internal
 from incidents.upkeep.services import upkeep
-from notifications.choices import PROOF_ADDRESS, ChannelKind, DeliveryState, Purpose, TargetKind
+from notifications.choices import ChannelKind, DeliveryState, Purpose, TargetKind
 from notifications.delivery.models import Delivery, Destination
 from notifications.escalation.models import EscalationPolicy, ServicePolicy
 from notifications.escalation.services import policies
 from notifications.watch.models import PagingProof
 
 PATIENCE = timedelta(minutes=2)  # a page that takes longer did not get through
-NAME = PROOF_SERVICE  # also of its policy and its destination
+NAME = "aiops paging proof"  # of its service, its policy and its destination
+ADDRESS = NAME
+SIGNAL_TYPE = "paging_proof"
 KEY = "paging proof failed"
 LOCK = 0x70726F6F66  # "proof": one process at a time
 ARRIVED = (DeliveryState.DELIVERED, DeliveryState.READ)
@@ -86,7 +88,7 @@ def _start(now: datetime) -> None:
         title="Proof of paging",
         description="A test of the way from an alert to a receipt. It resolves itself.",
         severity=Severity.INFO,
-        signal_type=PAGING_PROOF,
+        signal_type=SIGNAL_TYPE,
         service_id=service.pk,
         now=now,
     )
@@ -113,8 +115,7 @@ def _succeed(proof: PagingProof, incident_id: int, at: datetime, now: datetime) 
     proof.proved_at, proof.incident = at, None
     proof.save(update_fields=["proved_at", "incident"])
     internal.clear_internal(workspace_id=proof.workspace_id, dedup_key=_key(proof), now=now)
-    Alert.objects.filter(incident_id=incident_id).delete()
-    Incident.objects.filter(pk=incident_id).delete()
+    internal.remove(incident_id)
     if Incident.objects.live().filter(workspace_id=proof.workspace_id, dedup_key=KEY).exists():
         internal.clear_internal(workspace_id=proof.workspace_id, dedup_key=KEY, now=now)
 
@@ -144,25 +145,34 @@ def _fail(proof: PagingProof, now: datetime) -> None:
 
 def _ensure_way(workspace: Workspace, now: datetime) -> Service:
     """The service, destination and policy that only proofs use; put right again where somebody changed them."""
-    service = Service.objects.filter(workspace=workspace, name=NAME).first()
+    service = Service.objects.filter(workspace=workspace, is_system=True).first()
     if service is None:
         service = catalogue.create_service(
-            actor=SYSTEM, workspace=workspace, name=NAME, description="The platform's own test of its paging."
+            actor=SYSTEM,
+            workspace=workspace,
+            name=NAME,
+            description="The platform's own test of its paging.",
+            is_system=True,
         )
     destination, _ = Destination.objects.update_or_create(
         workspace=workspace,
         owner=None,
         kind=ChannelKind.LOG,
-        address_digest=secrets.digest(PROOF_ADDRESS),
-        defaults={"label": NAME, "enabled": True, "broken_at": None, "verified_at": now},
-        create_defaults={"label": NAME, "address_sealed": secrets.seal(PROOF_ADDRESS), "verified_at": now},
+        address_digest=secrets.digest(ADDRESS),
+        defaults={"label": NAME, "enabled": True, "broken_at": None, "verified_at": now, "is_system": True},
+        create_defaults={
+            "label": NAME,
+            "address_sealed": secrets.seal(ADDRESS),
+            "verified_at": now,
+            "is_system": True,
+        },
     )
     step = {"name": "Proof", "targets": [{"kind": str(TargetKind.CHANNEL), "id": destination.pk}], "urgency": "low"}
     definition = {"steps": [step], "final_wait_minutes": 60}
-    policy = EscalationPolicy.objects.filter(workspace=workspace, name=NAME).first()
+    policy = EscalationPolicy.objects.filter(workspace=workspace, is_system=True).first()
     if policy is None:
         policy = policies.create_policy(
-            actor=SYSTEM, workspace=workspace, name=NAME, definition=definition, severities=(), now=now
+            actor=SYSTEM, workspace=workspace, name=NAME, definition=definition, now=now, is_system=True
         )
     else:
         policies.update_policy(actor=SYSTEM, policy_id=policy.pk, definition=definition, enabled=True, now=now)

@@ -57,6 +57,7 @@ def trigger_row(seq: int, row: Row, first_number: int, numbers: int) -> dict[str
         "labels": signal.labels,
         "links": signal.links,
         "metric": signal.metric,
+        "is_system": route.is_system,
         "occurrences": len(row.arrivals),
         "started_at": started_at,
         "last_occurred_at": occurred_at,

@@ -53,7 +53,7 @@ WITH incoming AS MATERIALIZED (
         seq int, workspace_id bigint, dedup_hash uuid, dedup_key text, dedup_strategy text, service_id bigint, source_id bigint,
         title text, description text, severity smallint, priority smallint, source_name text, service_name text, namespace text,
         pod text, deployment text, resource_kind text, resource_name text, signal_type text, labels jsonb, links jsonb,
-        metric jsonb, occurrences int, started_at timestamptz, last_occurred_at timestamptz, ordered boolean,
+        metric jsonb, is_system boolean, occurrences int, started_at timestamptz, last_occurred_at timestamptz, ordered boolean,
         created_at timestamptz, last_seen_at timestamptz, name_prefix text, number_base int, number_count int, actor text)
 ), live AS MATERIALIZED (
     SELECT n.seq, n.dedup_hash, i.title FROM incoming n CROSS JOIN LATERAL (
@@ -85,11 +85,12 @@ WITH incoming AS MATERIALIZED (
 INSERT INTO incidents_incident AS i (
     workspace_id, name, dedup_hash, dedup_key, dedup_strategy, service_id, source_id, title, description, severity, priority,
     status, source_name, service_name, namespace, pod, deployment, resource_kind, resource_name, signal_type, labels, links,
-    metric, occurrences, started_at, last_occurred_at, created_at, updated_at, last_seen_at, resolved_at, resolved_by)
+    metric, is_system, occurrences, started_at, last_occurred_at, created_at, updated_at, last_seen_at, resolved_at,
+    resolved_by)
 SELECT workspace_id, name_prefix || CASE WHEN number < 1000 THEN lpad(number::text, 3, '0') ELSE number::text END,
     dedup_hash, dedup_key, dedup_strategy, service_id, source_id, title, description, severity, priority,
     CASE WHEN ended_at IS NULL THEN 'open' ELSE 'resolved' END, source_name, service_name, namespace, pod, deployment,
-    resource_kind, resource_name, signal_type, labels, links, metric, occurrences, {CLAMPED.format("started_at")},
+    resource_kind, resource_name, signal_type, labels, links, metric, is_system, occurrences, {CLAMPED.format("started_at")},
     {CLAMPED.format("last_occurred_at")}, created_at, created_at, last_seen_at,
     CASE WHEN ended_at IS NOT NULL THEN created_at END, CASE WHEN ended_at IS NOT NULL THEN actor ELSE '' END
 FROM named ORDER BY seq

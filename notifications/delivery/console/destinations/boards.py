@@ -22,7 +22,6 @@ from notifications.delivery.models import Destination, Provider
 from notifications.escalation.models import Route
 from notifications.escalation.moves import hours
 from notifications.escalation.services.routes import rule_of
-from notifications.watch.services import proof
 
 MOST = 200  # rows of a page
 # Kinds whose providers answer us (notifications/replies/hooks/urls.py).
@@ -103,7 +102,7 @@ def home(name: str, context: dict[str, Any]) -> str:
 
 def outlets_of(workspace: Workspace, now: datetime) -> list[Outlet]:
     """The shared destinations, those in trouble first."""
-    rows = Destination.objects.filter(workspace=workspace).exclude(label=proof.NAME).select_related("provider")
+    rows = Destination.objects.filter(workspace=workspace).listed().select_related("provider")
     return [outlet_of(row, now) for row in sorted(rows[:MOST], key=lambda row: (row.broken_at is None, row.label))]
 
 

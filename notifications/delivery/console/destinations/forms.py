@@ -18,7 +18,6 @@ from notifications.choices import ChannelKind
 from notifications.delivery.models import Destination, Provider
 from notifications.delivery.services.templates import WORDED
 from notifications.escalation.models import Route
-from notifications.watch.services import proof
 
 KEPT = "set; leave empty to keep it"
 DAYS = tuple((str(n), word) for n, word in enumerate(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")))
@@ -144,7 +143,7 @@ class RouteForm(forms.Form):
         for name, rows in (
             ("service", services_of(workspace)),
             ("team", Team.objects.filter(workspace=workspace)),
-            ("destinations", Destination.objects.filter(workspace=workspace).exclude(label=proof.NAME)),
+            ("destinations", Destination.objects.filter(workspace=workspace).listed()),
         ):
             self.fields[name].queryset = rows  # type: ignore[attr-defined]
 
@@ -200,8 +199,8 @@ def route_initial(route: Route) -> dict[str, Any]:
 
 
 def services_of(workspace: Workspace) -> QuerySet[Service]:
-    """The workspace's services, the default one first; without the one by which paging proves itself."""
-    return Service.objects.filter(workspace=workspace).exclude(name=proof.NAME).order_by("-is_default", "name")
+    """The workspace's services, the default one first."""
+    return Service.objects.filter(workspace=workspace).listed().order_by("-is_default", "name")
 
 
 class SampleForm(forms.Form):
