@@ -72,8 +72,8 @@ def _paging() -> Iterator[Metric]:
         metric.add_metric([rows], age.total_seconds())
     yield metric
     if (proven := proof.latest()) is not None:
-        age = max(0.0, (now - proven).total_seconds())
-        yield GaugeMetricFamily("aiops_proof_age_seconds", "Since a page was last proven to get through.", value=age)
+        since = max(0.0, (now - proven).total_seconds())
+        yield GaugeMetricFamily("aiops_proof_age_seconds", "Since a page was last proven to get through.", value=since)
 
 
 def _audit() -> Iterator[Metric]:

@@ -42,7 +42,7 @@ def alerta(server: Postgres) -> Iterator[str]:
         (Path(folder) / "alerta_wsgi.py").write_text("from alerta import create_app\n\napp = create_app()\n")
         for workers in (1, 2):
             port = free_port()
-            command = [venv / "bin" / "gunicorn", "-w", str(workers), "-b", f"127.0.0.1:{port}", "alerta_wsgi:app"]
+            command = [str(venv / "bin" / "gunicorn"), "-w", str(workers), "-b", f"127.0.0.1:{port}", "alerta_wsgi:app"]
             log = (Path(folder) / "log").open("w")
             environment = {**os.environ, "ALERTA_SVR_CONF_FILE": str(config)}
             process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, ClassVar
 
 from django.conf import settings
 from django.contrib import admin, messages
@@ -43,13 +43,13 @@ class VisibleAdmin(ScopedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         """What the person may see."""
-        return super().get_queryset(request).visible_to(actor_of(request))
+        return within(super().get_queryset(request), actor_of(request))
 
 
 class KeyedAdmin(VisibleAdmin):
     """Services and sources: each with a key that admins of its workspace may read, and change by an action."""
 
-    list_filter = (("workspace", ScopedFilter),)
+    list_filter: ClassVar[Any] = (("workspace", ScopedFilter),)
     actions = ("rotate",)
     key_field: str
     rotate_key: Callable[..., Model]
@@ -58,7 +58,7 @@ class KeyedAdmin(VisibleAdmin):
         """The key shows once there is one."""
         return [*super().get_readonly_fields(request, obj), self.key_field, "created_at"]
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         """Without what does not exist yet, or is none of the person's business."""
         hidden = set() if obj is not None else {self.key_field, "created_at", "is_default"}
         if not self.has_change_permission(request, obj):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 from celery import shared_task
@@ -38,7 +39,7 @@ def sweep() -> dict[str, int]:
 def housekeeping() -> None:
     """Every ten minutes: what keeps the house small."""
     now = utcnow()
-    works = {
+    works: dict[str, Callable[[], object]] = {
         "partitions": partial(partitions.maintain, now, settings.AIOPS_ALERT_RETENTION),
         "resolves": partial(timers.forget_resolves, now),
         "events": partial(timers.forget_events, now),

@@ -18,5 +18,5 @@ class NotificationsConfig(AppConfig):
         handlers.subscribe()
         departures.subscribe()
         slots.register("incident.next", next_steps.next_steps)
-        slots.register("incident.v1_annotations", v1_annotations.annotations)
+        slots.register("incident.v1_annotations", v1_annotations.escalation_annotations)
         slots.register("incident.panel", panel.panels)

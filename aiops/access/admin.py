@@ -113,7 +113,7 @@ class WorkspaceAdmin(ScopedAdmin):
         """The id is in other people's configurations: it stays."""
         return ["slug", "created_at"] if obj is not None else []
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         """Facts come after the form."""
         return ["name", "slug", "created_at"] if obj is not None else ["name", "slug"]
 
@@ -203,7 +203,7 @@ class ApiKeyAdmin(ScopedAdmin):
     search_fields = ("name", "prefix")
     actions = ("revoke",)
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         """What is asked for, then what became of it."""
         asked = ["name", "workspace", "role", "expires_at"]
         return asked if obj is None else [*asked, "prefix", "created_at", "last_used_at", "revoked_at"]
@@ -271,7 +271,7 @@ class ApiKeyAdmin(ScopedAdmin):
             text = f"{revoked} key{'s' if revoked > 1 else ''} revoked; refused everywhere within 5 seconds."
             self.message_user(request, text, messages.SUCCESS)
 
-    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest | None, **kwargs: Any) -> Any:
+    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
         """The empty choice says what it means."""
         field = super().formfield_for_foreignkey(db_field, request, **kwargs)
         if field is not None and db_field.name == "workspace":

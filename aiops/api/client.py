@@ -31,7 +31,7 @@ class ClientView(DialectView):
     tag = "client"
     error_serializer = ClientError
     limited = True
-    refusals = (HTTPStatus.UNPROCESSABLE_ENTITY,)
+    refusals: ClassVar[tuple[HTTPStatus, ...]] = (HTTPStatus.UNPROCESSABLE_ENTITY,)
     parameters: ClassVar[Sequence[OpenApiParameter]] = (WORKSPACE_HEADER,)
     authentication_classes = (ApiKeyAuthentication,)
 

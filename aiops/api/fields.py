@@ -51,7 +51,7 @@ class InstantField(serializers.DateTimeField):
         self.timespec = timespec
         super().__init__(**kwargs)
 
-    def to_representation(self, value: datetime | None) -> str | None:
+    def to_representation(self, value: datetime | None) -> Any:
         return rfc3339(value, timespec=self.timespec)
 
     def to_internal_value(self, value: Any) -> datetime:
@@ -66,7 +66,7 @@ class DurationField(serializers.CharField):
 
     default_error_messages = {"no_duration": f"must be {EXPECTED_DURATION}"}
 
-    def to_internal_value(self, data: Any) -> timedelta:
+    def to_internal_value(self, data: Any) -> Any:
         duration = parse_duration(super().to_internal_value(data))
         if duration is None:
             self.fail("no_duration")

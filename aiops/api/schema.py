@@ -9,7 +9,7 @@ import inspect
 import re
 from collections.abc import Iterable, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 from drf_spectacular.openapi import AutoSchema
@@ -105,7 +105,7 @@ def without_slash_twins(endpoints: Iterable[Endpoint], **_: Any) -> list[Endpoin
 class HandlerSchema(AutoSchema):
     """An operation is described by its handler's docstring, never by its class's; bodies are JSON whatever parses them."""
 
-    def get_description(self) -> str:
+    def get_description(self, *_: Any) -> str:
         return inspect.getdoc(getattr(self.view, self.method.lower(), None)) or ""
 
     def map_parsers(self) -> list[str]:
@@ -115,6 +115,8 @@ class HandlerSchema(AutoSchema):
 class DialectSchema(HandlerSchema):
     """Takes tag, shared parameters and errors from the dialect's view, so that no operation has to repeat them."""
 
+    view: Any  # a ``DialectView``; that module imports this one
+
     def get_tags(self) -> list[str]:
         return [self.view.tag]
 
@@ -123,7 +125,7 @@ class DialectSchema(HandlerSchema):
         view = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", type(self.view).__name__).lower()
         return "_".join([self.view.tag, view, *([] if self.method in ("GET", "POST") else [self.method.lower()])])
 
-    def get_override_parameters(self) -> list[OpenApiParameter]:
+    def get_override_parameters(self) -> Any:
         return list(self.view.parameters)
 
     def _get_serializer_name(self, serializer: Any, direction: str, bypass_extensions: bool = False) -> str:
@@ -131,7 +133,7 @@ class DialectSchema(HandlerSchema):
         name, dialect = super()._get_serializer_name(serializer, direction, bypass_extensions), self.view.tag.title()
         return name if name.startswith(dialect) else f"{dialect}{name}"
 
-    def _get_response_bodies(self, direction: str = "response") -> dict[str, Any]:
+    def _get_response_bodies(self, direction: Literal["request", "response"] = "response") -> dict[str, Any]:
         bodies = super()._get_response_bodies(direction)
         for status in self._refusals():
             answer = OpenApiResponse(self.view.error_serializer, WHEN[status], self._refusal_example(status))
@@ -183,7 +185,7 @@ WORKSPACE = query("workspace_id", "The workspace's id, where several workspaces 
 
 class ApiKeyScheme(OpenApiAuthenticationExtension):
     target_class = "aiops.access.authentication.ApiKeyAuthentication"
-    name = ("apiKeyHeader", "apiKeyQuery")
+    name: Any = ("apiKeyHeader", "apiKeyQuery")
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, str]]:
         return [
@@ -197,7 +199,7 @@ class ApiKeyScheme(OpenApiAuthenticationExtension):
 
 class IngestKeyScheme(ApiKeyScheme):
     target_class = "aiops.access.authentication.IngestKeyAuthentication"
-    name = ("ingestKeyHeader", "ingestKeyQuery", "ingestKeyBearer")
+    name: Any = ("ingestKeyHeader", "ingestKeyQuery", "ingestKeyBearer")
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, str]]:
         return [*super().get_security_definition(auto_schema), {"type": "http", "scheme": "bearer"}]
@@ -205,7 +207,7 @@ class IngestKeyScheme(ApiKeyScheme):
 
 class PeopleScheme(OpenApiAuthenticationExtension):
     target_class = "aiops.access.authentication.SessionOrJWTAuthentication"
-    name = ("sessionCookie", "jwt")
+    name: Any = ("sessionCookie", "jwt")
 
     def get_security_definition(self, auto_schema: AutoSchema) -> list[dict[str, str]]:
         return [

@@ -16,7 +16,7 @@ from aiops.api.paths import path_pair
 class SchemaView(SpectacularAPIView):
     """What all dialects take and answer, as OpenAPI 3.1."""
 
-    renderer_classes = (OpenApiJsonRenderer2, OpenApiJsonRenderer, OpenApiYamlRenderer, OpenApiYamlRenderer2)
+    renderer_classes = [OpenApiJsonRenderer2, OpenApiJsonRenderer, OpenApiYamlRenderer, OpenApiYamlRenderer2]
     metadata_class = None
 
 

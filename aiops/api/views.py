@@ -8,7 +8,7 @@ import logging
 from collections.abc import Sequence
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from django.core.signals import got_request_exception
 from drf_spectacular.utils import OpenApiParameter
@@ -55,7 +55,7 @@ class DialectView(APIView):
     permission_classes = ()  # who may see is the querysets' business, who may do the services'
     throttle_classes = ()
     metadata_class = None
-    http_method_names: ClassVar[list[str]] = ["get", "post", "patch", "put", "delete", "head"]
+    http_method_names = ["get", "post", "patch", "put", "delete", "head"]
 
     now: datetime
     actor: Actor
@@ -74,7 +74,7 @@ class DialectView(APIView):
             # Guessing keys is limited too, by address, and every answer says so.
             self._count(f"address:{request.META.get('REMOTE_ADDR', '')}", Role.VIEWER)
             raise
-        self.actor = request.actor
+        self.actor = cast(Actor, request.actor)  # type: ignore[attr-defined]
         self._count(self.actor.id, self.actor.highest_role)
         if request.method not in READING and self.actor.highest_role < Role.OPERATOR:
             raise NotPermitted(

@@ -77,7 +77,7 @@ def our_look(get_response: Callable[[HttpRequest], Answer]) -> Callable[[HttpReq
     if iscoroutinefunction(get_response):
 
         async def later(request: HttpRequest) -> HttpResponseBase:
-            return shown(request, await get_response(request))  # type: ignore[misc]
+            return shown(request, await get_response(request))
 
         return later
     return lambda request: shown(request, get_response(request))  # type: ignore[arg-type]
@@ -85,7 +85,10 @@ def our_look(get_response: Callable[[HttpRequest], Answer]) -> Callable[[HttpReq
 
 def _readable(response: HttpResponseBase) -> HttpResponseBase:
     """A page without what turns our own words round or can't be seen, whoever wrote it and into whichever field."""
-    is_page = isinstance(response, HttpResponse) and response.headers.get("Content-Type", "").startswith("text/html")
-    if is_page and not response.content.isascii():
+    if (
+        isinstance(response, HttpResponse)
+        and response.headers.get("Content-Type", "").startswith("text/html")
+        and not response.content.isascii()
+    ):
         response.content = seen(response.content.decode(response.charset)).encode(response.charset)
     return response

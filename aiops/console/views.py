@@ -21,6 +21,7 @@ from aiops.console.theme import COOKIE, MAX_AGE, THEMES
 from aiops.kernel.clock import utcnow
 from aiops.web import kept_input
 from aiops.web.console_view import by_button, console_view, go_back, is_fragment, own_page
+from aiops.web.requests import ActorRequest
 
 HOME = "console-overview"
 
@@ -64,9 +65,9 @@ def theme(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @console_view
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: ActorRequest) -> HttpResponse:
     """What is open, by severity and service, and what needs someone now."""
-    actor, now = request.actor, utcnow()  # type: ignore[attr-defined]
+    actor, now = request.actor, utcnow()
     template = "console/_overview.html" if is_fragment(request) else "console/overview.html"
     return render(request, template, {**overview_context(actor, now), "section": "overview"})
 

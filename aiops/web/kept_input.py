@@ -26,7 +26,9 @@ def typed(data: QueryDict) -> str:
 
 def words(carried: str) -> dict[str, str]:
     """What :func:`typed` gave, by the names of the fields."""
-    return {name: text for name, text in QueryDict(carried[:LONGEST]).items() if name in NAMES}
+    return {
+        name: text for name, text in QueryDict(carried[:LONGEST]).items() if name in NAMES and isinstance(text, str)
+    }
 
 
 def put(session: SessionBase, carried: str) -> None:

@@ -53,7 +53,7 @@ class WordsField(forms.MultipleChoiceField):
         return [word for item in super().to_python(value) for word in item.split(",") if word]
 
     def validate(self, value: Sequence[str]) -> None:
-        allowed = [word for word, _ in self.choices]
+        allowed = [word for word, _ in self.widget.choices]
         for word in value:
             if word not in allowed:
                 params = {"value": word[:40], "allowed": ", ".join(allowed)}
@@ -63,7 +63,7 @@ class WordsField(forms.MultipleChoiceField):
 class InstantField(forms.CharField):
     """A time with its zone. A ``+`` that arrived as a blank, as it does in an unescaped URL, is read as meant."""
 
-    def to_python(self, value: Any) -> datetime | None:
+    def to_python(self, value: Any) -> Any:
         text = super().to_python(value)
         if not text:
             return None
@@ -75,8 +75,8 @@ class InstantField(forms.CharField):
 class ReferenceField(forms.CharField):
     """The id of an incident, as its row number."""
 
-    def to_python(self, value: Any) -> int | None:
-        text = super().to_python(value)
+    def to_python(self, value: Any) -> Any:
+        text = super().to_python(value) or ""
         reference = parse_reference(text)
         if text and (reference is None or reference.pk is None):
             raise forms.ValidationError("must be an incident id such as inc-0000002a", "invalid")
@@ -88,8 +88,8 @@ class YesNoField(forms.CharField):
 
     words = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False, "": None}
 
-    def to_python(self, value: Any) -> bool | None:
-        text = super().to_python(value).lower()
+    def to_python(self, value: Any) -> Any:
+        text = (super().to_python(value) or "").lower()
         if text not in self.words:
             raise forms.ValidationError("must be true or false", "invalid")
         return self.words[text]

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import migrations
 
 from aiops.kernel.redaction import redact
 
 
-def redact_stored(apps, schema_editor):
+def redact_stored(apps: Any, schema_editor: Any) -> None:
     letters = apps.get_model("incidents", "DeadLetter").objects
     for letter in letters.order_by("pk").iterator(chunk_size=50):
         cleaned = redact(bytes(letter.raw))

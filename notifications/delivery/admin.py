@@ -68,7 +68,7 @@ class ProviderAdmin(ByService):
     fields = ("workspace", "kind", "name", "is_default", "settings_json", "known")
     readonly_fields = ("known",)
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         """Settings are for those who may change them; there is nothing known of a new one."""
         hidden = set() if self.has_change_permission(request, obj) else {"settings_json", "known"}
         return [name for name in self.fields or () if name not in hidden | ({"known"} if obj is None else set())]
@@ -140,7 +140,7 @@ class DestinationAdmin(ByService):
         """Shared ones; a person's own are nobody else's business."""
         return super().get_queryset(request).filter(workspace__isnull=False)
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         """The address is for those who may change it."""
         hidden = set() if self.has_change_permission(request, obj) else {"address"}
         hidden |= set(self.readonly_fields) if obj is None else set()
@@ -150,9 +150,9 @@ class DestinationAdmin(ByService):
         """Kind and account stay what they were."""
         return [*super().get_readonly_fields(request, obj), *(["kind", "provider"] if obj is not None else [])]
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """A shared destination belongs to a workspace, always."""
-        form = super().get_form(request, obj, **kwargs)
+        form = super().get_form(request, obj, change, **kwargs)
         if "workspace" in form.base_fields:
             form.base_fields["workspace"].required = True
         return form
@@ -309,9 +309,9 @@ class QuietHoursAdmin(PersonalAdmin):
     list_select_related = ("user",)
     fields = ("user", "begins", "ends", "days")
 
-    def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **kwargs: Any) -> Any:
         """No day named: every day."""
-        form = super().get_form(request, obj, **kwargs)
+        form = super().get_form(request, obj, change, **kwargs)
         if "days" in form.base_fields:
             form.base_fields["days"].required = False
         return form

@@ -6,7 +6,7 @@ The console's editor and calendar are the better place for daily work.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
 from django.contrib import admin
@@ -32,13 +32,13 @@ class OfPeopleAdmin(ByService):
 
     needs = Role.ADMIN
 
-    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest | None, **kwargs: Any) -> Any:
+    def formfield_for_foreignkey(self, db_field: ForeignKey, request: HttpRequest, **kwargs: Any) -> Any:
         """Names of people stay within their workspaces."""
-        if request is not None and db_field.remote_field.model is User:
+        if db_field.remote_field.model is User:
             workspaces = within(Workspace.objects.all(), actor_of(request), self.needs)
             theirs = Q(memberships__workspace__in=workspaces) | Q(is_superuser=True)  # superusers are in all
             kwargs["queryset"] = User.objects.filter(theirs, is_active=True).distinct().order_by("username")
-        if request is not None and db_field.remote_field.model is Schedule:
+        if db_field.remote_field.model is Schedule:
             kwargs["queryset"] = within(Schedule.objects.all(), actor_of(request), self.needs)
             return admin.ModelAdmin.formfield_for_foreignkey(self, db_field, request, **kwargs)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
@@ -47,7 +47,7 @@ class OfPeopleAdmin(ByService):
 class OfScheduleAdmin(OfPeopleAdmin):
     """Rows that belong to a schedule, and through it to a workspace."""
 
-    list_filter = (("schedule", ScopedFilter),)
+    list_filter: ClassVar[Any] = (("schedule", ScopedFilter),)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:
         """Those of the schedules that the person may see."""
@@ -141,7 +141,7 @@ class LayerAdmin(OfScheduleAdmin):
         """What was, is only looked at."""
         return super().has_change_permission(request, obj) and getattr(obj, "retired_at", None) is None
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """Without the field to type members into, where nothing can be typed."""
         shown = list(self.fields or ())
         may = self.has_change_permission(request, obj)
@@ -183,7 +183,7 @@ class OverrideAdmin(OfScheduleAdmin):
     list_select_related = ("user", "schedule")
     date_hierarchy = "starts_at"
 
-    def get_fields(self, request: HttpRequest, obj: Any = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         """The person by name, who may be deleted; to be chosen while there is no row."""
         return ["schedule", "person" if obj is not None else "user", "starts_at", "ends_at", "reason"]
 
@@ -218,7 +218,7 @@ class OverrideAdmin(OfScheduleAdmin):
         made = overrides.create_override(
             actor=actor_of(request),
             schedule_id=obj.schedule_id,
-            user_id=obj.user_id,
+            user_id=obj.user_id or 0,
             starts_at=obj.starts_at,
             ends_at=obj.ends_at,
             reason=obj.reason,

@@ -216,7 +216,7 @@ class Departure(models.Model):
 
 def called(row: LayerMember | Override | Departure) -> str:
     """The name of a row's person, who may be gone."""
-    found = User.objects.filter(pk=row.user_id).first()
+    found = User.objects.filter(pk=row.user_id or 0).first()
     return found.username if found is not None else f"person {row.user_id}"
 
 

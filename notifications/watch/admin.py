@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from django.contrib import admin
 from django.db.models import Model, QuerySet
@@ -18,8 +18,8 @@ from notifications.watch.models import PagingProof
 class RecordAdmin(ReadOnlyAdmin):
     """Rows come through the one door, newest first."""
 
-    list_filter: Any = (("workspace", ScopedFilter),)
-    ordering: Any = ("-id",)
+    list_filter: ClassVar[Any] = (("workspace", ScopedFilter),)
+    ordering: ClassVar[Any] = ("-id",)
     paginator = BoundedPaginator
 
     def get_queryset(self, request: HttpRequest) -> QuerySet:

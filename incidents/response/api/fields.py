@@ -7,7 +7,6 @@ from typing import Any
 
 from rest_framework import serializers
 
-from incidents.core.models import Incident
 from incidents.response.api import states
 
 
@@ -29,5 +28,5 @@ class StateField(serializers.ChoiceField):
         self.table = table
         super().__init__(choices=[word for _, word in table], source="*", **kwargs)
 
-    def to_representation(self, value: Incident) -> str:
+    def to_representation(self, value: Any) -> str:
         return states.word_of(self.table, value, self.context["now"])

@@ -93,7 +93,7 @@ class ListQuery:
     def carried(self) -> list[tuple[str, str]]:
         """What the form of the filters has to keep besides its own fields."""
         names = ("view", *(name for name in NARROWING if name not in OWN_FIELDS))
-        return [(name, self.params[name]) for name in names if name in self.params]
+        return [(name, str(self.params[name])) for name in names if name in self.params]
 
     def _shown(self, name: str, value: str) -> str:
         if name in ("since", "from", "to") and (at := parse_instant(value)) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from uuid import UUID
 
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
@@ -15,6 +15,7 @@ from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import Conflict, DomainError, InvalidInput, NotPermitted
 from aiops.web import kept_input
 from aiops.web.console_view import by_button, console_view, go_back, is_fragment, sentence
+from aiops.web.requests import ActorRequest
 from incidents.catalogue.models import Service
 from incidents.core import selectors
 from incidents.core.models import Incident
@@ -29,38 +30,38 @@ from incidents.response.services import incidents as services
 MAX_BULK = 200
 
 
-def _find(request: HttpRequest, reference: str) -> Incident:
+def _find(request: ActorRequest, reference: str) -> Incident:
     """The incident of the address, in the workspace that it names if it names one."""
-    actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     return selectors.incident_for(actor, reference, request.GET.get("workspace_id", ""))
 
 
 @require_safe
 @console_view
-def incident_list(request: HttpRequest) -> HttpResponse:
+def incident_list(request: ActorRequest) -> HttpResponse:
     """The list; a fragment request gets what changes on it."""
     query, now = ListQuery(request.GET), utcnow()
-    actor, user = request.actor, request.user  # type: ignore[attr-defined]
-    context = {**Board(actor, user, query, now).context(), **frame_context(actor, user, query, now)}  # type: ignore[arg-type]
+    actor, user = request.actor, request.user
+    context = {**Board(actor, user, query, now).context(), **frame_context(actor, user, query, now)}
     return render(request, "incidents/_list.html" if is_fragment(request) else "incidents/list.html", context)
 
 
 @require_safe
 @console_view
-def still(request: HttpRequest) -> HttpResponse:
+def still(request: ActorRequest) -> HttpResponse:
     """The rows with these ``id``s as they are now, and whether each is still in the view that the rest of the URL names."""
     params = request.GET.copy()
     references = params.pop("id", [])
-    board = Board(request.actor, request.user, ListQuery(params), utcnow())  # type: ignore[attr-defined, arg-type]
+    board = Board(request.actor, request.user, ListQuery(params), utcnow())
     return render(request, "incidents/_still.html", {"rows": board.still(references)})
 
 
 @require_safe
 @console_view
-def incident_page(request: HttpRequest, reference: str) -> HttpResponse:
+def incident_page(request: ActorRequest, reference: str) -> HttpResponse:
     """One incident, by id or name."""
-    actor, now = request.actor, utcnow()  # type: ignore[attr-defined]
-    context = detail_context(actor, request.user, _find(request, reference), now)  # type: ignore[arg-type]
+    actor, now = request.actor, utcnow()
+    context = detail_context(actor, request.user, _find(request, reference), now)
     return render(request, "incidents/_detail.html" if is_fragment(request) else "incidents/detail.html", context)
 
 
@@ -72,12 +73,12 @@ def _page_of(reference: str, action: str) -> str:
 
 @by_button(_page_of)
 @console_view
-def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
+def act(request: ActorRequest, reference: str, action: str) -> HttpResponse:
     """Do something to an incident, say what came of it, and go back to where the person was."""
-    actor, now = request.actor, utcnow()  # type: ignore[attr-defined]
+    actor, now = request.actor, utcnow()
     incident = _find(request, reference)
     try:
-        done = perform(action, Act(actor, request.user, incident, now, request.POST))  # type: ignore[arg-type]
+        done = perform(action, Act(actor, request.user, incident, now, request.POST))
     except (NotPermitted, InvalidInput, Conflict) as error:
         said = " ".join(filter(None, [f"{incident.name}: {sentence(error)}", error.details]))
         (messages.warning if isinstance(error, Conflict) else messages.error)(request, said)
@@ -91,9 +92,9 @@ def act(request: HttpRequest, reference: str, action: str) -> HttpResponse:
 
 @by_button(lambda: reverse("console-incidents"))
 @console_view
-def bulk(request: HttpRequest) -> HttpResponse:
+def bulk(request: ActorRequest) -> HttpResponse:
     """Do one thing to several incidents; what came of each is told."""
-    actor, now = request.actor, utcnow()  # type: ignore[attr-defined]
+    actor, now = request.actor, utcnow()
     action, references = request.POST.get("action", ""), request.POST.getlist("incident")
     if "preset" in request.POST and not action:
         action = "snooze"
@@ -106,7 +107,7 @@ def bulk(request: HttpRequest) -> HttpResponse:
         incident = None
         try:
             incident = _find(request, reference)
-            perform(action, Act(actor, request.user, incident, now, request.POST))  # type: ignore[arg-type]
+            perform(action, Act(actor, request.user, incident, now, request.POST))
             done.append(incident.name)
         except DomainError as error:
             name = incident.name if incident is not None else reference
@@ -119,9 +120,9 @@ def bulk(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @console_view
-def new_incident(request: HttpRequest) -> HttpResponse:
+def new_incident(request: ActorRequest) -> HttpResponse:
     """Open an incident by hand."""
-    actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     mine = Service.objects.visible_to(actor).select_related("workspace")
     mine = mine.order_by("workspace_id", "-is_default", "name")
     if actor.workspace_ids is not None:
@@ -147,7 +148,7 @@ def new_incident(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @console_view
-def alert_page(request: HttpRequest, reference: str, alert_id: UUID) -> HttpResponse:
+def alert_page(request: ActorRequest, reference: str, alert_id: UUID) -> HttpResponse:
     """One alert: its raw payload, and why it did what it did."""
     incident = _find(request, reference)
     context = alert_context(incident, alert_of(incident, alert_id))
@@ -156,8 +157,8 @@ def alert_page(request: HttpRequest, reference: str, alert_id: UUID) -> HttpResp
 
 @require_safe
 @console_view
-def dead_letters(request: HttpRequest) -> HttpResponse:
+def dead_letters(request: ActorRequest) -> HttpResponse:
     """The latest bodies that could not be understood, with the reason. Operators only: a body may hold anything."""
-    letters = readable_letters(request.actor).select_related("source", "workspace")  # type: ignore[attr-defined]
+    letters = readable_letters(request.actor).select_related("source", "workspace")
     shown = [(letter, payload_of(letter.raw)) for letter in letters.order_by("-received_at", "-pk")[: paging.PAGE]]
     return render(request, "incidents/dead_letters.html", {"letters": shown, "section": "dead-letters"})

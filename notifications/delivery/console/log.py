@@ -16,12 +16,12 @@ from aiops.access.models import User
 from aiops.api.params import asked
 from aiops.kernel.errors import InvalidInput
 from incidents.core import selectors
-from incidents.querysets import WorkspaceQuerySet
 from incidents.response.console.filters import SPANS
 from incidents.response.console.paging import PAGE
 from notifications.choices import ChannelKind, DeliveryState, Purpose
 from notifications.delivery.models import Delivery
 from notifications.escalation.selectors.people import colleagues
+from notifications.querysets import DeliveryQuerySet
 
 NARROWING = ("state", "kind", "purpose", "person", "destination", "incident", "last")
 CURSORS = ("after", "before")
@@ -94,7 +94,7 @@ class LogQuery:
         query = params.urlencode(safe=":,")
         return reverse("console-deliveries") + (f"?{query}" if query else "")
 
-    def narrow(self, rows: WorkspaceQuerySet, actor: Actor, user: User, now: datetime) -> WorkspaceQuerySet:
+    def narrow(self, rows: DeliveryQuerySet, actor: Actor, user: User, now: datetime) -> DeliveryQuerySet:
         """*rows* as the URL asks for them. Raises ``NotFound`` for an incident that the actor may not know of."""
         if self.view:
             rows = rows.filter(state__in=VIEWS[self.view])
@@ -185,7 +185,7 @@ def place_of(delivery: Delivery, user: User) -> str:
     return destination.label if destination.owner_id == user.pk else ""
 
 
-def _page(rows: WorkspaceQuerySet, query: LogQuery) -> tuple[Sequence[Delivery], str, str]:
+def _page(rows: DeliveryQuerySet, query: LogQuery) -> tuple[Sequence[Delivery], str, str]:
     """The rows of a page, newest first, and the cursors of its neighbours ("": there is none)."""
     if query.before and not query.after:
         found = list(rows.filter(pk__gt=query.before).order_by("pk")[: PAGE + 1])

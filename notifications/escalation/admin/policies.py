@@ -75,7 +75,7 @@ class PolicyAdmin(ByService):
     fields = ("workspace", "name", "description", "enabled", "is_default", "severities", "definition")
     inlines = (VersionInline,)
 
-    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> list[str]:
+    def get_fields(self, request: HttpRequest, obj: Model | None = None) -> Any:
         """Whoever may not change it reads the versions below."""
         may = self.has_change_permission(request, obj)
         return [name for name in self.fields or () if may or name != "definition"]

@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from django import forms
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -18,6 +18,7 @@ from aiops.access.actors import Actor
 from aiops.access.models import User
 from aiops.kernel.clock import utcnow
 from aiops.web.console_view import console_view
+from aiops.web.requests import ActorRequest
 from incidents.catalogue.models import Service
 from incidents.choices import Priority, Severity
 from notifications.choices import MACHINES, ChannelKind
@@ -88,14 +89,14 @@ class Moment:
 
 @require_safe
 @console_view
-def page(request: HttpRequest) -> HttpResponse:
+def page(request: ActorRequest) -> HttpResponse:
     """Who would be told."""
-    actor, user, now = request.actor, request.user, utcnow()  # type: ignore[attr-defined]
+    actor, user, now = request.actor, request.user, utcnow()
     services = _services(actor)
-    form = WhatIfForm(_asked(request.GET, services, user, now), services=services)  # type: ignore[arg-type]
-    context: dict[str, Any] = {"form": form, "zone": user.time_zone, "section": "escalation"}  # type: ignore[union-attr]
+    form = WhatIfForm(_asked(request.GET, services, user, now), services=services)
+    context: dict[str, Any] = {"form": form, "zone": user.time_zone, "section": "escalation"}
     context["no_mail_server"] = NO_MAIL_SERVER
-    context["presets"] = presets(ZoneInfo(user.time_zone), now)  # type: ignore[union-attr]
+    context["presets"] = presets(ZoneInfo(user.time_zone), now)
     if form.is_valid():
         asked = form.cleaned_data
         lines = what_if(

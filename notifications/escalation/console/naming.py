@@ -41,7 +41,7 @@ class Names:
             (TargetKind.ADMINS, Workspace.objects),
         ):
             if wanted[kind]:
-                for row in rows.filter(pk__in=wanted[kind]):  # type: ignore[attr-defined]
+                for row in rows.filter(pk__in=wanted[kind]):
                     self._names[kind, row.pk] = _name(kind, row)
 
     def of(self, target: Target) -> Named:

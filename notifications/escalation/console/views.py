@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -15,6 +15,7 @@ from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput, NotPermitted
 from aiops.web.acting import button, sentence
 from aiops.web.console_view import console_view, is_fragment
+from aiops.web.requests import ActorRequest
 from notifications.escalation.console import boards
 from notifications.escalation.console.editing import Sheet, choices_of, sheet_of, typed_sheet
 from notifications.escalation.models import EscalationPolicy, ServicePolicy
@@ -25,34 +26,34 @@ SECTION = {"section": "escalation"}
 
 @require_safe
 @console_view
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: ActorRequest) -> HttpResponse:
     """Every policy, what uses it, and the services that reach nobody."""
-    context = boards.policies_of(request.actor)  # type: ignore[attr-defined]
+    context = boards.policies_of(request.actor)
     return render(request, "notifications/escalation/overview.html", context | SECTION)
 
 
 @require_safe
 @console_view
-def policy_page(request: HttpRequest, policy_id: int, number: int | None = None) -> HttpResponse:
+def policy_page(request: ActorRequest, policy_id: int, number: int | None = None) -> HttpResponse:
     """One policy, or an older version of it."""
-    actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     context = boards.policy_page(actor, boards.policy_for(actor, policy_id), number)
     return render(request, "notifications/escalation/policy.html", context | SECTION)
 
 
 @require_safe
 @console_view
-def services_page(request: HttpRequest) -> HttpResponse:
+def services_page(request: ActorRequest) -> HttpResponse:
     """Which service uses which policy."""
-    context = boards.services_page(request.actor, request.GET.get("q", "").strip())  # type: ignore[attr-defined]
+    context = boards.services_page(request.actor, request.GET.get("q", "").strip())
     return render(request, "notifications/escalation/services.html", context | SECTION)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @console_view
-def new_policy(request: HttpRequest) -> HttpResponse:
+def new_policy(request: ActorRequest) -> HttpResponse:
     """Make a policy. Admins of a workspace only."""
-    choices = boards.administered(request.actor)  # type: ignore[attr-defined]
+    choices = boards.administered(request.actor)
     if not choices:
         raise NotPermitted("Escalation policies are made by admins of a workspace")
     wanted = request.POST.get("workspace") or request.GET.get("workspace")
@@ -62,9 +63,9 @@ def new_policy(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @console_view
-def edit_policy(request: HttpRequest, policy_id: int) -> HttpResponse:
+def edit_policy(request: ActorRequest, policy_id: int) -> HttpResponse:
     """Change a policy: another definition becomes a new version. Admins of its workspace only."""
-    actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     policy = boards.policy_for(actor, policy_id)
     if not actor.may(Role.ADMIN, policy.workspace_id):
         raise NotPermitted("Escalation policies are changed by admins of the workspace")
@@ -72,7 +73,7 @@ def edit_policy(request: HttpRequest, policy_id: int) -> HttpResponse:
 
 
 def _edit(
-    request: HttpRequest, workspace: Workspace, policy: EscalationPolicy | None, sheet: Sheet, extra: dict[str, Any]
+    request: ActorRequest, workspace: Workspace, policy: EscalationPolicy | None, sheet: Sheet, extra: dict[str, Any]
 ) -> HttpResponse:
     status = 200
     if request.method == "POST":
@@ -98,10 +99,10 @@ def _edit(
 
 
 def _save(
-    request: HttpRequest, workspace: Workspace, policy: EscalationPolicy | None, sheet: Sheet
+    request: ActorRequest, workspace: Workspace, policy: EscalationPolicy | None, sheet: Sheet
 ) -> EscalationPolicy:
     common: dict[str, Any] = {
-        "actor": request.actor,  # type: ignore[attr-defined]
+        "actor": request.actor,
         "now": utcnow(),
         "name": sheet.name,
         "description": sheet.description,
@@ -116,21 +117,21 @@ def _save(
 
 
 @button("console-escalation")
-def delete_policy(request: HttpRequest, policy_id: int) -> HttpResponse:
+def delete_policy(request: ActorRequest, policy_id: int) -> HttpResponse:
     """Do away with a policy."""
-    policies.delete_policy(actor=request.actor, policy_id=policy_id)  # type: ignore[attr-defined]
+    policies.delete_policy(actor=request.actor, policy_id=policy_id)
     messages.success(request, "The policy is gone.")
     return redirect("console-escalation")
 
 
 @button("console-escalation-services")
-def set_service(request: HttpRequest, service_id: int) -> HttpResponse:
+def set_service(request: ActorRequest, service_id: int) -> HttpResponse:
     """Have a service use a policy of its own, or the workspace's again."""
     chosen = request.POST.get("policy", "")
     if chosen and not (chosen.isdecimal() and len(chosen) < 19):
         raise InvalidInput("policy: expected a policy of the list.", field="policy")
     policies.set_service_policy(
-        actor=request.actor,  # type: ignore[attr-defined]
+        actor=request.actor,
         service_id=service_id,
         policy_id=int(chosen) if chosen else None,
     )

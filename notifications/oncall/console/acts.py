@@ -8,7 +8,7 @@ from typing import Any
 
 from django import forms
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils import timezone
@@ -18,6 +18,7 @@ from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted, Overloaded, RateLimited
 from aiops.web import kept_input
 from aiops.web.console_view import by_button, console_view, go_back
+from aiops.web.requests import ActorRequest
 from notifications.oncall.console import boards
 from notifications.oncall.console.forms import ImportForm, OverrideForm, SwapForm, TimeOffForm, first_complaint
 from notifications.oncall.selectors.schedules import members_of
@@ -38,7 +39,7 @@ def button(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
     @by_button(lambda **_: reverse("console-oncall"))
     @console_view
     @wraps(view)
-    def wrapped(request: HttpRequest, **ids: int) -> HttpResponse:
+    def wrapped(request: ActorRequest, **ids: int) -> HttpResponse:
         try:
             return view(request, **ids)
         except (InvalidInput, NotPermitted, RateLimited, Overloaded) as error:
@@ -52,9 +53,9 @@ def button(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
 
 @button
-def create_override(request: HttpRequest, schedule_id: int) -> HttpResponse:
+def create_override(request: ActorRequest, schedule_id: int) -> HttpResponse:
     """Somebody else has it for a while."""
-    actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     schedule = boards.schedule_for(actor, schedule_id)
     filled = _read(OverrideForm(request.POST, members=members_of(schedule.workspace_id)))
     overrides.create_override(
@@ -71,17 +72,17 @@ def create_override(request: HttpRequest, schedule_id: int) -> HttpResponse:
 
 
 @button
-def end_override(request: HttpRequest, override_id: int) -> HttpResponse:
+def end_override(request: ActorRequest, override_id: int) -> HttpResponse:
     """The schedule is as it would have been again."""
-    overrides.end_override(actor=request.actor, override_id=override_id, now=utcnow())  # type: ignore[attr-defined]
+    overrides.end_override(actor=request.actor, override_id=override_id, now=utcnow())
     messages.success(request, "The override is over.")
     return go_back(request, reverse("console-oncall"))
 
 
 @button
-def ask_swap(request: HttpRequest, schedule_id: int) -> HttpResponse:
+def ask_swap(request: ActorRequest, schedule_id: int) -> HttpResponse:
     """Ask for somebody to take a shift of one's own."""
-    actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     schedule = boards.schedule_for(actor, schedule_id)
     filled = _read(SwapForm(request.POST, others=swaps.others_of(schedule, request.user.pk)))
     swap = swaps.ask_swap(
@@ -99,22 +100,22 @@ def ask_swap(request: HttpRequest, schedule_id: int) -> HttpResponse:
 
 
 @button
-def answer_swap(request: HttpRequest, swap_id: int, answer: str) -> HttpResponse:
+def answer_swap(request: ActorRequest, swap_id: int, answer: str) -> HttpResponse:
     """Accept, decline or cancel."""
     if answer not in ANSWERS:
         raise NotFound(f"There is no answer {answer!r}")
     verb, said = ANSWERS[answer]
-    verb(actor=request.actor, swap_id=swap_id, now=utcnow())  # type: ignore[attr-defined]
+    verb(actor=request.actor, swap_id=swap_id, now=utcnow())
     messages.success(request, said)
     return redirect("console-oncall-swap", swap_id)
 
 
 @button
-def add_time_off(request: HttpRequest) -> HttpResponse:
+def add_time_off(request: ActorRequest) -> HttpResponse:
     """Be away; the shifts that this falls on are told."""
     filled = _read(TimeOffForm(request.POST))
     _, clashes = time_off.add_time_off(
-        actor=request.actor,  # type: ignore[attr-defined]
+        actor=request.actor,
         starts_at=filled["starts_at"],
         ends_at=filled["ends_at"],
         reason=filled["reason"],
@@ -131,25 +132,25 @@ def add_time_off(request: HttpRequest) -> HttpResponse:
 
 
 @button
-def remove_time_off(request: HttpRequest, time_off_id: int) -> HttpResponse:
+def remove_time_off(request: ActorRequest, time_off_id: int) -> HttpResponse:
     """Not away after all."""
-    time_off.remove_time_off(actor=request.actor, time_off_id=time_off_id)  # type: ignore[attr-defined]
+    time_off.remove_time_off(actor=request.actor, time_off_id=time_off_id)
     messages.success(request, "Taken back.")
     return redirect(MINE)
 
 
 @button
-def renew_feed(request: HttpRequest, schedule_id: int | None = None) -> HttpResponse:
+def renew_feed(request: ActorRequest, schedule_id: int | None = None) -> HttpResponse:
     """A new secret address."""
-    calendars.renew_feed(actor=request.actor, schedule_id=schedule_id)  # type: ignore[attr-defined]
+    calendars.renew_feed(actor=request.actor, schedule_id=schedule_id)
     messages.success(request, "The calendar has a new address; the old one is dead.")
     return _home(schedule_id)
 
 
 @button
-def import_calendar(request: HttpRequest, schedule_id: int | None = None) -> HttpResponse:
+def import_calendar(request: ActorRequest, schedule_id: int | None = None) -> HttpResponse:
     """Import from an address from now on, from a file once, or nothing any more (``stop``)."""
-    actor, now = request.actor, utcnow()  # type: ignore[attr-defined]
+    actor, now = request.actor, utcnow()
     boards.require_membership(actor)
     if request.FILES and (_uploads.add(str(request.user.pk), now) or 0) > 1:
         raise RateLimited(f"One file a minute; try again in {_uploads.window(now).left(now)} s")
@@ -170,9 +171,9 @@ def import_calendar(request: HttpRequest, schedule_id: int | None = None) -> Htt
 
 
 @button
-def delete_schedule(request: HttpRequest, schedule_id: int) -> HttpResponse:
+def delete_schedule(request: ActorRequest, schedule_id: int) -> HttpResponse:
     """Do away with a schedule."""
-    schedules.delete_schedule(actor=request.actor, schedule_id=schedule_id)  # type: ignore[attr-defined]
+    schedules.delete_schedule(actor=request.actor, schedule_id=schedule_id)
     messages.success(request, "The schedule is gone.")
     return redirect("console-oncall")
 

@@ -189,7 +189,7 @@ def editor_context(sheet: Sheet, workspace: Workspace, schedule: Schedule | None
         "layer_count": len(sheet.layers) + 1,
         "workspace": workspace,
         "schedule": schedule,
-        "teams": workspace.teams.order_by("name"),  # type: ignore[attr-defined]
+        "teams": workspace.teams.order_by("name"),
         "members": _people(members_of(workspace.pk).order_by("username")),
         "zones": sorted(available_timezones()),
         "units": RotationUnit.choices,

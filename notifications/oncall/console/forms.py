@@ -32,11 +32,11 @@ class WallField(forms.Field):
             return value
         if (wall := read_wall(str(value))) is None:
             raise ValidationError(self.error_messages["invalid"], code="invalid")
-        return instant_of(wall, timezone.get_current_timezone())  # type: ignore[arg-type]
+        return instant_of(wall, timezone.get_current_timezone())
 
     def prepare_value(self, value: Any) -> Any:
         if isinstance(value, datetime):
-            return wall_of(value, timezone.get_current_timezone()).strftime(STAMP)  # type: ignore[arg-type]
+            return wall_of(value, timezone.get_current_timezone()).strftime(STAMP)
         return value
 
 
@@ -123,7 +123,7 @@ class RangeForm(forms.Form):
 
     since = forms.DateField(label="From", widget=forms.DateInput(attrs={"type": "date"}))
     until = forms.DateField(label="To", widget=forms.DateInput(attrs={"type": "date"}))
-    schedule = forms.ModelChoiceField(None, required=False, empty_label="All schedules")
+    schedule: forms.ModelChoiceField = forms.ModelChoiceField(None, required=False, empty_label="All schedules")
 
     def __init__(self, *args: Any, schedules: QuerySet, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

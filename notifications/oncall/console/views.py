@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import content_disposition_header
@@ -20,6 +20,7 @@ from aiops.access.models import User, Workspace
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
 from aiops.web.console_view import console_view, is_fragment
+from aiops.web.requests import ActorRequest
 from notifications.oncall.console import boards, editing
 from notifications.oncall.console.forms import ImportForm, OverrideForm, RangeForm, SwapForm, TimeOffForm
 from notifications.oncall.fairness import Load
@@ -36,10 +37,10 @@ MONTH = timedelta(days=29)
 
 @require_safe
 @console_view
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: ActorRequest) -> HttpResponse:
     """Who is on now, until when, and who is next, per schedule."""
-    actor, user = request.actor, request.user  # type: ignore[attr-defined]
-    context = boards.overview(actor, ZoneInfo(user.time_zone), utcnow())  # type: ignore[union-attr]
+    actor, user = request.actor, request.user
+    context = boards.overview(actor, ZoneInfo(user.time_zone), utcnow())
     context["may_make"] = bool(_workspaces(request))
     template = "notifications/oncall/_glances.html" if is_fragment(request) else "notifications/oncall/overview.html"
     return render(request, template, context | SECTION)
@@ -47,11 +48,11 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @console_view
-def schedule_page(request: HttpRequest, schedule_id: int) -> HttpResponse:
+def schedule_page(request: ActorRequest, schedule_id: int) -> HttpResponse:
     """The calendar of a schedule; ``starts`` and ``ends`` fill the override's form in."""
-    actor, user, now = request.actor, request.user, utcnow()  # type: ignore[attr-defined]
+    actor, user, now = request.actor, request.user, utcnow()
     schedule = boards.schedule_for(actor, schedule_id)
-    context = boards.schedule_page(actor, user, schedule, request.GET, now)  # type: ignore[arg-type]
+    context = boards.schedule_page(actor, user, schedule, request.GET, now)
     initial = {
         "starts_at": request.GET.get("starts"),
         "ends_at": request.GET.get("ends"),
@@ -71,27 +72,27 @@ def schedule_page(request: HttpRequest, schedule_id: int) -> HttpResponse:
 
 @require_safe
 @console_view
-def mine(request: HttpRequest) -> HttpResponse:
+def mine(request: ActorRequest) -> HttpResponse:
     """One's own shifts, swaps, time off and calendar."""
-    actor, user, now = request.actor, request.user, utcnow()  # type: ignore[attr-defined]
+    actor, user, now = request.actor, request.user, utcnow()
     boards.require_membership(actor)
     calendar = calendars.personal_calendar(user_id=user.pk)
-    context = boards.mine(user, actor, now) | {  # type: ignore[arg-type]
+    context = boards.mine(user, actor, now) | {
         "time_off_form": TimeOffForm(),
         "import_form": ImportForm(),
         "calendar": calendar,
         "trouble": calendars.trouble_of(calendar),
         "feed_url": feed_url(request, calendar.feed_key),
-        "zone": user.time_zone,  # type: ignore[union-attr]
+        "zone": user.time_zone,
     }
     return render(request, "notifications/oncall/mine.html", context | SECTION)
 
 
 @require_safe
 @console_view
-def swap_new(request: HttpRequest, schedule_id: int) -> HttpResponse:
+def swap_new(request: ActorRequest, schedule_id: int) -> HttpResponse:
     """Ask for somebody to take a shift: ``starts`` and ``ends`` fill the form in."""
-    schedule = boards.schedule_for(request.actor, schedule_id)  # type: ignore[attr-defined]
+    schedule = boards.schedule_for(request.actor, schedule_id)
     others = swaps.others_of(schedule, request.user.pk)
     initial = {"starts_at": request.GET.get("starts"), "ends_at": request.GET.get("ends")}
     context = {"schedule": schedule, "form": SwapForm(initial=initial, others=others), "zone": _zone(request).key}
@@ -100,9 +101,9 @@ def swap_new(request: HttpRequest, schedule_id: int) -> HttpResponse:
 
 @require_safe
 @console_view
-def swap_page(request: HttpRequest, swap_id: int) -> HttpResponse:
+def swap_page(request: ActorRequest, swap_id: int) -> HttpResponse:
     """One swap: one tap accepts it. It says who was first."""
-    actor, now = request.actor, utcnow()  # type: ignore[attr-defined]
+    actor, now = request.actor, utcnow()
     rows = ShiftSwap.objects.select_related("schedule", "requester", "candidate", "taken_by")
     swap = rows.filter(pk=swap_id, schedule__in=Schedule.objects.visible_to(actor)).first()
     if swap is None:
@@ -121,7 +122,7 @@ def swap_page(request: HttpRequest, swap_id: int) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @console_view
-def new_schedule(request: HttpRequest) -> HttpResponse:
+def new_schedule(request: ActorRequest) -> HttpResponse:
     """Make a schedule. Admins of a workspace only."""
     choices = _workspaces(request)
     if not choices:
@@ -134,9 +135,9 @@ def new_schedule(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @console_view
-def edit_schedule(request: HttpRequest, schedule_id: int) -> HttpResponse:
+def edit_schedule(request: ActorRequest, schedule_id: int) -> HttpResponse:
     """Change a schedule. Admins of its workspace only."""
-    actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     schedule = boards.schedule_for(actor, schedule_id)
     if not actor.may(Role.ADMIN, schedule.workspace_id):
         raise NotPermitted("Schedules are changed by admins of the workspace")
@@ -145,9 +146,9 @@ def edit_schedule(request: HttpRequest, schedule_id: int) -> HttpResponse:
 
 @require_safe
 @console_view
-def fairness_page(request: HttpRequest) -> HttpResponse:
+def fairness_page(request: ActorRequest) -> HttpResponse:
     """How the load falls on people; ``format=csv`` for a table to take away."""
-    actor, now = request.actor, utcnow()  # type: ignore[attr-defined]
+    actor, now = request.actor, utcnow()
     visible = Schedule.objects.visible_to(actor).order_by("name")
     today = wall_of(now, _zone(request)).date()
     params = QueryDict(mutable=True)
@@ -177,7 +178,7 @@ def fairness_page(request: HttpRequest) -> HttpResponse:
     )
 
 
-def feed_url(request: HttpRequest, key: str) -> str:
+def feed_url(request: ActorRequest, key: str) -> str:
     """The whole address of a calendar feed."""
     path = reverse("calendar-feed", args=[key or "unknown"])
     return (
@@ -186,10 +187,10 @@ def feed_url(request: HttpRequest, key: str) -> str:
 
 
 def _edit(
-    request: HttpRequest, workspace: Workspace, schedule: Schedule | None, draft: ScheduleDraft, more: dict[str, Any]
+    request: ActorRequest, workspace: Workspace, schedule: Schedule | None, draft: ScheduleDraft, more: dict[str, Any]
 ) -> HttpResponse:
     """The editor. What changes who is on call in the coming weeks is shown before it is saved, and saved when it is seen."""
-    actor, now, status = request.actor, utcnow(), 200  # type: ignore[attr-defined]
+    actor, now, status = request.actor, utcnow(), 200
     sheet = editing.sheet_of(draft)
     if request.method == "POST":
         sheet = editing.read_sheet(request.POST)
@@ -218,16 +219,16 @@ def _save(
     return schedules.update_schedule(actor=actor, schedule_id=schedule.pk, draft=wanted, now=now)
 
 
-def _workspaces(request: HttpRequest) -> list[Workspace]:
+def _workspaces(request: ActorRequest) -> list[Workspace]:
     """Where the person may make schedules."""
-    actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     rows = Workspace.objects.order_by("name")
     if actor.everywhere == Role.ADMIN:
         return list(rows)
     return list(rows.filter(pk__in=[pk for pk, role in actor.roles if role >= Role.ADMIN]))
 
 
-def _zone(request: HttpRequest) -> ZoneInfo:
+def _zone(request: ActorRequest) -> ZoneInfo:
     user = request.user
     return ZoneInfo(user.time_zone if isinstance(user, User) else "UTC")
 

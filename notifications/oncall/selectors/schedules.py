@@ -188,6 +188,6 @@ def _layer_spec(layer: Layer, members: tuple[int | None, ...], zone: str, gone: 
         ends_at=layer.ends_at,
         members=members,
         offset=layer.offset,
-        gone={user_id: gone[user_id] for user_id in set(members) - {None} if gone[user_id]},
+        gone={user_id: gone[user_id] for user_id in set(members) if user_id is not None and gone[user_id]},
         restrictions=restrictions.of_json(layer.restrictions),
     )

@@ -27,7 +27,7 @@ class IncidentItem(serializers.Serializer):
     id = serializers.CharField(source="public_id")
     title = serializers.CharField()
     severity = WordField(vocab.SEVERITIES)
-    source = serializers.CharField(source="source_name")
+    source = serializers.CharField(source="source_name")  # type: ignore[assignment]
     state = StateField(vocab.STATES)
     namespace = serializers.CharField()
     pod = serializers.CharField()
@@ -124,7 +124,7 @@ class NotedOut(CommandOut):
 
 class DeadLetterOut(serializers.Serializer):
     payload = serializers.JSONField(help_text="The body as JSON when it is some, else as text; cut at 64 KiB.")
-    source = serializers.CharField()
+    source = serializers.CharField()  # type: ignore[assignment]
     error = serializers.CharField()
     timestamp = InstantField()
 
@@ -151,7 +151,7 @@ class MinutesField(serializers.FloatField):
 
     default_error_messages = {"out_of_bounds": f"must be over 0 and at most {LONGEST_SNOOZE // timedelta(minutes=1)}"}
 
-    def to_internal_value(self, data: Any) -> timedelta:
+    def to_internal_value(self, data: Any) -> Any:
         if isinstance(data, bool):
             self.fail("invalid")
         minutes = super().to_internal_value(data)

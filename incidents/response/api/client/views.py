@@ -45,7 +45,7 @@ DEAD_LETTERS, MAX_DEAD_LETTERS = 100, 1000
 
 
 class ClientFilters(IncidentFilterSet):
-    status = None
+    status = None  # type: ignore[assignment]
     state = WordFilter(states.words_to_q(vocab.STATES))
     severity = WordFilter(severity_words(vocab.SEVERITIES))
     workspace_id = django_filters.CharFilter(field_name="workspace__slug")

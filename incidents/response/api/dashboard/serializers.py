@@ -48,12 +48,12 @@ class StatusChangeOut(serializers.Serializer):
         return who(entry)
 
 
-class Measured:
+class Measured(serializers.Field):
     """A field of what a metric alert measured, as it was sent; null for an incident that comes from none."""
 
     def __init__(self, key: str, **kwargs: Any) -> None:
         self.key = key
-        super().__init__(source="*", allow_null=True, **kwargs)  # type: ignore[call-arg]
+        super().__init__(source="*", allow_null=True, **kwargs)
 
     def to_representation(self, value: Incident) -> Any:
         return value.metric.get(self.key)
@@ -120,7 +120,7 @@ class IncidentOut(serializers.Serializer):
 def shown(incidents: Sequence[Incident], now: datetime) -> list[dict[str, Any]]:
     """*incidents* with their notes and history: two queries for any number of them."""
     context = {"now": now, "notes": selectors.notes(incidents), "history": selectors.status_history(incidents)}
-    return IncidentOut(incidents, many=True, context=context).data
+    return list(IncidentOut(incidents, many=True, context=context).data)
 
 
 class IncidentListOut(serializers.Serializer):

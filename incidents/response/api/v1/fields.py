@@ -21,7 +21,7 @@ class NamespaceField(serializers.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(source="*", **kwargs)
 
-    def to_representation(self, value: Incident) -> str:
+    def to_representation(self, value: Any) -> str:
         return shown_namespace(value)
 
 
@@ -31,7 +31,7 @@ class AnnotationsField(serializers.DictField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(source="*", child=serializers.CharField(), **kwargs)
 
-    def to_representation(self, value: Incident) -> dict[str, str]:
+    def to_representation(self, value: Any) -> dict[str, str]:
         more = self.context.get("annotations", {}).get(value.pk, ())
         return {
             name: text for facts in (annotations_of(value, self.context["now"]), *more) for name, text in facts.items()
@@ -48,7 +48,7 @@ class TextOrNull(serializers.CharField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(allow_null=True, **kwargs)
 
-    def to_representation(self, value: str) -> str | None:
+    def to_representation(self, value: str) -> Any:
         return value or None
 
 
@@ -66,5 +66,5 @@ class PriorityField(serializers.ChoiceField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(choices=[priority.label for priority in Priority], **kwargs)
 
-    def to_representation(self, value: int) -> str:
+    def to_representation(self, value: Any) -> str:
         return Priority(value).label

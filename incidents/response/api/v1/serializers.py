@@ -48,7 +48,7 @@ class IncidentSpec(serializers.Serializer):
     signalType = serializers.CharField(source="signal_type")
     title = serializers.CharField()
     description = serializers.CharField()
-    source = serializers.CharField(source="source_name")
+    source = serializers.CharField(source="source_name")  # type: ignore[assignment]
     service = serializers.CharField(source="service.name")
     priority = PriorityField()
     assignedTo = PersonField(source="assignee")
@@ -109,7 +109,7 @@ class IncidentItem(serializers.Serializer):
     resource = serializers.SerializerMethodField(help_text="Kind/name; empty when the signal named none.")
     resourceRef = ResourceRef(source="*")
     signalType = serializers.CharField(source="signal_type")
-    source = serializers.CharField(source="source_name")
+    source = serializers.CharField(source="source_name")  # type: ignore[assignment]
     title = serializers.CharField()
     description = serializers.CharField()
     detectedAt = InstantField(source="created_at")
@@ -181,7 +181,7 @@ class ResolvedOut(serializers.Serializer):
 class TimelineEvent(serializers.Serializer):
     timestamp = InstantField()
     type = serializers.CharField()
-    source = serializers.CharField(help_text="Who did it.")
+    source = serializers.CharField(help_text="Who did it.")  # type: ignore[assignment]
     message = serializers.CharField()
     severity = serializers.CharField(required=False)
     details = serializers.DictField(required=False)

@@ -52,7 +52,7 @@ PAGE_PARAMETERS = [
 
 
 class V1Filters(IncidentFilterSet):
-    status = None
+    status = None  # type: ignore[assignment]
     state = WordFilter(states.words_to_q(vocab.STATES) | {vocab.NEVER: Q(pk__in=())})
     severity = WordFilter(severity_words(vocab.SEVERITIES))
     namespace = django_filters.CharFilter(method="in_namespace")
@@ -134,7 +134,7 @@ class Incidents(V1View):
         found = narrow(V1Filters, self.params, selectors.listing(self.actor), self.now)
         rows = list(page.of(found))
         items = IncidentItem(rows, many=True, context=context(rows, self.now)).data
-        return Response(v1.listing("IncidentList", items, counting.total(found), page))
+        return Response(v1.listing("IncidentList", list(items), counting.total(found), page))
 
 
 class OneIncident(IncidentView):

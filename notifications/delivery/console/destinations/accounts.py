@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
@@ -12,6 +12,7 @@ from aiops.access.actors import Role
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
 from aiops.web.acting import button, refuse
 from aiops.web.console_view import console_view
+from aiops.web.requests import ActorRequest
 from notifications.channels import CHANNELS
 from notifications.choices import ChannelKind
 from notifications.delivery.console.destinations import boards
@@ -24,7 +25,7 @@ HOME = "console-accounts"
 
 @require_safe
 @console_view
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: ActorRequest) -> HttpResponse:
     """Every account of the workspace."""
     context = boards.frame(request, "accounts")
     context["accounts"] = boards.accounts_of(context["workspace"], admin=context["admin"])
@@ -34,7 +35,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 @console_view
-def new(request: HttpRequest, kind: str = "") -> HttpResponse:
+def new(request: ActorRequest, kind: str = "") -> HttpResponse:
     """Choose a kind, then set the account up."""
     context = boards.frame(request, "accounts")
     if not context["admin"]:
@@ -50,9 +51,9 @@ def new(request: HttpRequest, kind: str = "") -> HttpResponse:
 @sensitive_post_parameters()
 @require_http_methods(["GET", "HEAD", "POST"])
 @console_view
-def edit(request: HttpRequest, provider_id: int) -> HttpResponse:
+def edit(request: ActorRequest, provider_id: int) -> HttpResponse:
     """Change an account."""
-    actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     row = boards.account_for(actor, provider_id)
     if not actor.may(Role.ADMIN, row.workspace_id):
         raise NotPermitted("Accounts are changed by admins of the workspace")
@@ -61,20 +62,20 @@ def edit(request: HttpRequest, provider_id: int) -> HttpResponse:
 
 
 @button(HOME, for_good=True)
-def remove(request: HttpRequest, provider_id: int) -> HttpResponse:
+def remove(request: ActorRequest, provider_id: int) -> HttpResponse:
     """Do away with an account."""
-    providers.delete_provider(actor=request.actor, provider_id=provider_id)  # type: ignore[attr-defined]
+    providers.delete_provider(actor=request.actor, provider_id=provider_id)
     messages.success(request, "The account is gone.")
     return redirect(HOME)
 
 
-def _edit(request: HttpRequest, context: dict, kind: ChannelKind, row: Provider | None) -> HttpResponse:
+def _edit(request: ActorRequest, context: dict, kind: ChannelKind, row: Provider | None) -> HttpResponse:
     initial = {"name": row.name, "is_default": row.is_default} if row else {"name": kind.label}
     form = AccountForm(request.POST or None, kind=kind, existing=row, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:
             providers.save_provider(
-                actor=request.actor,  # type: ignore[attr-defined]
+                actor=request.actor,
                 workspace=context["workspace"],
                 kind=kind,
                 name=form.cleaned_data["name"],

@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.http import HttpRequest
 from django.urls import reverse
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import Workspace
 from aiops.kernel import site
 from aiops.kernel.errors import NotFound
+from aiops.web.requests import ActorRequest
 from notifications.channels import CHANNELS
 from notifications.channels.contracts import Channel
 from notifications.choices import ChannelKind
@@ -66,9 +66,9 @@ class Way:
     to: list[str]
 
 
-def workspace_of(request: HttpRequest) -> tuple[Workspace, list[Workspace]]:
+def workspace_of(request: ActorRequest) -> tuple[Workspace, list[Workspace]]:
     """The workspace that a page is about (``workspace=`` in the URL or form, else the first), and all to choose from."""
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor: Actor = request.actor
     rows = Workspace.objects.order_by("pk")
     choices = list(rows if actor.workspace_ids is None else rows.filter(pk__in=actor.workspace_ids))
     if not choices:
@@ -79,10 +79,10 @@ def workspace_of(request: HttpRequest) -> tuple[Workspace, list[Workspace]]:
     return next((row for row in choices if str(row.pk) == wanted), choices[0]), choices
 
 
-def frame(request: HttpRequest, here: str) -> dict[str, Any]:
+def frame(request: ActorRequest, here: str) -> dict[str, Any]:
     """What stands on each of these pages."""
     workspace, choices = workspace_of(request)
-    actor: Actor = request.actor  # type: ignore[attr-defined]
+    actor: Actor = request.actor
     return {
         "workspace": workspace,
         "workspaces": choices,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -14,6 +14,7 @@ from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput, NotPermitted
 from aiops.web.acting import button, refuse
 from aiops.web.console_view import console_view
+from aiops.web.requests import ActorRequest
 from incidents.choices import Severity
 from notifications.delivery.console.destinations import boards
 from notifications.delivery.console.destinations.forms import RouteForm, SampleForm, route_initial
@@ -25,7 +26,7 @@ HOME = "console-routes"
 
 @require_safe
 @console_view
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: ActorRequest) -> HttpResponse:
     """Every route; with ``severity`` in the URL, what each would make of such an incident."""
     context = boards.frame(request, "routes")
     workspace = context["workspace"]
@@ -34,7 +35,7 @@ def overview(request: HttpRequest) -> HttpResponse:
     if sample.is_bound and sample.is_valid():
         asked = sample.cleaned_data
         found = routes.dry_run(
-            actor=request.actor,  # type: ignore[attr-defined]
+            actor=request.actor,
             workspace_id=workspace.pk,
             now=utcnow(),
             severity=Severity[asked["severity"].upper()],
@@ -52,7 +53,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @console_view
-def new(request: HttpRequest) -> HttpResponse:
+def new(request: ActorRequest) -> HttpResponse:
     """Make a route."""
     context = boards.frame(request, "routes")
     if not context["admin"]:
@@ -62,9 +63,9 @@ def new(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @console_view
-def edit(request: HttpRequest, route_id: int) -> HttpResponse:
+def edit(request: ActorRequest, route_id: int) -> HttpResponse:
     """Change a route."""
-    actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     route = boards.route_for(actor, route_id)
     if not actor.may(Role.ADMIN, route.workspace_id):
         raise NotPermitted("Routes are changed by admins of the workspace")
@@ -72,16 +73,16 @@ def edit(request: HttpRequest, route_id: int) -> HttpResponse:
 
 
 @button(HOME)
-def remove(request: HttpRequest, route_id: int) -> HttpResponse:
+def remove(request: ActorRequest, route_id: int) -> HttpResponse:
     """Do away with a route."""
-    routes.delete_route(actor=request.actor, route_id=route_id)  # type: ignore[attr-defined]
+    routes.delete_route(actor=request.actor, route_id=route_id)
     messages.success(request, "The route is gone.")
     return redirect(HOME)
 
 
-def _edit(request: HttpRequest, context: dict[str, Any], route: Route | None) -> HttpResponse:
-    workspace, actor = context["workspace"], request.actor  # type: ignore[attr-defined]
-    initial = route_initial(route) if route else {"zone": request.user.time_zone}  # type: ignore[union-attr]
+def _edit(request: ActorRequest, context: dict[str, Any], route: Route | None) -> HttpResponse:
+    workspace, actor = context["workspace"], request.actor
+    initial = route_initial(route) if route else {"zone": request.user.time_zone}
     form = RouteForm(request.POST or None, workspace=workspace, initial=initial)
     if request.method == "POST" and form.is_valid():
         try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods, require_safe
@@ -14,6 +14,7 @@ from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
 from aiops.web.acting import button, refuse
 from aiops.web.console_view import console_view, go_back, is_fragment
+from aiops.web.requests import ActorRequest
 from notifications.channels import CHANNELS
 from notifications.choices import TOLD, ChannelKind
 from notifications.delivery.console.destinations import boards
@@ -26,7 +27,7 @@ HOME = "console-destinations"
 
 @require_safe
 @console_view
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: ActorRequest) -> HttpResponse:
     """Every shared destination, with its health."""
     context = boards.frame(request, "destinations")
     context["outlets"] = boards.outlets_of(context["workspace"], utcnow())
@@ -36,7 +37,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @console_view
-def new(request: HttpRequest, kind: str = "") -> HttpResponse:
+def new(request: ActorRequest, kind: str = "") -> HttpResponse:
     """Choose a kind, then say where. A signing secret is shown once, on the page that answers."""
     context = boards.frame(request, "destinations")
     if not context["admin"]:
@@ -51,7 +52,7 @@ def new(request: HttpRequest, kind: str = "") -> HttpResponse:
     if request.method == "POST" and form.is_valid():
         try:
             made = destinations.create_destination(
-                actor=request.actor,  # type: ignore[attr-defined]
+                actor=request.actor,
                 kind=channel.kind,
                 address=form.cleaned_data["address"],
                 label=form.cleaned_data["label"],
@@ -72,9 +73,9 @@ def new(request: HttpRequest, kind: str = "") -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @console_view
-def edit(request: HttpRequest, destination_id: int) -> HttpResponse:
+def edit(request: ActorRequest, destination_id: int) -> HttpResponse:
     """Change what a destination is called, or its address."""
-    actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     row = boards.destination_for(actor, destination_id)
     if row.workspace is None or not actor.may(Role.ADMIN, row.workspace.pk):
         raise NotPermitted("Shared destinations are changed by admins of the workspace")
@@ -102,43 +103,43 @@ def edit(request: HttpRequest, destination_id: int) -> HttpResponse:
 
 
 @button(HOME)
-def test(request: HttpRequest, destination_id: int) -> HttpResponse:
+def test(request: ActorRequest, destination_id: int) -> HttpResponse:
     """Send a test by the way of every message, and say what came of it."""
-    row = boards.destination_for(request.actor, destination_id)  # type: ignore[attr-defined]
-    sent = destinations.send_test(actor=request.actor, destination_id=row.pk, now=utcnow())  # type: ignore[attr-defined]
+    row = boards.destination_for(request.actor, destination_id)
+    sent = destinations.send_test(actor=request.actor, destination_id=row.pk, now=utcnow())
     tell_test(request, row.label, sent)
     return go_back(request, reverse(HOME))
 
 
 @button(HOME)
-def mend(request: HttpRequest, destination_id: int) -> HttpResponse:
+def mend(request: ActorRequest, destination_id: int) -> HttpResponse:
     """Say that it works again."""
-    row = boards.destination_for(request.actor, destination_id)  # type: ignore[attr-defined]
-    destinations.mend(actor=request.actor, destination_id=row.pk)  # type: ignore[attr-defined]
+    row = boards.destination_for(request.actor, destination_id)
+    destinations.mend(actor=request.actor, destination_id=row.pk)
     messages.success(request, f"{row.label} is used again. What waited for it is sent now.")
     return go_back(request, reverse(HOME))
 
 
 @button(HOME)
-def switch(request: HttpRequest, destination_id: int) -> HttpResponse:
+def switch(request: ActorRequest, destination_id: int) -> HttpResponse:
     """Switch it on or off."""
     enabled = request.POST.get("enabled") == "on"
-    row = boards.destination_for(request.actor, destination_id)  # type: ignore[attr-defined]
-    destinations.set_enabled(actor=request.actor, destination_id=row.pk, enabled=enabled)  # type: ignore[attr-defined]
+    row = boards.destination_for(request.actor, destination_id)
+    destinations.set_enabled(actor=request.actor, destination_id=row.pk, enabled=enabled)
     messages.success(request, f"{row.label} is switched {'on' if enabled else 'off'}.")
     return go_back(request, reverse(HOME))
 
 
 @button(HOME, for_good=True)
-def remove(request: HttpRequest, destination_id: int) -> HttpResponse:
+def remove(request: ActorRequest, destination_id: int) -> HttpResponse:
     """Do away with it."""
-    row = boards.destination_for(request.actor, destination_id)  # type: ignore[attr-defined]
-    destinations.delete_destination(actor=request.actor, destination_id=row.pk)  # type: ignore[attr-defined]
+    row = boards.destination_for(request.actor, destination_id)
+    destinations.delete_destination(actor=request.actor, destination_id=row.pk)
     messages.success(request, f"{row.label} is gone. What was sent there stays in the log.")
     return redirect(HOME)
 
 
-def tell_test(request: HttpRequest, label: str, sent: Delivery) -> None:
+def tell_test(request: ActorRequest, label: str, sent: Delivery) -> None:
     """Say what became of a test."""
     state = sent.get_state_display().lower()
     if sent.state in TOLD:
@@ -152,5 +153,5 @@ def _lacks_account(workspace: Workspace, kind: ChannelKind) -> bool:
     return CHANNELS[kind].needs_provider and not boards.has_account(workspace, kind)
 
 
-def _status(request: HttpRequest) -> int:
+def _status(request: ActorRequest) -> int:
     return 422 if request.method == "POST" else 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_http_methods, require_safe
 
@@ -13,6 +13,7 @@ from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError, InvalidInput, NotFound, NotPermitted
 from aiops.web.acting import button, refuse, sentence
 from aiops.web.console_view import console_view
+from aiops.web.requests import ActorRequest
 from incidents.core import selectors
 from incidents.core.models import Incident
 from notifications.channels.templating import BUILT_IN
@@ -35,7 +36,7 @@ VALUES = (
 
 @require_safe
 @console_view
-def overview(request: HttpRequest) -> HttpResponse:
+def overview(request: ActorRequest) -> HttpResponse:
     """Which messages say something else than ours do."""
     context = boards.frame(request, "words")
     context["templates"] = list(MessageTemplate.objects.filter(workspace=context["workspace"])[: boards.MOST])
@@ -44,7 +45,7 @@ def overview(request: HttpRequest) -> HttpResponse:
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @console_view
-def edit(request: HttpRequest, template_id: int | None = None) -> HttpResponse:
+def edit(request: ActorRequest, template_id: int | None = None) -> HttpResponse:
     """Write the words, try them, keep them. ``do=preview`` shows them with an incident and saves nothing."""
     context = boards.frame(request, "words")
     if not context["admin"]:
@@ -67,23 +68,23 @@ def edit(request: HttpRequest, template_id: int | None = None) -> HttpResponse:
 
 
 @button(HOME, for_good=True)
-def remove(request: HttpRequest, template_id: int) -> HttpResponse:
+def remove(request: ActorRequest, template_id: int) -> HttpResponse:
     """Have those messages say our own words again."""
-    templates.delete_template(actor=request.actor, template_id=template_id)  # type: ignore[attr-defined]
+    templates.delete_template(actor=request.actor, template_id=template_id)
     messages.success(request, "Those messages say our own words again.")
     return redirect(HOME)
 
 
-def _template(request: HttpRequest, template_id: int | None) -> MessageTemplate | None:
+def _template(request: ActorRequest, template_id: int | None) -> MessageTemplate | None:
     if template_id is None:
         return None
-    found = MessageTemplate.objects.visible_to(request.actor).filter(pk=template_id).first()  # type: ignore[attr-defined]
+    found = MessageTemplate.objects.visible_to(request.actor).filter(pk=template_id).first()
     if found is None:
         raise NotFound("There is no such template")
     return found
 
 
-def _initial(request: HttpRequest, template: MessageTemplate | None) -> dict[str, Any]:
+def _initial(request: ActorRequest, template: MessageTemplate | None) -> dict[str, Any]:
     """The words as they are; a new one begins with ours."""
     if template is not None:
         return {"kind": template.kind, "purpose": template.purpose, "subject": template.subject, "body": template.body}
@@ -93,11 +94,11 @@ def _initial(request: HttpRequest, template: MessageTemplate | None) -> dict[str
     return {"kind": ChannelKind.EMAIL, "purpose": purpose, "subject": ours.subject, "body": ours.body}
 
 
-def _saved(request: HttpRequest, workspace: Any, form: WordsForm) -> MessageTemplate | None:
+def _saved(request: ActorRequest, workspace: Any, form: WordsForm) -> MessageTemplate | None:
     filled = form.cleaned_data
     try:
         return templates.save_template(
-            actor=request.actor,  # type: ignore[attr-defined]
+            actor=request.actor,
             workspace=workspace,
             kind=ChannelKind(filled["kind"]),
             purpose=Purpose(filled["purpose"]),
@@ -109,10 +110,10 @@ def _saved(request: HttpRequest, workspace: Any, form: WordsForm) -> MessageTemp
         return None
 
 
-def _preview(request: HttpRequest, workspace_id: int, form: WordsForm) -> tuple[int, dict[str, Any]]:
+def _preview(request: ActorRequest, workspace_id: int, form: WordsForm) -> tuple[int, dict[str, Any]]:
     """What the words come out as, or why they don't."""
     filled, reference = form.cleaned_data, request.POST.get("incident", "").strip()
-    actor = request.actor  # type: ignore[attr-defined]
+    actor = request.actor
     try:
         incident = selectors.incident_for(actor, reference) if reference else _latest(request, workspace_id)
         if incident is None:
@@ -130,6 +131,6 @@ def _preview(request: HttpRequest, workspace_id: int, form: WordsForm) -> tuple[
     return 200, {"message": message, "incident": incident}
 
 
-def _latest(request: HttpRequest, workspace_id: int) -> Incident | None:
-    rows = selectors.listing(request.actor)  # type: ignore[attr-defined]
+def _latest(request: ActorRequest, workspace_id: int) -> Incident | None:
+    rows = selectors.listing(request.actor)
     return rows.filter(workspace_id=workspace_id).first()

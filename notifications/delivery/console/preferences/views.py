@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import time
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_safe
@@ -15,6 +15,7 @@ from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError, InvalidInput, NotFound
 from aiops.web.acting import button, sentence
 from aiops.web.console_view import by_button, console_view
+from aiops.web.requests import ActorRequest
 from notifications.channels import CHANNELS
 from notifications.choices import TOLD, ChannelKind, Urgency
 from notifications.delivery.console.destinations.views import tell_test
@@ -28,22 +29,22 @@ MOST_LABEL = 100
 
 @require_safe
 @console_view
-def page(request: HttpRequest) -> HttpResponse:
+def page(request: ActorRequest) -> HttpResponse:
     """Everything about how one is told."""
-    context = boards.page(request.actor, request.user, utcnow())  # type: ignore[attr-defined, arg-type]
+    context = boards.page(request.actor, request.user, utcnow())
     return render(request, "notifications/preferences/page.html", context)
 
 
 @button(HOME)
-def add(request: HttpRequest) -> HttpResponse:
+def add(request: ActorRequest) -> HttpResponse:
     """A new address; one that has to be proven is sent its code at once."""
     kind = _kind(request.POST.get("kind", ""))
     row = destinations.create_destination(
-        actor=request.actor,  # type: ignore[attr-defined]
+        actor=request.actor,
         kind=kind,
         address=request.POST.get("address", ""),
         label=request.POST.get("label", "")[:MOST_LABEL],
-        owner=request.user,  # type: ignore[arg-type]
+        owner=request.user,
         now=utcnow(),
     )
     if row.verified_at is None:
@@ -54,18 +55,18 @@ def add(request: HttpRequest) -> HttpResponse:
 
 
 @button(HOME)
-def send_code(request: HttpRequest, destination_id: int) -> HttpResponse:
+def send_code(request: ActorRequest, destination_id: int) -> HttpResponse:
     """Send a code to an address of one's own."""
     _send_code(request, _own(request, destination_id))
     return redirect(HOME)
 
 
 @button(HOME)
-def verify(request: HttpRequest, destination_id: int) -> HttpResponse:
+def verify(request: ActorRequest, destination_id: int) -> HttpResponse:
     """The code that came."""
     row = _own(request, destination_id)
     destinations.verify(
-        actor=request.actor,  # type: ignore[attr-defined]
+        actor=request.actor,
         destination_id=row.pk,
         code=request.POST.get("code", "")[:20],
         now=utcnow(),
@@ -75,41 +76,41 @@ def verify(request: HttpRequest, destination_id: int) -> HttpResponse:
 
 
 @button(HOME)
-def test(request: HttpRequest, destination_id: int) -> HttpResponse:
+def test(request: ActorRequest, destination_id: int) -> HttpResponse:
     """A test by the way of every message."""
     row = _own(request, destination_id)
-    tell_test(request, row.label, destinations.send_test(actor=request.actor, destination_id=row.pk, now=utcnow()))  # type: ignore[attr-defined]
+    tell_test(request, row.label, destinations.send_test(actor=request.actor, destination_id=row.pk, now=utcnow()))
     return redirect(HOME)
 
 
 @button(HOME)
-def mend(request: HttpRequest, destination_id: int) -> HttpResponse:
+def mend(request: ActorRequest, destination_id: int) -> HttpResponse:
     """Say that it works again."""
     row = _own(request, destination_id)
-    destinations.mend(actor=request.actor, destination_id=row.pk)  # type: ignore[attr-defined]
+    destinations.mend(actor=request.actor, destination_id=row.pk)
     messages.success(request, f"{row.label} is used again.")
     return redirect(HOME)
 
 
 @button(HOME, for_good=True)
-def remove(request: HttpRequest, destination_id: int) -> HttpResponse:
+def remove(request: ActorRequest, destination_id: int) -> HttpResponse:
     """Do away with an address of one's own, and the rules that name it."""
     row = _own(request, destination_id)
-    destinations.delete_destination(actor=request.actor, destination_id=row.pk)  # type: ignore[attr-defined]
+    destinations.delete_destination(actor=request.actor, destination_id=row.pk)
     messages.success(request, f"{row.label} is gone.")
     return redirect(HOME)
 
 
 @button(HOME)
-def set_rules(request: HttpRequest, urgency: str) -> HttpResponse:
+def set_rules(request: ActorRequest, urgency: str) -> HttpResponse:
     """The "call me" rules of an urgency; lines without a destination are left out."""
     if urgency not in Urgency.values:
         raise NotFound("There is no such urgency")
     pairs = zip(request.POST.getlist("minutes"), request.POST.getlist("destination"), strict=False)
     rules = [(_number(minutes or "0", "minutes"), _number(pk, "destination")) for minutes, pk in pairs if pk]
     preferences.set_contact_rules(
-        actor=request.actor,  # type: ignore[attr-defined]
-        user=request.user,  # type: ignore[arg-type]
+        actor=request.actor,
+        user=request.user,
         urgency=Urgency(urgency),
         rules=rules,
     )
@@ -118,12 +119,12 @@ def set_rules(request: HttpRequest, urgency: str) -> HttpResponse:
 
 
 @button(HOME)
-def set_quiet_hours(request: HttpRequest) -> HttpResponse:
+def set_quiet_hours(request: ActorRequest) -> HttpResponse:
     """When messages of low urgency wait; empty times: never."""
     days = [int(day) for day in request.POST.getlist("day") if day in {"0", "1", "2", "3", "4", "5", "6"}]
     preferences.set_quiet_hours(
-        actor=request.actor,  # type: ignore[attr-defined]
-        user=request.user,  # type: ignore[arg-type]
+        actor=request.actor,
+        user=request.user,
         begins=_clock(request.POST.get("begins", "")),
         ends=_clock(request.POST.get("ends", "")),
         days=days,
@@ -133,22 +134,22 @@ def set_quiet_hours(request: HttpRequest) -> HttpResponse:
 
 
 @button(HOME)
-def set_zone(request: HttpRequest) -> HttpResponse:
+def set_zone(request: ActorRequest) -> HttpResponse:
     """The zone of one's clock."""
     zone = request.POST.get("time_zone", "").strip()
-    set_time_zone(actor=request.actor, user=request.user, time_zone=zone)  # type: ignore[attr-defined, arg-type]
+    set_time_zone(actor=request.actor, user=request.user, time_zone=zone)
     messages.success(request, f"Times are shown in {zone}.")
     return redirect(HOME)
 
 
 @button(HOME)
-def set_up_push(request: HttpRequest) -> HttpResponse:
+def set_up_push(request: ActorRequest) -> HttpResponse:
     """Make the keys with which browsers subscribe. Admins of the workspace only; the service refuses others."""
-    home = boards.home_of(request.user)  # type: ignore[arg-type]
+    home = boards.home_of(request.user)
     if home is None:
         raise NotFound("There is no workspace yet")
     providers.save_provider(
-        actor=request.actor,  # type: ignore[attr-defined]
+        actor=request.actor,
         workspace=home,
         kind=ChannelKind.WEBPUSH,
         name="Console",
@@ -160,15 +161,15 @@ def set_up_push(request: HttpRequest) -> HttpResponse:
 
 @by_button(lambda: reverse(HOME))
 @console_view
-def add_browser(request: HttpRequest) -> HttpResponse:
+def add_browser(request: ActorRequest) -> HttpResponse:
     """This browser subscribed: its address as JSON, what to call it. Answers the destination's id, or why not."""
     try:
         row = destinations.create_destination(
-            actor=request.actor,  # type: ignore[attr-defined]
+            actor=request.actor,
             kind=ChannelKind.WEBPUSH,
             address=request.POST.get("address", ""),
             label=request.POST.get("label", "").strip()[:MOST_LABEL] or "A browser",
-            owner=request.user,  # type: ignore[arg-type]
+            owner=request.user,
             now=utcnow(),
         )
     except DomainError as error:
@@ -177,17 +178,17 @@ def add_browser(request: HttpRequest) -> HttpResponse:
     return JsonResponse({"id": row.pk})
 
 
-def _send_code(request: HttpRequest, row: Destination) -> None:
-    sent = destinations.start_verification(actor=request.actor, destination_id=row.pk, now=utcnow())  # type: ignore[attr-defined]
+def _send_code(request: ActorRequest, row: Destination) -> None:
+    sent = destinations.start_verification(actor=request.actor, destination_id=row.pk, now=utcnow())
     if sent.state in TOLD:
         messages.success(request, f"A code was sent to {row.label}. Enter it here within ten minutes.")
     else:
         messages.error(request, f"No code could be sent to {row.label}: {sent.reason or sent.get_state_display()}")
 
 
-def _own(request: HttpRequest, destination_id: int) -> Destination:
+def _own(request: ActorRequest, destination_id: int) -> Destination:
     """A destination of one's own; nobody else's is to be found here."""
-    row = Destination.objects.filter(pk=destination_id, owner=request.user).first()  # type: ignore[misc]
+    row = Destination.objects.filter(pk=destination_id, owner=request.user).first()
     if row is None:
         raise NotFound("There is no such address of yours")
     return row

@@ -7,7 +7,6 @@ from typing import Any
 from rest_framework import serializers
 
 from aiops.api.fields import InstantField
-from incidents.choices import Severity
 from notifications.choices import ChannelKind, DeliveryState
 from notifications.delivery.models import Delivery, Destination
 from notifications.escalation.api.client import vocab
@@ -25,14 +24,14 @@ class SeverityWord(serializers.ChoiceField):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(choices=list(vocab.SEVERITIES), **kwargs)
 
-    def to_internal_value(self, data: Any) -> Severity:
+    def to_internal_value(self, data: Any) -> Any:
         word = data.strip().lower() if isinstance(data, str) else ""
         found = vocab.SEVERITIES.get(word) or vocab.ALIASES.get(word)
         if found is None:
             self.fail("unknown")
         return found
 
-    def to_representation(self, value: Severity) -> str:
+    def to_representation(self, value: Any) -> str:
         return next((word for word, severity in vocab.SEVERITIES.items() if severity == value), "info")
 
 

@@ -41,9 +41,9 @@ class Test(ClientView):
 
         The answer comes when each has been tried.
         """
-        given = {
+        given: dict[str, Any] = {
             **self.fields(),
-            **{name: self.params[name] for name in TestIn().fields if name in self.params},
+            **{name: self.params[name] for name in map(str, TestIn().fields) if name in self.params},
         }
         reader = TestIn(data=given)
         reader.is_valid(raise_exception=True)

@@ -29,7 +29,7 @@ SIGNATURE = OpenApiParameter(
 
 class PagerDutyEvent(serializers.Serializer):
     event_type = serializers.CharField()
-    data = serializers.DictField(help_text="The incident, as PagerDuty writes it.")
+    data = serializers.DictField(help_text="The incident, as PagerDuty writes it.")  # type: ignore[assignment]
 
 
 class PagerDutyIn(serializers.Serializer):
