@@ -18,7 +18,6 @@ from pydantic import ValidationError as Invalid
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from aiops.kernel.errors import InvalidInput
-from aiops.kernel.payload import unstorable
 
 T = TypeVar("T")
 H = TypeVar("H", bound=Hashable)
@@ -104,10 +103,14 @@ class Text:
 
     def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
         text = core_schema.str_schema(
-            strict=True, strip_whitespace=self.strip, min_length=self.least, max_length=self.most
+            strict=True,
+            strip_whitespace=self.strip,
+            min_length=self.least,
+            max_length=self.most,
+            pattern=r"\A[^\x00]*\z",
         )
         length = f"{self.least} to {self.most}" if self.least else f"at most {self.most}"
-        return core_schema.no_info_after_validator_function(_storable, _saying(text, f"a text of {length} characters"))
+        return _saying(text, f"a text of {length} characters without NUL")
 
 
 class _Key:
@@ -146,12 +149,6 @@ def unique(items: Iterable[H]) -> tuple[H, ...]:
 def zones() -> frozenset[str]:
     """The names of all IANA time zones. They are read from the disk once."""
     return frozenset(zoneinfo.available_timezones())
-
-
-def _storable(text: str) -> str:
-    if what := unstorable(text):
-        raise expected(f"a text without {what}")
-    return text
 
 
 def _zone(name: Any) -> str:

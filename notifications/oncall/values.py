@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, time
-from typing import Literal
+from datetime import UTC, datetime
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
+from pydantic import Field, PlainSerializer
+
+from aiops.kernel.validation import Clock, Weekday
 from notifications.choices import RotationUnit
 
 # What has no beginning or no end that anybody wrote down.
@@ -27,9 +30,9 @@ class Restriction:
     """A stretch of some weekdays (0 is Monday; none named: every day), on the wall clock. *ends* at or before *begins* is the
     next day's."""
 
-    days: frozenset[int]
-    begins: time
-    ends: time
+    days: Annotated[frozenset[Weekday], PlainSerializer(sorted), Field(default=frozenset())]
+    begins: Annotated[Clock, Field(alias="from")]
+    ends: Annotated[Clock, Field(alias="to")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

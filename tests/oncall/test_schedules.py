@@ -64,7 +64,7 @@ def test_a_schedule_has_its_layers_and_a_feed_of_its_own(make: MakeSchedule, ana
         ({"layers": [{"ends_at": NOW - DAY * 9}]}, "layers[0].ends_at"),
         (
             {"layers": [{"restrictions": [{"days": [7], "from": "09:00", "to": "17:00"}]}]},
-            "layers[0].restrictions[0].days",
+            "layers[0].restrictions[0].days[0]",
         ),
         ({"layers": [{"restrictions": [{"from": "9", "to": "17:00"}]}]}, "layers[0].restrictions[0].from"),
         ({"layers": [{"id": 999_999}]}, "layers[0].id"),

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from django.http import QueryDict
 
 from aiops.access.models import User, Workspace
-from aiops.kernel.errors import InvalidInput
+from aiops.kernel.errors import InvalidInput, Location, path_of
 from notifications.choices import RotationUnit
 from notifications.oncall import FUTURE
 from notifications.oncall.console.forms import STAMP, read_wall
@@ -28,12 +28,10 @@ DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 SPARE = 2  # empty places for members and one for restrictions, always
 MOST_RULES = 20
 MOST_LINES = 12  # of who is on call instead of whom
-LAYER_FIELD = re.compile(r"layers\[(\d{1,3})\]\.(.*)")
 # The fields beside which there is room for what is wrong with them.
 PLACED = re.compile(
     r"name|time_zone|team|fallback|layer-\d+-(name|length|unit|starts_at|ends_at|member|time_zone|rule-\d+-(from|to))"
 )
-RULE_FIELD = re.compile(r"restrictions\[(\d{1,3})\]\.?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,14 +136,17 @@ def places_of(sheet: Sheet) -> list[int]:
     return sorted(meant, key=lambda place: (_number(sheet.layers[place].order) or 99, place))
 
 
-def typed_name(field: str, sheet: Sheet) -> str:
+def typed_name(location: Location, sheet: Sheet) -> str:
     """The name of the form's field for one of a draft: ``layers[1].restrictions[0].from`` → ``layer-3-rule-0-from``."""
-    match = LAYER_FIELD.fullmatch(field)
     places = places_of(sheet)
-    if match is None or int(match[1]) >= len(places):
-        return field
-    name = RULE_FIELD.sub(r"rule-\1-", match[2])
-    return f"layer-{places[int(match[1])]}-{'member' if name == 'members' else name}"
+    match location:
+        case ("layers", int(n), "members", *_) if n < len(places):
+            return f"layer-{places[n]}-member"
+        case ("layers", int(n), "restrictions", int(rule), str(name), *_) if n < len(places):
+            return f"layer-{places[n]}-rule-{rule}-{name}"
+        case ("layers", int(n), str(name), *_) if n < len(places):
+            return f"layer-{places[n]}-{name}"
+    return path_of(location)
 
 
 def foretold_context(found: Foretold) -> dict[str, Any]:

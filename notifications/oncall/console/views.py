@@ -19,6 +19,7 @@ from aiops.access.actors import Actor, Role
 from aiops.access.models import User, Workspace
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
+from aiops.web.acting import sentence
 from aiops.web.console_view import console_view, is_fragment
 from aiops.web.requests import ActorRequest
 from notifications.oncall.console import boards, editing
@@ -205,8 +206,10 @@ def _edit(
                 messages.success(request, f"{saved.name} is saved.")
                 return redirect("console-oncall-schedule", saved.pk)
         except InvalidInput as error:
-            bad = editing.typed_name(error.field, sheet)
-            more, status = more | {"error": error, "bad": bad, "placed": bool(editing.PLACED.fullmatch(bad))}, 422
+            bad = editing.typed_name(error.location, sheet)
+            placed = bool(editing.PLACED.fullmatch(bad))
+            said = sentence(error) if placed else f"{error.message.removesuffix('.')}."
+            more, status = more | {"error": said, "bad": bad, "placed": placed}, 422
     context = editing.editor_context(sheet, workspace, schedule, now)
     return render(request, "notifications/oncall/edit.html", context | more, status=status)
 

@@ -7,26 +7,28 @@ hand-over when its people change), and a new layer follows it (``notifications.o
 
 from __future__ import annotations
 
-import zoneinfo
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
 from django.db import IntegrityError, transaction
+from pydantic import Field, GetPydanticSchema, TypeAdapter
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import Team, User
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from aiops.kernel.validation import Filled, Key, Text, Whole, ZoneName, read
 from incidents.catalogue.services.catalogue import FreshKey
 from notifications.choices import RotationUnit
 from notifications.escalation.models import EscalationPolicy
 from notifications.oncall import FUTURE, LayerSpec, restrictions
 from notifications.oncall.models import Layer, LayerMember, Schedule
+from notifications.oncall.restrictions import Restrictions
 from notifications.oncall.selectors.schedules import members_of
 from notifications.oncall.succession import succession
 
-MOST_LAYERS, MOST_MEMBERS, LONGEST = 20, 100, 1000
+MOST_LAYERS, MOST_MEMBERS = 20, 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,33 +36,36 @@ class LayerDraft:
     """A layer as somebody wants it. *id*: the layer that it changes; None: a new one. *members*: user ids, in turn."""
 
     starts_at: datetime
-    members: Sequence[int]
+    members: Annotated[Sequence[Key], Field(min_length=1, max_length=MOST_MEMBERS)]
     id: int | None = None
-    name: str = ""
-    time_zone: str = ""  # empty: the schedule's
-    length: int = 1
+    name: Annotated[str, Text(200)] = ""
+    time_zone: ZoneName = ""  # empty: the schedule's
+    length: Annotated[int, Whole(1, 1000)] = 1
     unit: RotationUnit = RotationUnit.WEEK
     ends_at: datetime | None = None
-    restrictions: Sequence[Any] = ()  # as JSON
+    restrictions: Annotated[Sequence[Any], GetPydanticSchema(lambda _, handler: handler(Restrictions))] = ()  # as JSON
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleDraft:
     """A schedule as somebody wants it; *layers* bottom first."""
 
-    name: str
-    description: str = ""
+    name: Annotated[str, Text(200, least=1)]
+    description: Annotated[str, Text(20_000)] = ""
     team_id: int | None = None
-    time_zone: str = "UTC"
+    time_zone: ZoneName = "UTC"
     fallback_id: int | None = None
     alert_on_gaps: bool = True
-    layers: Sequence[LayerDraft] = ()
+    layers: Annotated[Sequence[Filled[LayerDraft]], Field(max_length=MOST_LAYERS)] = ()
+
+
+_DRAFT = TypeAdapter(ScheduleDraft)
 
 
 def create_schedule(*, actor: Actor, workspace_id: int, draft: ScheduleDraft, now: datetime) -> Schedule:
     """Make a schedule with its layers and a calendar feed of its own."""
     _require_admin(actor, workspace_id)
-    _check(actor, draft, workspace_id)
+    draft = _checked(actor, draft, workspace_id)
     key = FreshKey.make()
     try:
         with transaction.atomic():
@@ -82,7 +87,7 @@ def update_schedule(*, actor: Actor, schedule_id: int, draft: ScheduleDraft, now
         with transaction.atomic():
             schedule = locked(actor, schedule_id)
             _require_admin(actor, schedule.workspace_id)
-            _check(actor, draft, schedule.workspace_id)
+            draft = _checked(actor, draft, schedule.workspace_id)
             old_zone = schedule.time_zone
             if draft.fallback_id != schedule.fallback_id:
                 schedule.fallbacks_before = [*schedule.fallbacks_before, [schedule.fallback_id, now.isoformat()]]
@@ -146,8 +151,8 @@ def locked(actor: Actor, schedule_id: int) -> Schedule:
 
 
 def _fill(schedule: Schedule, draft: ScheduleDraft) -> None:
-    schedule.name = draft.name.strip()
-    schedule.description = draft.description.strip()
+    schedule.name = draft.name
+    schedule.description = draft.description
     schedule.team_id = draft.team_id
     schedule.time_zone = draft.time_zone
     schedule.fallback_id = draft.fallback_id
@@ -161,11 +166,11 @@ def _replace_layers(schedule: Schedule, old_zone: str, drafts: Sequence[LayerDra
     changed: list[tuple[int, LayerDraft, Layer | None]] = []
     for position, draft in enumerate(drafts):
         if draft.id is not None and (draft.id not in present or draft.id in kept):
-            raise InvalidInput(f"layers[{position}] is no layer of this schedule", field=f"layers[{position}].id")
+            raise InvalidInput.at(("layers", position, "id"), "it is no layer of this schedule")
         old = present.get(draft.id) if draft.id is not None else None
         if old is not None and _says(old, old_zone) == _wants(draft, position, schedule.time_zone):
             kept.add(old.pk)
-            Layer.objects.filter(pk=old.pk).update(name=draft.name.strip(), time_zone=draft.time_zone)
+            Layer.objects.filter(pk=old.pk).update(name=draft.name, time_zone=draft.time_zone)
         else:
             changed.append((position, draft, old))
     replaced = {old.pk for _, _, old in changed if old is not None}
@@ -224,7 +229,7 @@ def _add_layer(
     layer = Layer.objects.create(
         schedule=schedule,
         position=position,
-        name=draft.name.strip(),
+        name=draft.name,
         time_zone=draft.time_zone,
         length=draft.length,
         unit=draft.unit,
@@ -233,7 +238,7 @@ def _add_layer(
         ends_at=draft.ends_at,
         offset=offset,
         follows=follows,
-        restrictions=restrictions.as_json(restrictions.of_json(list(draft.restrictions))),
+        restrictions=restrictions.as_json(draft.restrictions),
     )
     LayerMember.objects.bulk_create(
         LayerMember(layer=layer, position=place, user_id=user_id) for place, user_id in enumerate(draft.members)
@@ -267,54 +272,32 @@ def _says(layer: Layer, zone: str) -> tuple[Any, ...]:
 
 def _wants(draft: LayerDraft, position: int, zone: str) -> tuple[Any, ...]:
     turns = (draft.length, draft.unit, draft.starts_at, draft.ends_at)
-    rules = restrictions.of_json(list(draft.restrictions))
-    return position, draft.time_zone or zone, *turns, rules, list(draft.members)
+    return position, draft.time_zone or zone, *turns, tuple(draft.restrictions), list(draft.members)
 
 
-def _check(actor: Actor, draft: ScheduleDraft, workspace_id: int) -> None:
-    if not 0 < len(draft.name.strip()) <= 200:
-        raise InvalidInput("A schedule needs a name of at most 200 characters", field="name")
-    _check_zone(draft.time_zone, "time_zone")
+def _checked(actor: Actor, draft: ScheduleDraft, workspace_id: int) -> ScheduleDraft:
+    """*draft* in its one form, whose restrictions are read, whose team and people belong to the workspace."""
+    draft = read(_DRAFT, asdict(draft))
     if draft.team_id and not Team.objects.filter(pk=draft.team_id, workspace_id=workspace_id).exists():
         raise InvalidInput("The team must be one of the same workspace", field="team")
-    if len(draft.layers) > MOST_LAYERS:
-        raise InvalidInput(f"A schedule has at most {MOST_LAYERS} layers", field="layers")
     wanted = {user_id for layer in draft.layers for user_id in layer.members}
     there = set(members_of(workspace_id).filter(pk__in=wanted | {draft.fallback_id or 0}).values_list("pk", flat=True))
     if draft.fallback_id and draft.fallback_id not in there:
         raise InvalidInput("The fallback person must be a member of the workspace", field="fallback")
     for place, layer in enumerate(draft.layers):
-        _check_layer(actor, layer, f"layers[{place}]", there)
-
-
-def _check_layer(actor: Actor, layer: LayerDraft, place: str, there: set[int]) -> None:
-    if layer.time_zone:
-        _check_zone(layer.time_zone, f"{place}.time_zone")
-    if len(layer.name) > 200:
-        raise InvalidInput(f"{place}.name must be at most 200 characters", field=f"{place}.name")
-    if not 1 <= layer.length <= LONGEST:
-        raise InvalidInput(f"{place}.length must be from 1 to {LONGEST}", field=f"{place}.length")
-    if layer.ends_at is not None and layer.ends_at <= layer.starts_at:
-        raise InvalidInput(f"{place}.ends_at must lie after starts_at", field=f"{place}.ends_at")
-    if not 1 <= len(layer.members) <= MOST_MEMBERS:
-        raise InvalidInput(f"{place}.members must be 1 to {MOST_MEMBERS} people", field=f"{place}.members")
-    if strangers := [user_id for user_id in layer.members if user_id not in there]:
-        known = User.objects.filter(pk__in=strangers) if actor.everywhere is not None else User.objects.none()
-        names = ", ".join(known.values_list("username", flat=True)) or "somebody"  # names stay within their workspaces
-        raise InvalidInput(f"{place}.members: {names} is no member of this workspace", field=f"{place}.members")
-    try:
-        restrictions.of_json(list(layer.restrictions))
-    except InvalidInput as error:
-        raise InvalidInput(f"{place}.{error.message}", field=f"{place}.{error.field}") from None
-
-
-def _check_zone(name: str, field: str) -> None:
-    if name not in zoneinfo.available_timezones():
-        raise InvalidInput(f"{field} must be an IANA time zone such as Europe/Berlin, not {name[:64]!r}", field=field)
+        if layer.ends_at is not None and layer.ends_at <= layer.starts_at:
+            raise InvalidInput.at(("layers", place, "ends_at"), "expected a time after starts_at.")
+        if strangers := [user_id for user_id in layer.members if user_id not in there]:
+            known = User.objects.filter(pk__in=strangers) if actor.everywhere is not None else User.objects.none()
+            names = (
+                ", ".join(known.values_list("username", flat=True)) or "somebody"
+            )  # names stay within their workspaces
+            raise InvalidInput.at(("layers", place, "members"), f"{names} is no member of this workspace")
+    return draft
 
 
 def _taken(draft: ScheduleDraft) -> InvalidInput:
-    return InvalidInput(f"The workspace has a schedule named {draft.name.strip()!r}", field="name")
+    return InvalidInput(f"The workspace has a schedule named {draft.name!r}", field="name")
 
 
 def _require_admin(actor: Actor, workspace_id: int) -> None:
