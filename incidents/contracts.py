@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Protocol
 
 from incidents.choices import Result, Severity, SignalAction, SourceKind
 
@@ -56,6 +56,28 @@ class Signal:
         return self.dedup_strategy == ORDERED and self.occurred_at is not None
 
 
+class RoutedSource(Protocol):
+    """What routing needs of a source: a row, or what the directory knows of one."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def workspace_id(self) -> int: ...
+    @property
+    def kind(self) -> str: ...
+
+
+class RoutedService(Protocol):
+    """What routing needs of a service: a row, or what the directory knows of one."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def default_priority(self) -> int | None: ...
+    @property
+    def is_system(self) -> bool: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Route:
     """Where a signal belongs, settled at the door from the credential. *scope* is what its dedup key is unique in."""
@@ -67,6 +89,25 @@ class Route:
     service_priority: int | None
     scope: str
     is_system: bool = False  # of a system service
+
+    @classmethod
+    def of(cls, source: RoutedSource, service: RoutedService, scope: str = "") -> Route:
+        """The route of a signal of *source* about *service*. Its dedup key is unique within the source; with *scope*, the name of
+        an app, within what this app says through the source."""
+        return cls(
+            source.workspace_id,
+            source.pk,
+            SourceKind(source.kind),
+            service.pk,
+            service.default_priority,
+            f"source:{source.pk}:{scope}" if scope else f"source:{source.pk}",
+            service.is_system,
+        )
+
+    @classmethod
+    def of_service(cls, source: RoutedSource, service: RoutedService) -> Route:
+        """The route of an event that came with the service's routing key. Its dedup key is unique within the service."""
+        return replace(cls.of(source, service), scope=f"service:{service.pk}")
 
 
 @dataclass(slots=True, eq=False)  # equal to itself alone, so that it can be looked up by

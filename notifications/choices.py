@@ -24,6 +24,7 @@ class ChannelKind(models.TextChoices):
     LOG = "log", "Log"
 
 
+SCOPE = "paging"  # of the dedup keys of what paging raises about itself
 MACHINES = frozenset({ChannelKind.LOG, ChannelKind.WEBHOOK})  # nobody is told by these alone
 
 

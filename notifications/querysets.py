@@ -23,7 +23,7 @@ class DestinationQuerySet(ListedQuerySet):
         return rows if actor.kind == ActorKind.SYSTEM else rows.listed()
 
     def usable(self) -> Self:
-        """Switched on, proven, and not known to be broken."""
+        """Those without a ``Destination.problem``: switched on, proven, and not known to be broken."""
         return self.filter(enabled=True, broken_at__isnull=True, verified_at__isnull=False)
 
 

@@ -7,10 +7,7 @@ reply in the shape of the endpoint (client API, events, PagerDuty Events v2, Ale
 
 from __future__ import annotations
 
-import os
-import random
 import re
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +17,7 @@ from django.conf import settings
 
 from aiops.access.actors import Role
 from aiops.kernel.errors import BodyTooLarge, DomainError, InvalidInput, NotPermitted, Overloaded, UnparsableBody
+from aiops.kernel.ids import uuid7
 from incidents.catalogue.services import directory
 from incidents.catalogue.services.directory import KnownService, KnownSource
 from incidents.choices import SourceKind
@@ -212,7 +210,7 @@ def _from_source(source: KnownSource, inbound: Inbound, now: datetime) -> Receiv
 
 def _to_service(service: KnownService, inbound: Inbound, now: datetime) -> Received:
     source = callers.default_source(service.workspace_id, SourceKind.EVENTS)
-    route = directory.current().route_of_service(service, source)
+    route = Route.of_service(source, service)
     return _arrivals(source, lambda _: route, inbound, now)
 
 
@@ -235,21 +233,8 @@ def _arrivals(
         route = route_of(signal)
         if route is None:
             raise LookAgain(Overloaded(callers.SETTING_UP, data={"retry_after": 1}))
-        arrivals.append(Arrival(new_id(now), now, route, signal))
+        arrivals.append(Arrival(uuid7(now), now, route, signal))
     return Received(source, arrivals, refused)
-
-
-# Unique, not secret; a system call per id would give the interpreter lock away.
-_random = random.Random(int.from_bytes(os.urandom(32), "big"))  # noqa: S311
-
-
-def new_id(now: datetime) -> uuid.UUID:
-    """A UUID version 7: by time first, so that rows of one moment lie together (RFC 9562)."""
-    milliseconds = int(now.timestamp() * 1000)
-    rand = _random.getrandbits(80)
-    return uuid.UUID(
-        int=milliseconds << 80 | 0x7 << 76 | (rand >> 68 & 0xFFF) << 64 | 0b10 << 62 | rand & 0x3FFF_FFFF_FFFF_FFFF
-    )
 
 
 OWN_URL = Endpoint(_own_url, replies.WEBHOOK, _own_source)

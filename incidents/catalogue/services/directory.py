@@ -19,7 +19,8 @@ class KnownService:
 
     pk: int
     workspace_id: int
-    priority: int | None
+    default_priority: int | None
+    is_system: bool = False  # of those nothing from outside may know
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,30 +59,26 @@ class Directory:
         """The source behind ``/in/<key>``."""
         return next((s for d in secrets.digests(key) if (s := self.sources_by_key.get(d))), None)
 
-    def route(self, source: KnownSource, service_name: str = "") -> Route | None:
-        """Where a signal of *source* goes: the service it names, else the source's, else the workspace's default one.
+    def service_for(self, source: KnownSource, name: str = "") -> KnownService | None:
+        """The service of a signal of *source*: the one that it names, else the source's, else the workspace's default one.
 
-        Its dedup key is unique within the source. None when the workspace has no default service (it is being set up).
+        None when the workspace has no default service (it is being set up).
         """
-        service = (
-            (self.services_by_name.get((source.workspace_id, service_name.lower())) if service_name else None)
+        return (
+            (self.services_by_name.get((source.workspace_id, name.lower())) if name else None)
             or (self.services.get(source.service_id) if source.service_id else None)
             or self.default_services.get(source.workspace_id)
         )
+
+    def route(self, source: KnownSource, service_name: str = "") -> Route | None:
+        """The route of a signal of *source*, by :meth:`service_for`; None when there is no service."""
+        service = self.service_for(source, service_name)
         if service is None:
             return None
         route = self.routes.get((source.pk, service.pk))
         if route is None:
-            route = self.routes[source.pk, service.pk] = Route(
-                source.workspace_id, source.pk, source.kind, service.pk, service.priority, f"source:{source.pk}"
-            )
+            route = self.routes[source.pk, service.pk] = Route.of(source, service)
         return route
-
-    def route_of_service(self, service: KnownService, source: KnownSource) -> Route:
-        """Where an event with the service's routing key goes; its dedup key is unique within the service."""
-        return Route(
-            service.workspace_id, source.pk, source.kind, service.pk, service.priority, f"service:{service.pk}"
-        )
 
 
 def _load() -> Directory:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from datetime import datetime
 
@@ -12,15 +11,16 @@ from aiops.access.models import Workspace
 from incidents.catalogue.models import Service, Source
 from incidents.catalogue.services.catalogue import ensure_workspace_defaults
 from incidents.choices import Priority, Severity, SignalAction, SourceKind
-from incidents.contracts import Arrival, Outcome, Route, Signal
+from incidents.contracts import Outcome, Signal
 from incidents.core.models import Alert, Incident
-from incidents.ingest.services.ingest import ingest
+from incidents.ingest.services.ingest import submit
 
 SOURCE_NAME = "aiops"
 
 
 def raise_internal(
     *,
+    scope: str,
     workspace_id: int,
     dedup_key: str,
     title: str,
@@ -32,10 +32,14 @@ def raise_internal(
     service_id: int | None = None,
     labels: Mapping[str, str] | None = None,
 ) -> Outcome:
-    """Open the workspace's internal incident of *dedup_key*, or count on the live one. Without a service, the default one's;
-    without a priority, the service's, or what the severity stands for."""
+    """Open the workspace's internal incident of *dedup_key*, or count on the live one.
+
+    *scope* is the app that raises it, within which *dedup_key* is unique. Without a service, the default one's; without a
+    priority, the service's, or what the severity stands for.
+    """
     said = {"title": title, "description": description, "severity": severity.word}
-    return _tell(
+    return _submit(
+        scope,
         workspace_id,
         Signal(
             action=SignalAction.TRIGGER,
@@ -56,9 +60,10 @@ def raise_internal(
     )
 
 
-def clear_internal(*, workspace_id: int, dedup_key: str, now: datetime) -> Outcome:
-    """What was wrong is right again: resolve the live internal incident of *dedup_key*, if there is one."""
-    return _tell(
+def clear_internal(*, scope: str, workspace_id: int, dedup_key: str, now: datetime) -> Outcome:
+    """Resolve the live internal incident of *dedup_key* that the app *scope* raised, if there is one."""
+    return _submit(
+        scope,
         workspace_id,
         Signal(
             action=SignalAction.RESOLVE,
@@ -80,8 +85,13 @@ def remove(incident_id: int) -> None:
     incident.delete()
 
 
-def _tell(
-    workspace_id: int, signal: Signal, now: datetime, service_id: int | None, priority: Priority | None = None
+def _submit(
+    scope: str,
+    workspace_id: int,
+    signal: Signal,
+    now: datetime,
+    service_id: int | None,
+    priority: Priority | None = None,
 ) -> Outcome:
     source = Source.objects.filter(workspace_id=workspace_id, kind=SourceKind.INTERNAL, is_default=True).first()
     services = Service.objects.filter(workspace_id=workspace_id)
@@ -90,13 +100,4 @@ def _tell(
         default = ensure_workspace_defaults(Workspace.objects.get(pk=workspace_id))
         service = service or default
         source = Source.objects.get(workspace_id=workspace_id, kind=SourceKind.INTERNAL, is_default=True)
-    route = Route(
-        workspace_id,
-        source.pk,
-        SourceKind.INTERNAL,
-        service.pk,
-        priority or service.default_priority,
-        f"source:{source.pk}",
-        service.is_system,
-    )
-    return ingest([Arrival(uuid.uuid4(), now, route, signal)], now)[0]
+    return submit(source, [signal], now, service=service, scope=scope, priority=priority)[0]

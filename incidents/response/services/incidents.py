@@ -25,12 +25,12 @@ from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
 from aiops.kernel.text import seen
 from incidents.catalogue.models import Service, Source
 from incidents.choices import LIVE, EntryKind, Priority, Severity, SignalAction, SourceKind, Status
-from incidents.contracts import Arrival, Route, Signal
+from incidents.contracts import Signal
 from incidents.core.lifecycle import Action, action_towards, decide
 from incidents.core.models import Incident, TimelineEntry
 from incidents.core.services import reactions, transitions
 from incidents.errors import NewerIncidentLive, NothingToDo
-from incidents.ingest.services.ingest import ingest
+from incidents.ingest.services.ingest import submit
 
 LONGEST_SNOOZE = timedelta(hours=720)
 MAX_NOTE = 20_000
@@ -195,10 +195,7 @@ def open_incident(
         service=service.name,
         raw=orjson.dumps(body),
     )
-    route = Route(
-        workspace_id, source.pk, SourceKind.WEBHOOK, service.pk, service.default_priority, f"source:{source.pk}"
-    )
-    outcome = ingest([Arrival(uuid.uuid4(), now, route, signal)], now)[0]
+    outcome = submit(source, [signal], now, service=service)[0]
     return Incident.objects.get(name=outcome.incident_name, workspace_id=workspace_id)
 
 

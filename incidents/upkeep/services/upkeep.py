@@ -140,7 +140,7 @@ def well(subject: Subject, now: datetime) -> None:
         if row.told_at is not None:
             workspace = row.workspace_id or _primary()
             if workspace is not None:
-                internal.clear_internal(workspace_id=workspace, dedup_key=_dedup_key(row.key), now=now)
+                internal.clear_internal(scope="upkeep", workspace_id=workspace, dedup_key=_dedup_key(row.key), now=now)
         row.delete()
 
 
@@ -205,6 +205,7 @@ def _remember(subject: Subject, words: str, now: datetime, patience: timedelta) 
     if workspace is None:
         return
     internal.raise_internal(
+        scope="upkeep",
         workspace_id=workspace,
         dedup_key=_dedup_key(row.key),
         title=f"{row.what} fails since {row.since:%Y-%m-%d %H:%M} UTC",

@@ -117,6 +117,17 @@ class Destination(models.Model):
         return f"{self.get_kind_display()}: {self.label}"
 
     @property
+    def problem(self) -> str:
+        """Why nothing may be sent there ("it is not verified"); "" when it may. ``DestinationQuerySet.usable`` in SQL."""
+        if not self.enabled:
+            return "it is switched off"
+        if self.broken_at is not None:
+            return (
+                f"it failed for good: {self.broken_reason.rstrip('.')}" if self.broken_reason else "it failed for good"
+            )
+        return "" if self.verified_at is not None else "it is not verified"
+
+    @property
     def address(self) -> str:
         """The address in clear."""
         return secrets.unseal(self.address_sealed)

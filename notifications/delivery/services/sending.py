@@ -296,9 +296,7 @@ def _what_is_wrong(delivery: Delivery) -> str:
         return "The destination was removed."
     if delivery.purpose in (Purpose.VERIFY, Purpose.TEST):
         return ""
-    if not destination.enabled:
-        return "The destination is switched off."
-    return f"The destination is broken: {destination.broken_reason}" if destination.broken_at is not None else ""
+    return f"The destination can't be used: {destination.problem}." if destination.problem else ""
 
 
 def _told_of_many(said: Delivery) -> bool:

@@ -14,7 +14,7 @@ from incidents.choices import PRIORITY_OF, EntryKind, Severity, SourceKind, Stat
 from incidents.core.models import Incident
 from incidents.ingest.services import internal
 from incidents.upkeep.services import upkeep
-from notifications.choices import MACHINES, TOLD, DeliveryState, Purpose, RunState, Urgency
+from notifications.choices import MACHINES, SCOPE, TOLD, DeliveryState, Purpose, RunState, Urgency
 from notifications.delivery.models import Delivery
 from notifications.escalation.lifecycle import RunEvent
 from notifications.escalation.models import EscalationPolicy, EscalationRun
@@ -77,6 +77,7 @@ def raise_alarms(outcome: Outcome, now: datetime) -> None:
             worst = max(worst, Severity.HIGH)
         reasons = {work.run.reason for work in works}
         alarm = internal.raise_internal(
+            scope=SCOPE,
             workspace_id=policy.workspace_id,
             dedup_key=f"exhausted:{policy.pk}",
             title=next(title for reason, title in TITLES.items() if reason in reasons).format(policy=policy.name),
@@ -111,7 +112,9 @@ def end_alarms(now: datetime) -> int:
     over = alarms.keys() - set(waiting.values_list("alarm_id", flat=True))
     return upkeep.each(
         [alarms[pk] for pk in sorted(over)],
-        lambda alarm: internal.clear_internal(workspace_id=alarm.workspace_id, dedup_key=alarm.dedup_key, now=now),
+        lambda alarm: internal.clear_internal(
+            scope=SCOPE, workspace_id=alarm.workspace_id, dedup_key=alarm.dedup_key, now=now
+        ),
         of=lambda alarm: upkeep.Subject(
             f"exhausted:{alarm.pk}", "The end of an escalation's alarm", alarm.workspace_id
         ),

@@ -81,7 +81,7 @@ def matching(incidents: Iterable[Incident], now: datetime) -> dict[int, list[Des
         for _, rule in rules.get(incident.workspace_id, ()):
             if not why_not(rule, about, now):
                 led_to = _led_to(rule, shared[incident.workspace_id])
-                told |= {one.pk: one for one in led_to if not problem(one)}
+                told |= {one.pk: one for one in led_to if not one.problem}
         if incident.source is not None and incident.source.kind == SourceKind.PAGERDUTY:
             told = {pk: one for pk, one in told.items() if one.kind != ChannelKind.PAGERDUTY}
         if told:
@@ -111,18 +111,9 @@ def dry_run(
     shared = _shared(rules)[workspace_id]
     tried = []
     for route, rule in rules.get(workspace_id, ()):
-        told = tuple(Told(one, problem(one)) for one in _led_to(rule, shared))
+        told = tuple(Told(one, one.problem) for one in _led_to(rule, shared))
         tried.append(Tried(route, why_not(rule, about, now), told))
     return tried
-
-
-def problem(destination: Destination) -> str:
-    """Why nothing is sent to a destination now; "" when it is."""
-    if not destination.enabled:
-        return "it is switched off"
-    if destination.broken_at is not None:
-        return destination.broken_reason or "it failed for good"
-    return "" if destination.verified_at is not None else "it is not verified"
 
 
 def ensure_default_routes(workspace: Workspace) -> None:

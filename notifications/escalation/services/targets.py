@@ -178,8 +178,8 @@ class Book:
         row, kinds = self._shared.get(pk), self._accounts.get(workspace_id, NO_ACCOUNTS)
         if row is None or row.workspace_id != workspace_id:
             reach.missed.append("a destination that no longer exists")
-        elif problem := problem_of(row):
-            reach.missed.append(f"{row.label}: {problem}")
+        elif row.problem:
+            reach.missed.append(f"{row.label}: {row.problem}")
         elif ("shared", pk) not in told:
             told.add(("shared", pk))
             lacks = "" if row.provider_id else without_account(ChannelKind(row.kind), kinds)
@@ -206,7 +206,7 @@ def load_people(user_ids: Collection[int]) -> dict[int, Person]:
         return {}
     own: dict[int, list[Own]] = defaultdict(list)
     for row in Destination.objects.filter(owner_id__in=user_ids).order_by("pk"):
-        own[row.owner_id or 0].append(Own(row.pk, ChannelKind(row.kind), row.label, problem_of(row)))
+        own[row.owner_id or 0].append(Own(row.pk, ChannelKind(row.kind), row.label, row.problem))
     rules: dict[int, list[Rule]] = defaultdict(list)
     for rule in ContactRule.objects.filter(user_id__in=user_ids).order_by("delay_minutes", "pk"):
         delay = timedelta(minutes=rule.delay_minutes)
@@ -225,15 +225,6 @@ def load_people(user_ids: Collection[int]) -> dict[int, Person]:
         )
         for user in User.objects.filter(pk__in=user_ids)
     }
-
-
-def problem_of(row: Destination) -> str:
-    """Why a destination can't be used, "" when it can."""
-    if not row.enabled:
-        return "switched off"
-    if row.broken_at is not None:
-        return f"it failed for good ({row.broken_reason})" if row.broken_reason else "it failed for good"
-    return "" if row.verified_at is not None else "not verified"
 
 
 def accounts() -> dict[int, frozenset[ChannelKind]]:

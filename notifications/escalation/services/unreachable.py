@@ -19,7 +19,7 @@ from incidents.choices import PRIORITY_OF, Priority, Severity
 from incidents.core.models import Incident
 from incidents.ingest.services import internal
 from incidents.upkeep.services import upkeep
-from notifications.choices import ChannelKind
+from notifications.choices import SCOPE, ChannelKind
 from notifications.escalation.definition import Definition
 from notifications.escalation.models import EscalationPolicy, UnreachableService
 from notifications.escalation.moves import Facts
@@ -130,7 +130,7 @@ def _tell(fresh: dict[int, list[Service]], holes: dict[int, Hole], now: datetime
     still = UnreachableService.objects.values("workspace_id")
     upkeep.each(
         mended.exclude(workspace_id__in=still).values_list("workspace_id", flat=True),
-        lambda workspace_id: internal.clear_internal(workspace_id=workspace_id, dedup_key=KEY, now=now),
+        lambda workspace_id: internal.clear_internal(scope=SCOPE, workspace_id=workspace_id, dedup_key=KEY, now=now),
         of=_alarm_of,
         now=now,
     )
@@ -144,6 +144,7 @@ def _raise(workspace_id: int, services: Sequence[Service], holes: dict[int, Hole
     named = [f"{s.name} at {holes[s.pk].at:%Y-%m-%d %H:%M} UTC: {holes[s.pk].reason}" for s in services[:NAMED]]
     more = [f"and {len(services) - NAMED} more"] if len(services) > NAMED else []
     internal.raise_internal(
+        scope=SCOPE,
         workspace_id=workspace_id,
         dedup_key=KEY,
         title=f"Nobody would be reached for {services[0].name}"

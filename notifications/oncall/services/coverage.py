@@ -16,6 +16,7 @@ from incidents.choices import Severity
 from incidents.ingest.services import internal
 from incidents.upkeep.services import upkeep
 from notifications import oncall
+from notifications.choices import SCOPE
 from notifications.oncall import Span
 from notifications.oncall.models import Schedule
 from notifications.oncall.selectors.schedules import load
@@ -70,9 +71,12 @@ def _tell(schedule: Schedule, gaps: Sequence[Span], now: datetime) -> None:
             return  # somebody else is at it
         Schedule.objects.filter(pk=schedule.pk).update(gaps_told=told)
         if not gaps:
-            internal.clear_internal(workspace_id=schedule.workspace_id, dedup_key=dedup_key(schedule.pk), now=now)
+            internal.clear_internal(
+                scope=SCOPE, workspace_id=schedule.workspace_id, dedup_key=dedup_key(schedule.pk), now=now
+            )
         elif set(told) - set(schedule.gaps_told):
             internal.raise_internal(
+                scope=SCOPE,
                 workspace_id=schedule.workspace_id,
                 dedup_key=dedup_key(schedule.pk),
                 title=f"Nobody is on call: {schedule.name}, from {_local(schedule, gaps[0].start)}",

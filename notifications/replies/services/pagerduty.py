@@ -18,12 +18,12 @@ from django.db import transaction
 from aiops.access.actors import Actor, ActorKind, Role
 from aiops.kernel.encodings import inflated
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound
-from incidents.catalogue.models import Service, Source
+from incidents.catalogue.services import directory
+from incidents.catalogue.services.directory import KnownSource
 from incidents.choices import Result, SourceKind
-from incidents.contracts import Arrival, Route, Signal
+from incidents.contracts import Signal
 from incidents.core.models import Incident
-from incidents.front.door import new_id
-from incidents.ingest.services.ingest import ingest
+from incidents.ingest.services.ingest import submit
 from incidents.ingest.sources import SOURCES
 from incidents.ingest.sources.body import dump, load
 from incidents.journal.services.dead_letters import Letter, keep
@@ -89,7 +89,7 @@ def receive(*, workspace_id: int, body: bytes, now: datetime, encoding: str = ""
     *encoding* is the ``Content-Encoding``. Raises ``UnparsableBody`` and ``InvalidInput`` for what can't be understood; the body
     is kept as a dead letter then.
     """
-    source = Source.objects.filter(workspace_id=workspace_id, kind=SourceKind.PAGERDUTY, is_default=True).first()
+    source = directory.refresh_if_old().default_sources.get((workspace_id, SourceKind.PAGERDUTY))
     if source is None:
         raise NotFound("The workspace has no source for PagerDuty")
     try:
@@ -112,12 +112,12 @@ def receive(*, workspace_id: int, body: bytes, now: datetime, encoding: str = ""
     return taken[-1]
 
 
-def _keep(source: Source, body: bytes, error: InvalidInput, now: datetime) -> None:
+def _keep(source: KnownSource, body: bytes, error: InvalidInput, now: datetime) -> None:
     what = (SourceKind.PAGERDUTY, now, "application/json", error.message, error.field, body)
     keep(Letter(source.workspace_id, source.pk, *what))
 
 
-def _receive(source: Source, body: bytes, now: datetime) -> Received:
+def _receive(source: KnownSource, body: bytes, now: datetime) -> Received:
     workspace_id = source.workspace_id
     signals = SOURCES[SourceKind.PAGERDUTY](body, now)
     event = Event.of(load(body))
@@ -153,31 +153,14 @@ def _mirror(event: Event, incident: Incident, now: datetime) -> Received:
     return Received(event.type, event.pd_incident_id, incident.pk, action)
 
 
-def _ingest(event: Event, signals: list[Signal], source: Source, now: datetime) -> Received:
+def _ingest(event: Event, signals: list[Signal], source: KnownSource, now: datetime) -> Received:
     if not signals:
         return Received(event.type, event.pd_incident_id, None, "ignored", "this event says nothing about a state")
-    signal = signals[0]
-    service = _service(source, signal.service)
-    route = Route(
-        source.workspace_id,
-        source.pk,
-        SourceKind.PAGERDUTY,
-        service.pk,
-        service.default_priority,
-        f"source:{source.pk}",
-    )
-    outcome = ingest([Arrival(new_id(now), now, route, signal)], now)[0]
-    return Received(event.type, event.pd_incident_id, outcome.incident_id, ACTION_TAKEN[outcome.result], outcome.reason)
-
-
-def _service(source: Source, name: str) -> Service:
-    """The service of that name, else the source's, else the workspace's default one: as at the front door."""
-    services = Service.objects.filter(workspace_id=source.workspace_id)
-    found = (services.filter(name__iexact=name).first() if name else None) or source.service
-    service = found or services.filter(is_default=True).first()
+    service = directory.current().service_for(source, signals[0].service)
     if service is None:
         raise NotFound("The workspace has no service")
-    return service
+    outcome = submit(source, signals[:1], now, service=service)[0]
+    return Received(event.type, event.pd_incident_id, outcome.incident_id, ACTION_TAKEN[outcome.result], outcome.reason)
 
 
 def _ours(key: str, workspace_id: int) -> Incident | None:

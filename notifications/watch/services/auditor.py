@@ -22,6 +22,7 @@ from incidents.choices import Severity, Status
 from incidents.core.models import Incident
 from incidents.ingest.services import internal
 from incidents.upkeep.services import upkeep
+from notifications.choices import SCOPE
 from notifications.escalation.lifecycle import RunEvent
 from notifications.escalation.services import runs
 
@@ -213,7 +214,7 @@ def _alarm(found: Iterable[Violation], now: datetime) -> None:
     over = raised.exclude(workspace_id__in=by_workspace).values_list("workspace_id", flat=True)
     upkeep.each(
         over,
-        lambda workspace_id: internal.clear_internal(workspace_id=workspace_id, dedup_key=KEY, now=now),
+        lambda workspace_id: internal.clear_internal(scope=SCOPE, workspace_id=workspace_id, dedup_key=KEY, now=now),
         of=lambda workspace_id: upkeep.Subject(f"audit:alarm:{workspace_id}", "The auditor's alarm", workspace_id),
         now=now,
     )
@@ -223,6 +224,7 @@ def _raise(workspace_id: int, violations: Sequence[Violation], now: datetime) ->
     named = [f"{violation.name}: {violation.reason}" for violation in violations[:NAMED]]
     more = [f"and {len(violations) - NAMED} more"] if len(violations) > NAMED else []
     internal.raise_internal(
+        scope=SCOPE,
         workspace_id=workspace_id,
         dedup_key=KEY,
         title=f"Paging lost sight of {len(violations)} incident{'s' if len(violations) > 1 else ''}",

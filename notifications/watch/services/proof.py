@@ -25,7 +25,7 @@ from incidents.choices import Severity
 from incidents.core.models import Incident
 from incidents.ingest.services import internal
 from incidents.upkeep.services import upkeep
-from notifications.choices import ChannelKind, DeliveryState, Purpose, TargetKind
+from notifications.choices import SCOPE, ChannelKind, DeliveryState, Purpose, TargetKind
 from notifications.delivery.models import Delivery, Destination
 from notifications.escalation.models import EscalationPolicy, ServicePolicy
 from notifications.escalation.services import policies
@@ -83,6 +83,7 @@ def _start(now: datetime) -> None:
     service = _ensure_way(workspace, now)
     proof = PagingProof.objects.create(workspace=workspace, started_at=now)
     outcome = internal.raise_internal(
+        scope=SCOPE,
         workspace_id=workspace.pk,
         dedup_key=_key(proof),
         title="Proof of paging",
@@ -114,10 +115,10 @@ def _settle(proof: PagingProof, now: datetime) -> None:
 def _succeed(proof: PagingProof, incident_id: int, at: datetime, now: datetime) -> None:
     proof.proved_at, proof.incident = at, None
     proof.save(update_fields=["proved_at", "incident"])
-    internal.clear_internal(workspace_id=proof.workspace_id, dedup_key=_key(proof), now=now)
+    internal.clear_internal(scope=SCOPE, workspace_id=proof.workspace_id, dedup_key=_key(proof), now=now)
     internal.remove(incident_id)
     if Incident.objects.live().filter(workspace_id=proof.workspace_id, dedup_key=KEY).exists():
-        internal.clear_internal(workspace_id=proof.workspace_id, dedup_key=KEY, now=now)
+        internal.clear_internal(scope=SCOPE, workspace_id=proof.workspace_id, dedup_key=KEY, now=now)
 
 
 def _fail(proof: PagingProof, now: datetime) -> None:
@@ -132,6 +133,7 @@ def _fail(proof: PagingProof, now: datetime) -> None:
     proof.failed_at = now
     proof.save(update_fields=["failed_at", "error"])
     internal.raise_internal(
+        scope=SCOPE,
         workspace_id=proof.workspace_id,
         dedup_key=KEY,
         title="Paging does not get through: a test page was not delivered",
@@ -140,7 +142,7 @@ def _fail(proof: PagingProof, now: datetime) -> None:
         signal_type="paging_proof_failed",
         now=now,
     )
-    internal.clear_internal(workspace_id=proof.workspace_id, dedup_key=_key(proof), now=now)
+    internal.clear_internal(scope=SCOPE, workspace_id=proof.workspace_id, dedup_key=_key(proof), now=now)
 
 
 def _ensure_way(workspace: Workspace, now: datetime) -> Service:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -19,9 +20,10 @@ from django.db import DataError, IntegrityError, InternalError, ProgrammingError
 
 from aiops.kernel import live, metrics
 from aiops.kernel.events import HandlerFailed
+from aiops.kernel.ids import uuid7
 from aiops.kernel.sql import prepared_cursor
-from incidents.choices import Result
-from incidents.contracts import Arrival, Outcome
+from incidents.choices import Priority, Result
+from incidents.contracts import Arrival, Outcome, Route, RoutedService, RoutedSource, Signal
 from incidents.ingest.services.ingest import statements
 from incidents.ingest.services.ingest.fold import waves
 from incidents.ingest.services.ingest.rows import as_json, event_rows
@@ -52,6 +54,26 @@ def ingest(
         except (HandlerFailed, DataError, IntegrityError, ProgrammingError, InternalError) as failure:
             log.warning("a batch is done again: %s", failure)
     return _ingest_with_care(arrivals, now, seen_before=seen_before)
+
+
+def submit(
+    source: RoutedSource,
+    signals: Sequence[Signal],
+    now: datetime,
+    *,
+    service: RoutedService,
+    scope: str = "",
+    priority: Priority | None = None,
+) -> list[Outcome]:
+    """Ingest *signals* that the platform raises itself, as of *source* and about *service*; what became of each, in their order.
+
+    *scope* is the name of the app that raises them: its dedup keys never meet those of another app. Without one they share the
+    keys of what the source sends. *priority*: instead of the service's, or of what the severity stands for.
+    """
+    route = Route.of(source, service, scope)
+    if priority is not None:
+        route = replace(route, service_priority=priority)
+    return ingest([Arrival(uuid7(now), now, route, signal) for signal in signals], now)
 
 
 def _ingest_at_once(arrivals: Sequence[Arrival], now: datetime, meanwhile: Callable[[], None]) -> list[Outcome]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
+from django.utils.text import capfirst
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import Workspace
@@ -113,14 +114,10 @@ def outlet_of(row: Destination, now: datetime) -> Outlet:
 
 def health_of(row: Destination, now: datetime) -> Health:
     """Why nothing gets through, or that it does as far as is known."""
-    if row.broken_at is not None:
-        return Health(row.broken_reason or "It failed for good.", bad=True, mends=True)
+    if row.problem:
+        return Health(capfirst(row.problem), bad=row.enabled, mends=row.broken_at is not None)
     if row.open_until is not None and row.open_until > now:
         return Health(f"{row.failures} failures in a row. Tried again", bad=True, mends=True, until=row.open_until)
-    if row.verified_at is None:
-        return Health("Not verified yet: no page goes there", bad=True)
-    if not row.enabled:
-        return Health("Switched off")
     if row.failures:
         return Health(f"{row.failures} failure{'s' if row.failures > 1 else ''} in a row", mends=True)
     return Health("In order")
