@@ -435,7 +435,12 @@ def test_what_is_switched_off_is_not_blamed(
     send()
     hook.refresh_from_db()
     assert (hook.failures, hook.broken_at, receiver.requests) == (0, None, [])
-    assert Delivery.objects.filter(state=S.FAILED_PERMANENT, reason="The destination is switched off.").count() == 4
+    assert (
+        Delivery.objects.filter(
+            state=S.FAILED_PERMANENT, reason="The destination can't be used: it is switched off."
+        ).count()
+        == 4
+    )
 
 
 @pytest.mark.parametrize("text", ["a\x00b", "a\ud800b"])

@@ -30,7 +30,7 @@ def told(person: Person, urgency: Urgency = Urgency.HIGH, now: datetime = NOW) -
 
 
 def broken(own: Own) -> Own:
-    return replace(own, problem="not verified")
+    return replace(own, problem="it is not verified")
 
 
 def test_without_rules_everything_rings_at_once() -> None:
@@ -48,7 +48,7 @@ def test_what_cannot_be_used_is_passed_over_and_the_rest_moves_up() -> None:
     person = replace(ANA, own=(broken(PHONE), MAIL, PUSH), rules=(rule(0, PHONE), rule(5, PUSH), rule(15, MAIL)))
 
     assert told(person) == [(0, "laptop", True), (10, "ana@x", False)]
-    assert plan(person, Urgency.HIGH, NOW).warnings == ("+49 1: not verified",)
+    assert plan(person, Urgency.HIGH, NOW).warnings == ("+49 1: it is not verified",)
 
 
 def test_when_no_rule_can_be_followed_whatever_else_works_is_used() -> None:

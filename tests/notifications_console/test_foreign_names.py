@@ -66,4 +66,4 @@ def test_an_address_is_shown_as_it_is_written(browser, named):
     client, ana = browser(named.people["ana"]), named.people["ana"]
     client.post("/console/notifications/destinations", {"kind": "sms", "address": "+15550009999"})
     ana.destinations.update(verified_at=None, label="ada@example.com")
-    assert "ada@example.com: not verified" in client.get("/console/notifications").content.decode()
+    assert "ada@example.com: it is not verified" in client.get("/console/notifications").content.decode()

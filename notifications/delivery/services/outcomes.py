@@ -23,8 +23,8 @@ from notifications.delivery.models import Delivery, Destination, Receipt
 from notifications.delivery.services import moved_addresses
 from notifications.delivery.services.claiming import bring_forward
 from notifications.delivery.services.throttle import refund
+from notifications.escalation.selectors.targets import admins_of
 from notifications.escalation.services import fallback, owner_notices, runs
-from notifications.escalation.services.targets import admins_of
 
 FIRST_PAUSE = 5.0  # seconds; doubles
 LONGEST_PAUSE = 300.0

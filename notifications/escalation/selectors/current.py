@@ -19,7 +19,7 @@ from incidents.catalogue.models import Service
 from notifications import oncall
 from notifications.choices import TargetKind
 from notifications.escalation.selectors.in_force import policies_of
-from notifications.escalation.services.targets import admins_of
+from notifications.escalation.selectors.targets import admins_of
 from notifications.oncall import ScheduleSpec
 from notifications.oncall.models import Schedule
 from notifications.oncall.selectors.schedules import AHEAD, load

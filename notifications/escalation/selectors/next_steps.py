@@ -19,7 +19,7 @@ from notifications.choices import RunState, TargetKind, Urgency, Wake
 from notifications.escalation.definition import Definition, Target
 from notifications.escalation.models import EscalationRun
 from notifications.escalation.moves import NO_STEP, UNREACHED, Facts, Move, next_move, urgency_at_the_end
-from notifications.escalation.services.targets import Book, Reach, heard_at
+from notifications.escalation.selectors.targets import Book, Reach, heard_at
 
 NAMED = 2  # people that a line names; the rest is counted
 FAR = timedelta(hours=20)  # beyond which a time of day needs its day

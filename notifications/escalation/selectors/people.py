@@ -14,7 +14,7 @@ from aiops.access.models import Membership, User, Workspace
 from notifications.choices import ChannelKind, Urgency
 from notifications.delivery.contact import plan
 from notifications.escalation.models import UnreachableService
-from notifications.escalation.services.targets import NO_ACCOUNTS, accounts, equipped, load_people, without_account
+from notifications.escalation.selectors.targets import NO_ACCOUNTS, accounts, equipped, load_people, without_account
 
 MOST = 300  # in a picker; whoever has more types
 AGE = 5  # seconds that what is known of their reachability may be old

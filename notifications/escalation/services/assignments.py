@@ -13,8 +13,9 @@ from notifications.choices import Purpose, Rank, TargetKind, Urgency
 from notifications.delivery.intents import Intent
 from notifications.delivery.models import Delivery
 from notifications.delivery.services import deliveries
+from notifications.delivery.services.mailboxes import account_mailboxes
 from notifications.escalation.definition import Target
-from notifications.escalation.services.targets import Book, account_mailboxes
+from notifications.escalation.selectors.targets import Book
 
 
 def tell(facts: Sequence[Fact], now: datetime) -> int:

@@ -19,8 +19,8 @@ from notifications.delivery.models import Delivery
 from notifications.escalation.lifecycle import RunEvent
 from notifications.escalation.models import EscalationPolicy, EscalationRun
 from notifications.escalation.moves import NO_POLICY, NO_STEP, UNANSWERED, UNREACHED, urgency_at_the_end, why_exhausted
+from notifications.escalation.selectors.targets import Reach
 from notifications.escalation.services import fallback
-from notifications.escalation.services.targets import Reach
 from notifications.escalation.services.work import Outcome, Work
 
 EXHAUSTED = "escalation_exhausted"  # the signal type of the alarm

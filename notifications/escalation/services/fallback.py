@@ -13,8 +13,9 @@ from notifications.choices import ON_ITS_WAY, TOLD, Purpose, Rank, TargetKind, U
 from notifications.delivery.intents import Intent
 from notifications.delivery.models import Delivery
 from notifications.delivery.services import deliveries
+from notifications.delivery.services.mailboxes import addressed
 from notifications.escalation.definition import Definition, Target
-from notifications.escalation.services.targets import Book, Reach, addressed
+from notifications.escalation.selectors.targets import Book, Reach
 
 TRIES = 4  # of a message to a fallback, within about half a minute; then somebody else is told too
 

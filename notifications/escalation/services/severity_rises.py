@@ -15,7 +15,7 @@ from notifications.delivery.models import Delivery
 from notifications.escalation.definition import Definition
 from notifications.escalation.moves import MOMENT, taken_over
 from notifications.escalation.selectors import in_force
-from notifications.escalation.services.targets import Reached
+from notifications.escalation.selectors.targets import Reached
 from notifications.escalation.services.work import Outcome, Work
 
 NEVER_CALLED = (DeliveryState.FAILED_PERMANENT, DeliveryState.SUPPRESSED)

@@ -22,7 +22,7 @@ from notifications.delivery.contact import Person, quiet_until
 from notifications.delivery.intents import ACKNOWLEDGED, CHANGED, NO_STEP, Intent
 from notifications.delivery.models import Delivery
 from notifications.delivery.services import deliveries
-from notifications.escalation.services.targets import load_people
+from notifications.escalation.selectors.targets import load_people
 
 STALE = timedelta(hours=12)  # after which nobody needs to hear any more that it is over
 OLD_NEWS = "it would be old news after the quiet hours"

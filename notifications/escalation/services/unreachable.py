@@ -24,7 +24,7 @@ from notifications.escalation.definition import Definition
 from notifications.escalation.models import EscalationPolicy, UnreachableService
 from notifications.escalation.moves import Facts
 from notifications.escalation.selectors.in_force import policies_of
-from notifications.escalation.services.targets import Book
+from notifications.escalation.selectors.targets import Book
 from notifications.escalation.services.whatif import Line, longest, walk
 
 HOURS = 24

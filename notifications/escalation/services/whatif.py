@@ -19,8 +19,8 @@ from notifications.choices import MACHINES, Urgency
 from notifications.escalation.definition import Definition
 from notifications.escalation.moves import Facts, Position, after_telling, next_move, urgency_at_the_end, why_exhausted
 from notifications.escalation.selectors.in_force import policies_of
+from notifications.escalation.selectors.targets import Book, Reach, heard_at
 from notifications.escalation.services import fallback, routes
-from notifications.escalation.services.targets import Book, Reach, heard_at
 
 MOVES = 1000  # a walk that is longer is cut off
 MARGIN = timedelta(days=2)  # quiet hours may put a walk off

@@ -16,7 +16,7 @@ from notifications.escalation.definition import Definition
 from notifications.escalation.lifecycle import Due, RunEvent, cell_of
 from notifications.escalation.models import EscalationRun
 from notifications.escalation.moves import Facts, Move, Position
-from notifications.escalation.services.targets import Reach
+from notifications.escalation.selectors.targets import Reach
 
 Called = Mapping[tuple[int | None, int | None], Urgency]  # (person, None) or (None, shared destination) → how urgently
 

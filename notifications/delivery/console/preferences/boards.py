@@ -17,7 +17,7 @@ from notifications.delivery.contact import ABOUT_YOU, NO_MAIL_SERVER, Plan, plan
 from notifications.delivery.models import ContactRule, Destination, Provider, QuietHours
 from notifications.escalation.definition import Window
 from notifications.escalation.moves import hours
-from notifications.escalation.services.targets import NO_ACCOUNTS, accounts, equipped, load_people
+from notifications.escalation.selectors.targets import NO_ACCOUNTS, accounts, equipped, load_people
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 EXAMPLES = {Urgency.HIGH: "A page", Urgency.LOW: "A message of low urgency"}

@@ -7,7 +7,7 @@ of incidents. ``contact.plan`` makes the decision for each person.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
@@ -15,12 +15,10 @@ from django.conf import settings
 
 from aiops.access.actors import Role
 from aiops.access.models import Membership, Team, User
-from aiops.kernel import secrets
 from aiops.kernel.sql import CompiledQuery, Given
 from notifications.channels import CHANNELS
 from notifications.choices import MACHINES, ChannelKind, TargetKind, Urgency
 from notifications.delivery.contact import NO_MAIL_SERVER, Call, Own, Person, Quiet, Rule, plan
-from notifications.delivery.intents import Intent
 from notifications.delivery.models import ContactRule, Destination, Provider, QuietHours
 from notifications.escalation.definition import Target, Window
 from notifications.oncall import ScheduleSpec, on_call
@@ -248,38 +246,6 @@ def without_account(kind: ChannelKind, kinds: frozenset[ChannelKind]) -> str:
     if kind == ChannelKind.EMAIL:
         return "" if settings.AIOPS_SMTP_URL else NO_MAIL_SERVER
     return "web push is not set up" if kind == ChannelKind.WEBPUSH else f"no {kind.label} account is set up"
-
-
-def account_mailboxes(user_ids: Collection[int], now: datetime) -> dict[int, int]:
-    """The e-mail destinations of these people's accounts by person, made where there is none yet."""
-    users = [user for user in User.objects.filter(pk__in=user_ids) if user.email]
-    rows = [
-        Destination(
-            owner=user,
-            kind=ChannelKind.EMAIL,
-            label=user.email,
-            address_sealed=secrets.seal(user.email),
-            address_digest=secrets.digest(user.email),
-            verified_at=now,
-        )
-        for user in users
-    ]
-    Destination.objects.bulk_create(rows, ignore_conflicts=True)
-    digests = [row.address_digest for row in rows]
-    found = Destination.objects.filter(owner__in=users, kind=ChannelKind.EMAIL, address_digest__in=digests)
-    return {row.owner_id: row.pk for row in found if row.owner_id is not None}
-
-
-def addressed(intents: Sequence[Intent], now: datetime) -> list[Intent]:
-    """*intents*, of which those for the account's e-mail have the destination that stands for it."""
-    missing = {it.recipient_id for it in intents if it.destination_id is None and not it.suppressed}
-    boxes = account_mailboxes({pk for pk in missing if pk is not None}, now) if missing else {}
-    return [
-        replace(it, destination_id=boxes.get(it.recipient_id or 0))
-        if it.destination_id is None and not it.suppressed
-        else it
-        for it in intents
-    ]
 
 
 def _may_hold(schedule: ScheduleSpec) -> set[int]:
