@@ -19,7 +19,7 @@ from aiops.access.scoped import ReadOnlyAdmin, ScopedAdmin, ScopedFilter, actor_
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError
 from incidents.catalogue.models import Service, Source
-from incidents.catalogue.services import catalogue
+from incidents.catalogue.services import catalogue, editing
 from incidents.choices import Priority, SourceKind
 from incidents.core import counting
 from incidents.core.models import Incident, TimelineEntry
@@ -111,19 +111,19 @@ class ServiceAdmin(KeyedAdmin):
         return _copyable(obj.routing_key, "Senders of events put it into routing_key, or integration key.")
 
     def save_model(self, request: HttpRequest, obj: Service, form: Any, change: bool) -> None:
-        """A new one gets its routing key by the service."""
+        """Through the service."""
+        said: dict[str, Any] = {
+            "name": obj.name,
+            "description": obj.description,
+            "owner": obj.owner,
+            "default_priority": Priority(obj.default_priority) if obj.default_priority else None,
+        }
+        actor = actor_of(request)
         if change:
-            super().save_model(request, obj, form, change)
-            return
-        made = catalogue.create_service(
-            actor=actor_of(request),
-            workspace=obj.workspace,
-            name=obj.name,
-            description=obj.description,
-            owner=obj.owner,
-            default_priority=Priority(obj.default_priority) if obj.default_priority else None,
-        )
-        become(obj, made)
+            saved = editing.update_service(actor=actor, service_id=obj.pk, **said)
+        else:
+            saved = catalogue.create_service(actor=actor, workspace=obj.workspace, **said)
+        become(obj, saved)
 
 
 @admin.register(Source)
@@ -163,20 +163,20 @@ class SourceAdmin(KeyedAdmin):
         return _copyable(f"{base}/in/{obj.key}" if obj.key else "", "Whoever knows this address can send to it.")
 
     def save_model(self, request: HttpRequest, obj: Source, form: Any, change: bool) -> None:
-        """A new one gets its key by the service."""
+        """Through the service."""
+        said: dict[str, Any] = {
+            "name": obj.name,
+            "service": obj.service,
+            "enabled": obj.enabled,
+            "limit_per_minute": obj.limit_per_minute,
+        }
+        actor = actor_of(request)
         if change:
-            super().save_model(request, obj, form, change)
-            return
-        made = catalogue.create_source(
-            actor=actor_of(request),
-            workspace=obj.workspace,
-            kind=SourceKind(obj.kind),
-            name=obj.name,
-            service=obj.service,
-            enabled=obj.enabled,
-            limit_per_minute=obj.limit_per_minute,
-        )
-        become(obj, made)
+            saved = editing.update_source(actor=actor, source_id=obj.pk, **said)
+        else:
+            kind = SourceKind(obj.kind)
+            saved = catalogue.create_source(actor=actor, workspace=obj.workspace, kind=kind, **said)
+        become(obj, saved)
 
 
 class TimelineInline(admin.TabularInline):
