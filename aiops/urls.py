@@ -22,6 +22,7 @@ urlpatterns = [
     path("", include("incidents.response.console.urls")),
     path("", include("notifications.replies.hooks.urls")),
     path("", include("notifications.escalation.api.v1.urls")),
+    path("", include("notifications.replies.api.client.urls")),
     path("", include("notifications.escalation.api.client.urls")),
     path("", include("notifications.escalation.api.client.oncall_urls")),
     path("", include("notifications.oncall.console.urls")),

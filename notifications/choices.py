@@ -134,3 +134,10 @@ class SwapState(models.TextChoices):
     ACCEPTED = "accepted", "Accepted"
     DECLINED = "declined", "Declined"
     CANCELLED = "cancelled", "Cancelled"
+
+
+# Why a policy has run out.
+NO_STEP = "no step of the policy applies"
+UNREACHED = "nobody could be reached"
+UNANSWERED = "everybody was told and nobody answered"
+NO_POLICY = "no escalation policy is in force"

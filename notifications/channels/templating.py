@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from notifications.channels import sandbox
-from notifications.choices import Purpose
-from notifications.escalation.moves import NO_POLICY, NO_STEP, UNREACHED
+from notifications.choices import NO_POLICY, NO_STEP, UNREACHED, Purpose
 
 LONGEST_SUBJECT = 300  # characters
 LONGEST_SHORT = 160  # what fits a text message

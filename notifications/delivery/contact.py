@@ -12,9 +12,8 @@ from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from notifications.choices import ChannelKind, Urgency
-from notifications.escalation.definition import Window
-from notifications.escalation.moves import hours, within
 from notifications.oncall.wall import instant_of, wall_of
+from notifications.oncall.windows import Window, hours, within
 
 DAY = timedelta(days=1)
 NO_MAIL_SERVER = "no mail server is set up"

@@ -9,66 +9,38 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter
+from pydantic import AfterValidator, Field, TypeAdapter
 
 from aiops.kernel.errors import InvalidInput
 from aiops.kernel.validation import (
-    Clock,
     Filled,
     Key,
     Maybe,
     Minutes,
     Text,
-    Weekday,
     Whole,
     Words,
-    expected,
     in_minutes,
     read,
     unique,
-    zones,
 )
 from incidents.choices import Priority, Severity
-from notifications.choices import TargetKind, Urgency
+from notifications.choices import Urgency
+from notifications.delivery.target import Target
+from notifications.oncall.windows import RESPONDER, Window
 
 STEPS = 20
 TARGETS = 20
 REPEATS = 10
 FALLBACKS = 100
 LONGEST = 7 * 24 * 60  # minutes of any wait
-RESPONDER = "responder"  # a window on the clock of whoever would be told
 FINAL_WAIT = 15  # minutes
 
 SEVERITIES = {severity.word: severity for severity in reversed(Severity)}
 SeverityWord = Annotated[Severity, Words(SEVERITIES)]
 PriorityName = Annotated[Priority, Words({priority.name: priority for priority in Priority})]
-Kind = Annotated[TargetKind, Words({str(kind): kind for kind in TargetKind})]
 Wait = Annotated[timedelta, Minutes(0, LONGEST)]
 Span = Annotated[timedelta, Minutes(1, LONGEST)]
-
-
-def _zone_or_responder(name: Any) -> str:
-    if name == RESPONDER or (isinstance(name, str) and name in zones()):
-        return name
-    raise expected("an IANA name such as Europe/Berlin, or “responder”")
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """Whom a step tells."""
-
-    kind: Kind
-    id: Key
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """Hours of some weekdays (0 is Monday; none: every day) in a zone; *ends* at or before *begins* is the next day's."""
-
-    days: Annotated[tuple[Weekday, ...], AfterValidator(lambda days: tuple(sorted(set(days)))), Field(default=())]
-    begins: Annotated[Clock, Field(alias="from")]
-    ends: Annotated[Clock, Field(alias="to")]
-    time_zone: Annotated[str, BeforeValidator(_zone_or_responder)] = RESPONDER
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from zoneinfo import ZoneInfo
 
 from incidents.choices import Priority, Severity
-from notifications.choices import Urgency, Wake
-from notifications.escalation.definition import RESPONDER, Definition, Step, Window
+from notifications.choices import NO_STEP, UNANSWERED, UNREACHED, Urgency, Wake
+from notifications.escalation.definition import Definition, Step
+from notifications.oncall.windows import RESPONDER, hours, within
 
 ANEW = (
     Wake.RESUMED,
@@ -21,12 +21,6 @@ ANEW = (
 )  # these tell the current level once more, as a new wave
 AGAIN = (Wake.REPEAT, *ANEW)
 MOMENT = timedelta(minutes=5)  # at a rise, whoever was called within it is not called again at once
-
-# Why a policy has run out.
-NO_STEP = "no step of the policy applies"
-UNREACHED = "nobody could be reached"
-UNANSWERED = "everybody was told and nobody answered"
-NO_POLICY = "no escalation policy is in force"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -191,15 +185,6 @@ def urgency_at_the_end(definition: Definition, at: Position, facts: Facts) -> Ur
     return Urgency.HIGH if loud else urgency_by(facts)
 
 
-def within(window: Window, now: datetime, zone: str) -> bool:
-    """Whether *now* lies in *window* on the clock of *zone*; half-open, and one past midnight belongs to the day it began on."""
-    local = now.astimezone(ZoneInfo(zone))
-    clock, day = local.time(), local.weekday()
-    if window.begins < window.ends:
-        return window.begins <= clock < window.ends and _on(window, day)
-    return (clock >= window.begins and _on(window, day)) or (clock < window.ends and _on(window, (day - 1) % 7))
-
-
 def _begins_at(definition: Definition, at: Position, facts: Facts, now: datetime) -> tuple[int, bool]:
     """The step to look at first, and whether that is the level told last once more.
 
@@ -303,16 +288,6 @@ def _why_not(step: Step, facts: Facts, now: datetime) -> str:
     if window is not None and window.time_zone != RESPONDER and not within(window, now, window.time_zone):
         return f"only {hours(window)} in {window.time_zone}"
     return ""
-
-
-def hours(window: Window) -> str:
-    """A window in words: ``Mon Tue 09:00–17:00``."""
-    days = " ".join(("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")[day] for day in window.days)
-    return f"{days} {window.begins:%H:%M}–{window.ends:%H:%M}".strip()
-
-
-def _on(window: Window, day: int) -> bool:
-    return not window.days or day in window.days
 
 
 def _minutes(span: timedelta) -> int:

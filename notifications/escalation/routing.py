@@ -15,8 +15,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, StrictBool, TypeAda
 from aiops.kernel.validation import Filled, Key, Maybe, Text, Whole, Words, ZoneName, read, unique
 from incidents.choices import Severity
 from notifications.choices import ChannelKind
-from notifications.escalation.definition import SeverityWord, Window
-from notifications.escalation.moves import hours, within
+from notifications.escalation.definition import SeverityWord
+from notifications.oncall.windows import Window, hours, within
 
 
 def _lowered(word: Any) -> Any:

@@ -9,7 +9,7 @@ import pytest
 
 from notifications.choices import ChannelKind, Urgency
 from notifications.delivery.contact import ABOUT_YOU, Own, Person, Quiet, Rule, plan, quiet_until
-from notifications.escalation.definition import Window
+from notifications.oncall.windows import Window
 from tests.factories import NOW, minutes
 
 PHONE, MAIL, PUSH = (

@@ -20,7 +20,7 @@ from incidents.response.console.filters import SPANS
 from incidents.response.console.paging import PAGE
 from notifications.choices import ChannelKind, DeliveryState, Purpose
 from notifications.delivery.models import Delivery
-from notifications.escalation.selectors.people import colleagues
+from notifications.delivery.selectors.colleagues import colleagues
 from notifications.querysets import DeliveryQuerySet
 
 NARROWING = ("state", "kind", "purpose", "person", "destination", "incident", "last")

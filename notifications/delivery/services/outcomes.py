@@ -20,11 +20,11 @@ from notifications.channels import CHANNELS
 from notifications.channels.contracts import PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.choices import ASKING, ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose, Rank
 from notifications.delivery.models import Delivery, Destination, Receipt
-from notifications.delivery.services import moved_addresses
+from notifications.delivery.selectors.recipients import admins_of
+from notifications.delivery.services import moved_addresses, owner_notices
 from notifications.delivery.services.claiming import bring_forward
 from notifications.delivery.services.throttle import refund
-from notifications.escalation.selectors.targets import admins_of
-from notifications.escalation.services import fallback, owner_notices, runs
+from notifications.escalation.services import fallback, runs
 
 FIRST_PAUSE = 5.0  # seconds; doubles
 LONGEST_PAUSE = 300.0

@@ -28,11 +28,10 @@ from notifications.channels import CHANNELS
 from notifications.channels.contracts import Channel, Outlet, PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.choices import ASKING, ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose
 from notifications.delivery.models import Delivery, MessageTemplate
-from notifications.delivery.services import outcomes, rendering, reply_codes
+from notifications.delivery.services import outcomes, rendering, reply_codes, standing_down
 from notifications.delivery.services.claiming import LEASE, Parcel, give_back, put_back
 from notifications.delivery.services.throttle import refund
 from notifications.escalation.selectors.next_steps import spoken
-from notifications.escalation.services import standing_down
 
 log = logging.getLogger(__name__)
 

@@ -14,7 +14,7 @@ from aiops.access.models import Workspace
 from aiops.kernel.errors import NotFound
 from incidents.catalogue.models import Service
 from notifications.escalation.console.naming import Named, Names
-from notifications.escalation.definition import RESPONDER, Definition, Step
+from notifications.escalation.definition import Definition, Step
 from notifications.escalation.lifecycle import UNFINISHED
 from notifications.escalation.models import (
     EscalationPolicy,
@@ -23,7 +23,7 @@ from notifications.escalation.models import (
     ServicePolicy,
     UnreachableService,
 )
-from notifications.escalation.moves import hours
+from notifications.oncall.windows import RESPONDER, hours
 
 MOST_SERVICES = 200  # on the page; the rest is found by name
 MOST_VERSIONS = 30

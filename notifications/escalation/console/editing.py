@@ -17,10 +17,11 @@ from aiops.kernel.errors import InvalidInput
 from incidents.choices import Priority, Severity
 from notifications.choices import TargetKind
 from notifications.delivery.models import Destination
-from notifications.escalation.definition import FINAL_WAIT, RESPONDER, STEPS, TARGETS
+from notifications.escalation.definition import FINAL_WAIT, STEPS, TARGETS
 from notifications.escalation.models import EscalationPolicy
 from notifications.oncall.models import Schedule
 from notifications.oncall.selectors.schedules import members_of
+from notifications.oncall.windows import RESPONDER
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 URGENCIES = (("auto", "By severity and priority"), ("high", "High: may wake people"), ("low", "Low: may wait"))

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from aiops.access.models import Team, User, Workspace
 from notifications.choices import TargetKind
 from notifications.delivery.models import Destination
-from notifications.escalation.definition import Definition, Target
+from notifications.delivery.target import Target
+from notifications.escalation.definition import Definition
 from notifications.oncall.models import Schedule
 
 GONE = "no longer there"

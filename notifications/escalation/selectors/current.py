@@ -18,8 +18,8 @@ from aiops.kernel.errors import NotFound
 from incidents.catalogue.models import Service
 from notifications import oncall
 from notifications.choices import TargetKind
+from notifications.delivery.selectors.recipients import admins_of
 from notifications.escalation.selectors.in_force import policies_of
-from notifications.escalation.selectors.targets import admins_of
 from notifications.oncall import ScheduleSpec
 from notifications.oncall.models import Schedule
 from notifications.oncall.selectors.schedules import AHEAD, load

@@ -15,11 +15,12 @@ from aiops.kernel.sql import CompiledQuery, Given
 from incidents.choices import LIVE, Priority, Severity, Status
 from incidents.core.models import Incident
 from incidents.response.console.next_step import NextStep
-from notifications.choices import RunState, TargetKind, Urgency, Wake
-from notifications.escalation.definition import Definition, Target
+from notifications.choices import NO_STEP, UNREACHED, RunState, TargetKind, Urgency, Wake
+from notifications.delivery.selectors.recipients import Book, Reach, heard_at
+from notifications.delivery.target import Target
+from notifications.escalation.definition import Definition
 from notifications.escalation.models import EscalationRun
-from notifications.escalation.moves import NO_STEP, UNREACHED, Facts, Move, next_move, urgency_at_the_end
-from notifications.escalation.selectors.targets import Book, Reach, heard_at
+from notifications.escalation.moves import Facts, Move, next_move, urgency_at_the_end
 
 NAMED = 2  # people that a line names; the rest is counted
 FAR = timedelta(hours=20)  # beyond which a time of day needs its day

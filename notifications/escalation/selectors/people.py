@@ -7,16 +7,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from django.core.cache import cache
-from django.db.models import Q
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import Membership, User, Workspace
 from notifications.choices import ChannelKind, Urgency
 from notifications.delivery.contact import plan
+from notifications.delivery.selectors.colleagues import MOST
+from notifications.delivery.selectors.recipients import NO_ACCOUNTS, accounts, equipped, load_people, without_account
 from notifications.escalation.models import UnreachableService
-from notifications.escalation.selectors.targets import NO_ACCOUNTS, accounts, equipped, load_people, without_account
 
-MOST = 300  # in a picker; whoever has more types
 AGE = 5  # seconds that what is known of their reachability may be old
 
 
@@ -38,14 +37,6 @@ class Reachable:
     def complete(self) -> bool:
         """Whether there is nothing to set up."""
         return 0 < self.total == self.reached and not self.services
-
-
-def colleagues(actor: Actor) -> list[User]:
-    """The active people of the actor's workspaces, by name. One query."""
-    people = User.objects.filter(is_active=True)
-    if actor.workspace_ids is not None:
-        people = people.filter(Q(memberships__workspace_id__in=actor.workspace_ids) | Q(is_superuser=True)).distinct()
-    return list(people.order_by("first_name", "last_name", "username")[:MOST])
 
 
 def reachable(actor: Actor, now: datetime) -> Reachable:

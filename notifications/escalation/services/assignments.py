@@ -12,10 +12,10 @@ from incidents.core.models import Incident
 from notifications.choices import Purpose, Rank, TargetKind, Urgency
 from notifications.delivery.intents import Intent
 from notifications.delivery.models import Delivery
+from notifications.delivery.selectors.recipients import Book
 from notifications.delivery.services import deliveries
 from notifications.delivery.services.mailboxes import account_mailboxes
-from notifications.escalation.definition import Target
-from notifications.escalation.selectors.targets import Book
+from notifications.delivery.target import Target
 
 
 def tell(facts: Sequence[Fact], now: datetime) -> int:

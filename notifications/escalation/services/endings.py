@@ -14,12 +14,24 @@ from incidents.choices import PRIORITY_OF, EntryKind, Severity, SourceKind, Stat
 from incidents.core.models import Incident
 from incidents.ingest.services import internal
 from incidents.upkeep.services import upkeep
-from notifications.choices import MACHINES, SCOPE, TOLD, DeliveryState, Purpose, RunState, Urgency
+from notifications.choices import (
+    MACHINES,
+    NO_POLICY,
+    NO_STEP,
+    SCOPE,
+    TOLD,
+    UNANSWERED,
+    UNREACHED,
+    DeliveryState,
+    Purpose,
+    RunState,
+    Urgency,
+)
 from notifications.delivery.models import Delivery
+from notifications.delivery.selectors.recipients import Reach
 from notifications.escalation.lifecycle import RunEvent
 from notifications.escalation.models import EscalationPolicy, EscalationRun
-from notifications.escalation.moves import NO_POLICY, NO_STEP, UNANSWERED, UNREACHED, urgency_at_the_end, why_exhausted
-from notifications.escalation.selectors.targets import Reach
+from notifications.escalation.moves import urgency_at_the_end, why_exhausted
 from notifications.escalation.services import fallback
 from notifications.escalation.services.work import Outcome, Work
 

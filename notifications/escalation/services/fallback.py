@@ -12,10 +12,11 @@ from django.db.models import Q
 from notifications.choices import ON_ITS_WAY, TOLD, Purpose, Rank, TargetKind, Urgency
 from notifications.delivery.intents import Intent
 from notifications.delivery.models import Delivery
+from notifications.delivery.selectors.recipients import Book, Reach
 from notifications.delivery.services import deliveries
 from notifications.delivery.services.mailboxes import addressed
-from notifications.escalation.definition import Definition, Target
-from notifications.escalation.selectors.targets import Book, Reach
+from notifications.delivery.target import Target
+from notifications.escalation.definition import Definition
 
 TRIES = 4  # of a message to a fallback, within about half a minute; then somebody else is told too
 

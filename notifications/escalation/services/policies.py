@@ -16,7 +16,8 @@ from incidents.catalogue.models import Service
 from incidents.choices import Severity
 from notifications.choices import TargetKind
 from notifications.delivery.models import Destination
-from notifications.escalation.definition import Definition, Target
+from notifications.delivery.target import Target
+from notifications.escalation.definition import Definition
 from notifications.escalation.lifecycle import UNFINISHED
 from notifications.escalation.models import EscalationPolicy, EscalationRun, PolicyVersion, ServicePolicy
 from notifications.oncall.models import Schedule

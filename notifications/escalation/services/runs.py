@@ -20,11 +20,10 @@ from incidents.choices import EntryKind, Status
 from incidents.core.models import Incident, TimelineEntry
 from incidents.response.services.timers import system_entry
 from notifications.choices import Purpose, RunState, Wake
-from notifications.delivery.services import deliveries, doorbell
+from notifications.delivery.services import deliveries, doorbell, standing_down
 from notifications.escalation.lifecycle import DEMANDS, OUTRANKED, RISES, TABLE, Cell, Due, RunEvent
 from notifications.escalation.models import EscalationRun
 from notifications.escalation.selectors.in_force import IN_FORCE, WORDS
-from notifications.escalation.services import standing_down
 
 # One run per new incident or episode, over the policy that is in force now. Without policy and routes nobody is ever told, and
 # there is no run, unless somebody asks for people (*always*).

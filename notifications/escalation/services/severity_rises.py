@@ -12,10 +12,10 @@ from django.db.models import F
 from incidents.choices import EntryKind
 from notifications.choices import DeliveryState, Purpose, Urgency, Wake
 from notifications.delivery.models import Delivery
+from notifications.delivery.selectors.recipients import Reached
 from notifications.escalation.definition import Definition
 from notifications.escalation.moves import MOMENT, taken_over
 from notifications.escalation.selectors import in_force
-from notifications.escalation.selectors.targets import Reached
 from notifications.escalation.services.work import Outcome, Work
 
 NEVER_CALLED = (DeliveryState.FAILED_PERMANENT, DeliveryState.SUPPRESSED)

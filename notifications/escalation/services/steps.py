@@ -23,13 +23,14 @@ from incidents.response.services import timers
 from incidents.upkeep.services import upkeep
 from notifications.choices import ChannelKind, Purpose, Rank, Wake
 from notifications.delivery.intents import Intent
+from notifications.delivery.selectors.recipients import Book, Reached, heard_at
 from notifications.delivery.services import deliveries
 from notifications.delivery.services.mailboxes import addressed
-from notifications.escalation.definition import Definition, Target
+from notifications.delivery.target import Target
+from notifications.escalation.definition import Definition
 from notifications.escalation.lifecycle import URGENT, RunEvent
 from notifications.escalation.models import EscalationRun
 from notifications.escalation.moves import Move, after_telling, next_move, undisturbed
-from notifications.escalation.selectors.targets import Book, Reached, heard_at
 from notifications.escalation.services import endings, routes, severity_rises
 from notifications.escalation.services.work import Outcome, Work, level_name
 

@@ -20,11 +20,11 @@ from incidents.core.models import Incident
 from incidents.ingest.services import internal
 from incidents.upkeep.services import upkeep
 from notifications.choices import SCOPE, ChannelKind
+from notifications.delivery.selectors.recipients import Book
 from notifications.escalation.definition import Definition
 from notifications.escalation.models import EscalationPolicy, UnreachableService
 from notifications.escalation.moves import Facts
 from notifications.escalation.selectors.in_force import policies_of
-from notifications.escalation.selectors.targets import Book
 from notifications.escalation.services.whatif import Line, longest, walk
 
 HOURS = 24

@@ -16,10 +16,10 @@ from incidents.catalogue.models import Service
 from incidents.choices import PRIORITY_OF, Priority, Severity
 from incidents.core.models import Incident
 from notifications.choices import MACHINES, Urgency
+from notifications.delivery.selectors.recipients import Book, Reach, heard_at
 from notifications.escalation.definition import Definition
 from notifications.escalation.moves import Facts, Position, after_telling, next_move, urgency_at_the_end, why_exhausted
 from notifications.escalation.selectors.in_force import policies_of
-from notifications.escalation.selectors.targets import Book, Reach, heard_at
 from notifications.escalation.services import fallback, routes
 
 MOVES = 1000  # a walk that is longer is cut off

@@ -12,11 +12,11 @@ from incidents.core.models import Incident, TimelineEntry
 from incidents.response.services import timers
 from notifications.choices import RunState, Urgency, Wake
 from notifications.delivery.intents import Intent
+from notifications.delivery.selectors.recipients import Reach
 from notifications.escalation.definition import Definition
 from notifications.escalation.lifecycle import Due, RunEvent, cell_of
 from notifications.escalation.models import EscalationRun
 from notifications.escalation.moves import Facts, Move, Position
-from notifications.escalation.selectors.targets import Reach
 
 Called = Mapping[tuple[int | None, int | None], Urgency]  # (person, None) or (None, shared destination) → how urgently
 

@@ -17,7 +17,7 @@ from aiops.access.actors import Actor, Role
 from aiops.access.models import User
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from notifications.choices import SwapState
-from notifications.escalation.services import owner_notices
+from notifications.delivery.services import owner_notices
 from notifications.oncall.models import Schedule, ShiftSwap
 from notifications.oncall.selectors.schedules import members_of, people_of
 from notifications.oncall.services.overrides import check_span, holds, place, user_of

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from django.http import HttpResponse, JsonResponse
 
-from aiops.kernel import ids
 from notifications.choices import ChannelKind
 from notifications.replies import signatures
 from notifications.replies.hooks.entry import Call, hook
@@ -22,16 +21,4 @@ def pagerduty(call: Call) -> HttpResponse:
         signatures.pagerduty(secret, call.body, header=call.header("X-PagerDuty-Signature"))
     encoding = call.header("Content-Encoding")
     received = service.receive(workspace_id=call.workspace_id, body=call.body, encoding=encoding, now=call.now)
-    return JsonResponse(shown(received))
-
-
-def shown(received: service.Received) -> dict[str, object]:
-    """The contract's answer."""
-    return {
-        "ok": True,
-        "event_type": received.event_type,
-        "pd_incident_id": received.pd_incident_id,
-        "local_incident_id": ids.incident_id(received.incident_id) if received.incident_id is not None else None,
-        "action_taken": received.action_taken,
-        **({"reason": received.reason} if received.reason else {}),
-    }
+    return JsonResponse(service.shown(received))

@@ -16,6 +16,7 @@ from django.conf import settings
 from django.db import transaction
 
 from aiops.access.actors import Actor, ActorKind, Role
+from aiops.kernel import ids
 from aiops.kernel.encodings import inflated
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound
 from incidents.catalogue.services import directory
@@ -81,6 +82,18 @@ class Event:
             _text(about, "incident_key"),
             _text(_mapping(event, "agent"), "summary"),
         )
+
+
+def shown(received: Received) -> dict[str, object]:
+    """The contract's answer."""
+    return {
+        "ok": True,
+        "event_type": received.event_type,
+        "pd_incident_id": received.pd_incident_id,
+        "local_incident_id": ids.incident_id(received.incident_id) if received.incident_id is not None else None,
+        "action_taken": received.action_taken,
+        **({"reason": received.reason} if received.reason else {}),
+    }
 
 
 def receive(*, workspace_id: int, body: bytes, now: datetime, encoding: str = "") -> Received:

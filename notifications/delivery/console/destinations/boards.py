@@ -1,4 +1,4 @@
-"""Template context of the destination pages: health, accounts, routes, templates, and the workspace that is shown."""
+"""Template context of the destination pages: health, accounts, templates, and the workspace that is shown."""
 
 from __future__ import annotations
 
@@ -20,9 +20,6 @@ from notifications.channels.contracts import Channel
 from notifications.choices import ChannelKind
 from notifications.delivery.console.destinations.forms import asked_of
 from notifications.delivery.models import Destination, Provider
-from notifications.escalation.models import Route
-from notifications.escalation.moves import hours
-from notifications.escalation.services.routes import rule_of
 
 MOST = 200  # rows of a page
 # Kinds whose providers answer us (notifications/replies/hooks/urls.py).
@@ -56,15 +53,6 @@ class Account:
     said: list[tuple[str, str]]
     hook: str
     destinations: int
-
-
-@dataclass(frozen=True, slots=True)
-class Way:
-    """A route for reading."""
-
-    route: Route
-    terms: list[str]
-    to: list[str]
 
 
 def workspace_of(request: ActorRequest) -> tuple[Workspace, list[Workspace]]:
@@ -152,34 +140,6 @@ def account_for(actor: Actor, provider_id: int) -> Provider:
     rows = Provider.objects.visible_to(actor).select_related("workspace")
     if (row := rows.filter(pk=provider_id).first()) is None:
         raise NotFound("There is no such account")
-    return row
-
-
-def ways_of(workspace: Workspace) -> list[Way]:
-    """The routes in their order."""
-    rows = Route.objects.filter(workspace=workspace).select_related("service", "team").prefetch_related("destinations")
-    return [way_of(row) for row in rows[:MOST]]
-
-
-def way_of(route: Route) -> Way:
-    """A route in words."""
-    terms = [", ".join(route.severities)] if route.severities else []
-    if route.service is not None:
-        terms.append(f"of {route.service.name}")
-    if route.team is not None:
-        terms.append(f"of team {route.team.name}")
-    terms += [f"{name}={pattern}" for name, pattern in route.labels.items()]
-    if (window := rule_of(route).window) is not None:
-        terms.append(f"{hours(window)} {window.time_zone}")
-    kinds = [f"every {ChannelKind(kind).label}" for kind in route.channels if kind in ChannelKind.values]
-    return Way(route, terms, [*(row.label for row in route.destinations.all()), *kinds])
-
-
-def route_for(actor: Actor, route_id: int) -> Route:
-    """A route; ``NotFound`` when there is none or the actor may not see it."""
-    rows = Route.objects.visible_to(actor).select_related("workspace")
-    if (row := rows.filter(pk=route_id).first()) is None:
-        raise NotFound("There is no such route")
     return row
 
 

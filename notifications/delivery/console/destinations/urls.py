@@ -1,13 +1,13 @@
-"""Paths of the pages of destinations, accounts, routes and templates; literals stand before ids."""
+"""Paths of the pages of destinations, accounts and templates; literals stand before ids."""
 
 from __future__ import annotations
 
 from aiops.api.paths import path_pair
-from notifications.delivery.console.destinations import accounts, routing, views, words
+from notifications.delivery.console.destinations import accounts, views, words
 
 BASE = "console/destinations"
 ONE = f"{BASE}/<int:destination_id>"
-ACCOUNTS, ROUTES, WORDS = f"{BASE}/accounts", f"{BASE}/routes", f"{BASE}/words"
+ACCOUNTS, WORDS = f"{BASE}/accounts", f"{BASE}/words"
 
 urlpatterns = [
     *path_pair(BASE, views.overview, "console-destinations"),
@@ -18,10 +18,6 @@ urlpatterns = [
     *path_pair(f"{ACCOUNTS}/new/<slug:kind>", accounts.new, "console-account-new"),
     *path_pair(f"{ACCOUNTS}/<int:provider_id>", accounts.edit, "console-account"),
     *path_pair(f"{ACCOUNTS}/<int:provider_id>/remove", accounts.remove, "console-account-remove"),
-    *path_pair(ROUTES, routing.overview, "console-routes"),
-    *path_pair(f"{ROUTES}/new", routing.new, "console-route-new"),
-    *path_pair(f"{ROUTES}/<int:route_id>", routing.edit, "console-route"),
-    *path_pair(f"{ROUTES}/<int:route_id>/remove", routing.remove, "console-route-remove"),
     *path_pair(WORDS, words.overview, "console-words"),
     *path_pair(f"{WORDS}/new", words.edit, "console-words-new"),
     *path_pair(f"{WORDS}/<int:template_id>", words.edit, "console-words-edit"),

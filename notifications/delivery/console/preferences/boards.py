@@ -15,9 +15,8 @@ from notifications.choices import ChannelKind, Urgency
 from notifications.delivery.console.destinations.boards import has_account, health_of
 from notifications.delivery.contact import ABOUT_YOU, NO_MAIL_SERVER, Plan, plan
 from notifications.delivery.models import ContactRule, Destination, Provider, QuietHours
-from notifications.escalation.definition import Window
-from notifications.escalation.moves import hours
-from notifications.escalation.selectors.targets import NO_ACCOUNTS, accounts, equipped, load_people
+from notifications.delivery.selectors.recipients import NO_ACCOUNTS, accounts, equipped, load_people
+from notifications.oncall.windows import Window, hours
 
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 EXAMPLES = {Urgency.HIGH: "A page", Urgency.LOW: "A message of low urgency"}

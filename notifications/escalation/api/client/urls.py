@@ -1,4 +1,4 @@
-"""Paths of the client API below ``/notifications`` and ``/webhook/pagerduty``."""
+"""Paths of the client API below ``/notifications``."""
 
 from __future__ import annotations
 
@@ -7,10 +7,8 @@ from django.urls import re_path
 from aiops.api.client import ClientUnknown
 from aiops.api.paths import path_pair
 from notifications.escalation.api.client import routing, trying
-from notifications.replies.api.client import pagerduty
 
 urlpatterns = [
-    *path_pair("webhook/pagerduty", pagerduty.PagerDutyWebhook.as_view(), "client-pagerduty"),
     *path_pair("notifications/routes", routing.Routes.as_view(), "client-routes"),
     *path_pair("notifications/routes/dry-run", routing.DryRun.as_view(), "client-routes-dry-run"),
     *path_pair("notifications/routes/<int:route_id>", routing.OneRoute.as_view(), "client-route"),

@@ -17,7 +17,6 @@ from notifications.delivery.models import Provider
 from notifications.escalation.api.client import examples
 from notifications.escalation.selectors.chosen_workspace import workspace_of
 from notifications.replies import signatures
-from notifications.replies.hooks.pagerduty import shown
 from notifications.replies.services import pagerduty
 
 SIGNATURE = OpenApiParameter(
@@ -69,4 +68,4 @@ class PagerDutyWebhook(ClientView):
             signatures.pagerduty(secret, request.body, header=header)
         encoding = request.headers.get("Content-Encoding", "")
         received = pagerduty.receive(workspace_id=workspace.pk, body=request.body, encoding=encoding, now=self.now)
-        return Response(shown(received))
+        return Response(pagerduty.shown(received))

@@ -16,8 +16,9 @@ from aiops.web.acting import button, refuse
 from aiops.web.console_view import console_view
 from aiops.web.requests import ActorRequest
 from incidents.choices import Severity
-from notifications.delivery.console.destinations import boards
-from notifications.delivery.console.destinations.forms import RouteForm, SampleForm, route_initial
+from notifications.delivery.console.destinations.boards import frame, home
+from notifications.escalation.console.routes.boards import route_for, ways_of
+from notifications.escalation.console.routes.forms import RouteForm, SampleForm, route_initial
 from notifications.escalation.models import Route
 from notifications.escalation.services import routes
 
@@ -28,7 +29,7 @@ HOME = "console-routes"
 @console_view
 def overview(request: ActorRequest) -> HttpResponse:
     """Every route; with ``severity`` in the URL, what each would make of such an incident."""
-    context = boards.frame(request, "routes")
+    context = frame(request, "routes")
     workspace = context["workspace"]
     sample = SampleForm(request.GET if "severity" in request.GET else None, workspace=workspace)
     tried: dict[int, Any] = {}
@@ -46,7 +47,7 @@ def overview(request: ActorRequest) -> HttpResponse:
         context["told"] = list(
             dict.fromkeys(t.destination.label for one in found if not one.why_not for t in one.told if not t.problem)
         )
-    ways = boards.ways_of(workspace)
+    ways = ways_of(workspace)
     context |= {"sample": sample, "tried": bool(tried), "ways": [(way, tried.get(way.route.pk)) for way in ways]}
     return render(request, "notifications/destinations/routes.html", context)
 
@@ -55,7 +56,7 @@ def overview(request: ActorRequest) -> HttpResponse:
 @console_view
 def new(request: ActorRequest) -> HttpResponse:
     """Make a route."""
-    context = boards.frame(request, "routes")
+    context = frame(request, "routes")
     if not context["admin"]:
         raise NotPermitted("Routes are made by admins of the workspace")
     return _edit(request, context, None)
@@ -66,10 +67,10 @@ def new(request: ActorRequest) -> HttpResponse:
 def edit(request: ActorRequest, route_id: int) -> HttpResponse:
     """Change a route."""
     actor = request.actor
-    route = boards.route_for(actor, route_id)
+    route = route_for(actor, route_id)
     if not actor.may(Role.ADMIN, route.workspace_id):
         raise NotPermitted("Routes are changed by admins of the workspace")
-    return _edit(request, {**boards.frame(request, "routes"), "workspace": route.workspace}, route)
+    return _edit(request, {**frame(request, "routes"), "workspace": route.workspace}, route)
 
 
 @button(HOME)
@@ -95,7 +96,7 @@ def _edit(request: ActorRequest, context: dict[str, Any], route: Route | None) -
             refuse(form, error, window="begins")
         else:
             messages.success(request, "The route is saved.")
-            return redirect(boards.home(HOME, context))
+            return redirect(home(HOME, context))
     status = 422 if request.method == "POST" else 200
     context = {**context, "form": form, "route": route}
     return render(request, "notifications/destinations/route.html", context, status=status)

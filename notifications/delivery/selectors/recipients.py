@@ -20,9 +20,10 @@ from notifications.channels import CHANNELS
 from notifications.choices import MACHINES, ChannelKind, TargetKind, Urgency
 from notifications.delivery.contact import NO_MAIL_SERVER, Call, Own, Person, Quiet, Rule, plan
 from notifications.delivery.models import ContactRule, Destination, Provider, QuietHours
-from notifications.escalation.definition import Target, Window
+from notifications.delivery.target import Target
 from notifications.oncall import ScheduleSpec, on_call
 from notifications.oncall.selectors.schedules import load as load_schedules
+from notifications.oncall.windows import Window
 
 INSTANT = timedelta(seconds=1)
 NO_ACCOUNTS: frozenset[ChannelKind] = frozenset()

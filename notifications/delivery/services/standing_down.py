@@ -21,8 +21,8 @@ from notifications.choices import ASKING, TOLD, ChannelKind, DeliveryState, Purp
 from notifications.delivery.contact import Person, quiet_until
 from notifications.delivery.intents import ACKNOWLEDGED, CHANGED, NO_STEP, Intent
 from notifications.delivery.models import Delivery
+from notifications.delivery.selectors.recipients import load_people
 from notifications.delivery.services import deliveries
-from notifications.escalation.selectors.targets import load_people
 
 STALE = timedelta(hours=12)  # after which nobody needs to hear any more that it is over
 OLD_NEWS = "it would be old news after the quiet hours"

@@ -15,10 +15,10 @@ from aiops.access.models import User
 from aiops.kernel import site
 from notifications.choices import Purpose, Rank, TargetKind, Urgency
 from notifications.delivery.intents import Intent
+from notifications.delivery.selectors.recipients import Book
 from notifications.delivery.services import deliveries
 from notifications.delivery.services.mailboxes import account_mailboxes
-from notifications.escalation.definition import Target
-from notifications.escalation.selectors.targets import Book
+from notifications.delivery.target import Target
 from notifications.oncall.models import ShiftSwap
 
 

@@ -1,0 +1,1 @@
+"""Reads of destinations and people's contact data; none writes."""
