@@ -5,16 +5,17 @@ Django writes the SQL of a query anew each time, which is most of the work of a 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from functools import cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 import orjson
 import psycopg
+from django.core.exceptions import EmptyResultSet
 from django.db import DEFAULT_DB_ALIAS, connection
 from django.db.models import Field, ForeignObject, Lookup, Model, QuerySet, Value
-from django.db.models.query import get_related_populators
 
 M = TypeVar("M", bound=Model)
 
@@ -65,55 +66,137 @@ class AnyOf(Lookup):
 
 
 class CompiledQuery(Generic[M]):
-    """A query of *build*, which is called once; run it with the values of its places. Rows are models as the query says, with
-    what it selects along, or tuples where it is a ``values_list``.
+    """A query of *build*, whose SQL is written once; run it with the values of its places. Rows are models with the related rows
+    of the paths *along*, or tuples of the fields *values*.
 
     It is planned for each run: a plan that was kept while a table was small would scan the large one, until the next ANALYZE.
-
-    Not for querysets with ``prefetch_related``, ``annotate``, ``only`` or ``defer``.
+    *lock* is put behind it where Django's ``select_for_update`` cannot say it. Not for querysets that say themselves what is
+    selected (``select_related``, ``values_list``, ``annotate``, ``only``, ``defer``), nor with ``prefetch_related``.
     """
 
-    def __init__(self, build: Callable[[], QuerySet[M, Any]]) -> None:
-        self._build = build
+    def __init__(
+        self, build: Callable[[], QuerySet[M]], *, along: Sequence[str] = (), values: Sequence[str] = (), lock: str = ""
+    ) -> None:
+        self._build, self._along, self._values, self._lock = build, along, values, lock
         self._made: _Made | None = None
 
     def __call__(self, **values: object) -> list[Any]:
         """The rows. Raises ``django.db.Error``."""
         if self._made is None:
-            self._made = _Made(self._build())
+            self._made = _Made(self._build(), self._along, self._values, self._lock)
         return self._made.rows(values)
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """The *columns* of a row that make one model: the query's own, or a related one at *name* of the part *holder*."""
+
+    model: type[Model]
+    names: list[str]  # the attributes that the columns fill
+    columns: slice
+    key: int  # the column of the primary key
+    path: str = ""  # to it, as a query says it
+    name: str = ""
+    holder: int = -1
+
+    @property
+    def paths(self) -> list[str]:
+        """The columns, as a query names them."""
+        return [f"{self.path}__{name}" if self.path else name for name in self.names]
+
+
+def _part(model: type[Model], begin: int, path: str = "", holder: int = -1) -> _Part:
+    fields = model._meta.concrete_fields
+    key = begin + next(place for place, field in enumerate(fields) if field.primary_key)
+    names = [field.attname for field in fields]
+    return _Part(model, names, slice(begin, begin + len(names)), key, path, path.rpartition("__")[2], holder)
+
+
+def _parts(model: type[Model], along: Sequence[str]) -> list[_Part]:
+    """The query's own model and those of the paths *along*, each after the one that it hangs on."""
+    parts, places = [_part(model, 0)], {"": 0}
+    for whole in along:
+        path = ""
+        for name in whole.split("__"):
+            holder, path = places[path], f"{path}__{name}" if path else name
+            if path not in places:
+                places[path] = len(parts)
+                parts.append(_part(_related(parts[holder].model, name), parts[-1].columns.stop, path, holder))
+    return parts
+
+
+def _related(model: type[Model], name: str) -> type[Model]:
+    related = model._meta.get_field(name).related_model
+    assert isinstance(related, type)
+    return related
+
+
+def _field(model: type[Model], path: str) -> Any:
+    """The field that *path* ends at."""
+    *before, last = path.split("__")
+    for name in before:
+        model = _related(model, name)
+    if last == "pk":
+        return model._meta.pk
+    return next(field for field in model._meta.concrete_fields if last in (field.name, field.attname))
 
 
 class _Made:
     """The SQL of a query, and how its rows become objects."""
 
-    def __init__(self, queryset: QuerySet[Any, Any]) -> None:
-        self._compiler = compiler = queryset.query.get_compiler(DEFAULT_DB_ALIAS)
-        self._sql, self._places = compiler.as_sql()
-        self._converters = compiler.get_converters([column for column, _, _ in compiler.select])
-        self._is_tuples = queryset._fields is not None  # type: ignore[attr-defined]
-        if self._is_tuples:
-            return
-        info = compiler.klass_info
-        self._model: type[Model] = info["model"]
-        fields = info["select_fields"]
-        self._begin, self._end = fields[0], fields[-1] + 1
-        self._names = [column.target.attname for column, _, _ in compiler.select[self._begin : self._end]]
-        self._related = get_related_populators(info, compiler.select, DEFAULT_DB_ALIAS)  # type: ignore[call-arg]
+    def __init__(self, queryset: QuerySet[Any], along: Sequence[str], values: Sequence[str], lock: str) -> None:
+        self._parts: list[_Part] = [] if values else _parts(queryset.model, along)
+        paths = list(values) or [path for part in self._parts for path in part.paths]
+        self._sql, self._places = _sql_of(queryset.values_list(*paths))
+        self._sql += f" {lock}" if lock else ""
+        fields = [_field(queryset.model, path) for path in paths]
+        self._converters = [
+            (place, field.from_db_value) for place, field in enumerate(fields) if hasattr(field, "from_db_value")
+        ]
 
     def rows(self, values: Mapping[str, object]) -> list[Any]:
         parameters = [values[place.name] if isinstance(place, Given) else place for place in self._places]
         with _run(self._sql, parameters, keep_plan=False) as cursor:
-            found: Iterable[Sequence[Any]] = cursor.fetchall()
+            found: list[Any] = cursor.fetchall()
         if self._converters:
-            found = map(tuple, self._compiler.apply_converters(found, self._converters))
-        return list(found) if self._is_tuples else [self._object(row) for row in found]
+            found = [self._converted(row) for row in found]
+        return [self._object(row) for row in found] if self._parts else found
 
-    def _object(self, row: Sequence[Any]) -> Model:
-        made = self._model.from_db(DEFAULT_DB_ALIAS, self._names, row[self._begin : self._end])
-        for populator in self._related:
-            populator.populate(row, made)
-        return made
+    def _converted(self, row: Sequence[Any]) -> tuple[Any, ...]:
+        told = list(row)
+        for place, convert in self._converters:
+            told[place] = convert(told[place], None, connection)
+        return tuple(told)
+
+    def _object(self, row: Sequence[Any]) -> Any:
+        made: list[Any] = []
+        for part in self._parts:
+            one = None
+            if row[part.key] is not None:
+                one = part.model.from_db(DEFAULT_DB_ALIAS, part.names, row[part.columns])
+            if part.name and made[part.holder] is not None:
+                setattr(made[part.holder], part.name, one)
+            made.append(one)
+        return made[0]
+
+
+class _Written(Exception):
+    """Django has written the statement: the exception's arguments are the SQL and its parameters."""
+
+
+def _sql_of(queryset: QuerySet[Any, Any]) -> tuple[str, Sequence[Any]]:
+    """What Django would run for *queryset*, which is not run."""
+
+    def take(execute: object, sql: str, parameters: Sequence[Any], many: bool, context: object) -> NoReturn:
+        raise _Written(sql, parameters)
+
+    with connection.execute_wrapper(take):
+        try:
+            list(queryset)
+        except _Written as written:
+            sql, parameters = written.args
+            return sql, parameters
+    raise EmptyResultSet  # Django knows without asking that there is nothing
 
 
 def insert(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> None:

@@ -24,7 +24,7 @@ def some(workspace: Workspace) -> list[Incident]:
 
 def test_models_come_with_what_is_selected_along(some: list[Incident], django_assert_num_queries: Any) -> None:
     query = CompiledQuery(
-        lambda: Incident.objects.filter(pk__any_of=Given("ids")).select_related("service", "source").order_by("pk")
+        lambda: Incident.objects.filter(pk__any_of=Given("ids")).order_by("pk"), along=("service", "source")
     )
     for wanted in (some[:2], some[1:], []):
         found = query(ids=[incident.pk for incident in wanted])
@@ -44,13 +44,10 @@ def test_models_come_with_what_is_selected_along(some: list[Incident], django_as
 
 def test_tuples_and_single_values(some: list[Incident]) -> None:
     query = CompiledQuery(
-        lambda: (
-            Incident.objects.filter(
-                status=Given("status"), created_at__gte=Given("since"), service_id__any_of=Given("services")
-            )
-            .order_by("pk")
-            .values_list("pk", "service__name", "labels")
-        )
+        lambda: Incident.objects.filter(
+            status=Given("status"), created_at__gte=Given("since"), service_id__any_of=Given("services")
+        ).order_by("pk"),
+        values=("pk", "service__name", "labels"),
     )
     services = [some[0].service_id]
     assert query(status=Status.OPEN, since=NOW + minutes(2), services=services) == [
@@ -61,7 +58,7 @@ def test_tuples_and_single_values(some: list[Incident]) -> None:
 
 
 def test_it_runs_on_the_connection_of_the_moment_and_fails_as_django_does(some: list[Incident]) -> None:
-    query = CompiledQuery(lambda: Incident.objects.filter(pk__any_of=Given("ids")).values_list("pk"))
+    query = CompiledQuery(lambda: Incident.objects.filter(pk__any_of=Given("ids")), values=("pk",))
     with pytest.raises(KeyError):
         query(other=[1])
     with transaction.atomic():
@@ -71,7 +68,7 @@ def test_it_runs_on_the_connection_of_the_moment_and_fails_as_django_does(some: 
 
 
 def test_no_plan_is_kept_that_was_made_while_a_table_was_small(some: list[Incident]) -> None:
-    query = CompiledQuery(lambda: Incident.objects.filter(pk__any_of=Given("ids")).values_list("pk"))
+    query = CompiledQuery(lambda: Incident.objects.filter(pk__any_of=Given("ids")), values=("pk",))
     for _ in range(10):
         query(ids=[some[0].pk])
     with connection.cursor() as cursor:

@@ -54,26 +54,22 @@ _left_behind = CompiledQuery(
     lambda: (
         Delivery.objects.filter(state=DeliveryState.SENDING, claimed_until__lte=Given("now"))
         .order_by("pk")
-        .select_for_update(no_key=True, skip_locked=True)
-        .values_list("pk")[:500]
-    )
+        .select_for_update(no_key=True, skip_locked=True)[:500]
+    ),
+    values=("pk",),
 )
 _loaded = CompiledQuery(
-    lambda: Delivery.objects.filter(pk__any_of=Given("ids")).select_related(
-        "incident__service", "incident__source", "destination__provider", "recipient"
-    )
+    lambda: Delivery.objects.filter(pk__any_of=Given("ids")),
+    along=("incident__service", "incident__source", "destination__provider", "recipient"),
 )
 _locked_destinations = CompiledQuery(
     lambda: Destination.objects.filter(pk__any_of=Given("ids")).order_by("pk").select_for_update(no_key=True)
 )
 _on_their_way = CompiledQuery(
-    lambda: (
-        Delivery.objects.filter(
-            destination_id=Given("destination"), incident_id__any_of=Given("incidents"), state__in=ON_ITS_WAY
-        )
-        .order_by("-pk")
-        .values_list("pk", "incident_id", "state", "due_at")
-    )
+    lambda: Delivery.objects.filter(
+        destination_id=Given("destination"), incident_id__any_of=Given("incidents"), state__in=ON_ITS_WAY
+    ).order_by("-pk"),
+    values=("pk", "incident_id", "state", "due_at"),
 )
 
 

@@ -40,8 +40,8 @@ _held = CompiledQuery(
         Delivery.objects.filter(pk__any_of=Given("ids"), state=DeliveryState.SENDING)
         .order_by("pk")
         .select_for_update(no_key=True)
-        .values_list("pk", "attempts")
-    )
+    ),
+    values=("pk", "attempts"),
 )
 _random = random.Random()  # noqa: S311 - spreads retries, keeps no secret
 

@@ -61,19 +61,17 @@ LOOKED_AT = ("status", "episode", "snoozed_until", "suppressed_by", "acknowledge
 _mine = CompiledQuery(
     lambda: Delivery.objects.filter(
         pk__any_of=Given("ids"), state=DeliveryState.SENDING, claimed_until__gt=Given("now")
-    ).values_list("pk", "attempts", *(f"incident__{name}" for name in LOOKED_AT))
+    ),
+    values=("pk", "attempts", *(f"incident__{name}" for name in LOOKED_AT)),
 )
 # Messages about incidents for people who left, or whose account was switched off, since it was decided that they be told.
 _left = CompiledQuery(
-    lambda: (
-        Delivery.objects.filter(pk__any_of=Given("ids"), incident__isnull=False, recipient__isnull=False)
-        .filter(
-            Q(recipient__is_active=False)
-            | Q(recipient__is_superuser=False)
-            & ~Exists(Membership.objects.filter(user=OuterRef("recipient"), workspace=OuterRef("workspace")))
-        )
-        .values_list("pk", "recipient__is_active")
-    )
+    lambda: Delivery.objects.filter(pk__any_of=Given("ids"), incident__isnull=False, recipient__isnull=False).filter(
+        Q(recipient__is_active=False)
+        | Q(recipient__is_superuser=False)
+        & ~Exists(Membership.objects.filter(user=OuterRef("recipient"), workspace=OuterRef("workspace")))
+    ),
+    values=("pk", "recipient__is_active"),
 )
 _about = CompiledQuery(
     lambda: Delivery.objects.filter(

@@ -62,7 +62,8 @@ class _Next:
 _runs = CompiledQuery(
     lambda: EscalationRun.objects.filter(
         incident_id__any_of=Given("incidents"), episode=F("incident__episode"), incident__status__in=LIVE
-    ).select_related("version", "incident")
+    ),
+    along=("version", "incident"),
 )
 
 

@@ -53,7 +53,7 @@ class Tried:
 
 
 _routes = CompiledQuery(
-    lambda: Route.objects.filter(workspace_id__any_of=Given("workspaces")).select_related("service", "team")
+    lambda: Route.objects.filter(workspace_id__any_of=Given("workspaces")), along=("service", "team")
 )
 _destinations_of = CompiledQuery(
     lambda: Destination.objects.filter(workspace_id__any_of=Given("workspaces")).listed().order_by("pk")

@@ -54,29 +54,20 @@ RELEASES = {
 
 
 _due = CompiledQuery(
-    lambda: (
-        EscalationRun.objects.filter(next_step_at__lte=Given("now"))
-        .order_by("next_step_at")
-        .values_list("pk", "incident_id")[:BATCH]
-    )
+    lambda: EscalationRun.objects.filter(next_step_at__lte=Given("now")).order_by("next_step_at")[:BATCH],
+    values=("pk", "incident_id"),
 )
 _free_incidents = CompiledQuery(
-    lambda: (
-        Incident.objects.filter(pk__any_of=Given("incidents"))
-        .select_related("service", "source")
-        .order_by("pk")
-        .select_for_update(no_key=True, skip_locked=True, of=("self",))
-    )
+    lambda: Incident.objects.filter(pk__any_of=Given("incidents")).order_by("pk"),
+    along=("service", "source"),
+    lock="FOR NO KEY UPDATE OF incidents_incident SKIP LOCKED",
 )
 _due_runs = CompiledQuery(
-    lambda: (
-        EscalationRun.objects.filter(
-            pk__any_of=Given("runs"), incident_id__any_of=Given("incidents"), next_step_at__lte=Given("now")
-        )
-        .select_related("version__policy")
-        .order_by("pk")
-        .select_for_update(no_key=True, skip_locked=True, of=("self",))
-    )
+    lambda: EscalationRun.objects.filter(
+        pk__any_of=Given("runs"), incident_id__any_of=Given("incidents"), next_step_at__lte=Given("now")
+    ).order_by("pk"),
+    along=("version__policy",),
+    lock="FOR NO KEY UPDATE OF notifications_escalationrun SKIP LOCKED",
 )
 
 
