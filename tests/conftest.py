@@ -15,6 +15,7 @@ from incidents.catalogue.services import directory
 from incidents.catalogue.services.bootstrap import ensure_workspace_defaults
 from incidents.core import counting
 from incidents.models import Service, Source
+from tests import peers
 from tests.factories import make_workspace
 from tests.receivers import receivers as receivers
 
@@ -36,6 +37,15 @@ def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[Any]) -> 
 
 def _sendable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Say which proofs were skipped for want of a peer, and how to get it."""
+    skipped = terminalreporter.stats.get("skipped", ())
+    if lines := peers.what_was_skipped(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)):
+        terminalreporter.section("proofs that were skipped")
+        for line in lines:
+            terminalreporter.write_line(line)
 
 
 @pytest.fixture(autouse=True)

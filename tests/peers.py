@@ -1,4 +1,5 @@
-"""Real programs that the proofs talk to. On a laptop a proof is skipped when its peer is missing; in CI that is a failure."""
+"""Real programs that the proofs talk to. On a laptop a proof is skipped when its peer is missing, and the run says at its end
+which were and how to get them; in CI that is a failure."""
 
 from __future__ import annotations
 
@@ -8,21 +9,56 @@ import shutil
 import socket
 import subprocess
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
+from aiops.embedded import valkey
+
+MISSING = "{} is not installed here"
+# The programs that proofs talk to, and Debian's packages of them; .ci/run installs them.
+PACKAGES = {
+    "chromium": "chromium",
+    "curl": "curl",
+    "faketime": "faketime",
+    "make": "make",
+    "prometheus": "prometheus",
+    "prometheus-alertmanager": "prometheus-alertmanager",
+    "setpriv": "util-linux",
+}
+
+
+def find(program: str) -> str | None:
+    """The path of *program*, also where a PATH leaves out the folders for servers."""
+    return shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/bin:/usr/sbin:/usr/local/bin")
+
 
 def need(program: str) -> str:
-    """The path of *program*; without it the test that asks is skipped, or fails when CI=true."""
-    if found := shutil.which(program, path=f"{os.environ.get('PATH', '')}:/usr/bin:/usr/sbin:/usr/local/bin"):
+    """The path of *program*, one of :data:`PACKAGES`; without it the test that asks is skipped, or fails when CI=true."""
+    if found := find(program):
         return found
-    reason = f"{program} is not installed here"
+    reason = MISSING.format(program)
     if os.environ.get("CI") == "true":
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+def what_was_skipped(reasons: Iterable[str]) -> list[str]:
+    """How many proofs were skipped for want of which program, and how to get it. *reasons*: of all skipped tests."""
+    counted = Counter(reasons)
+    missing = {name: counted[f"Skipped: {MISSING.format(name)}"] for name in PACKAGES}
+    missing = {name: count for name, count in missing.items() if count}
+    if not missing:
+        return []
+    total = ", ".join(f"{count} without {name}" for name, count in missing.items())
+    packages = " ".join(sorted({PACKAGES[name] for name in missing}))
+    return [
+        f"Skipped for want of the programs that they talk to: {total}.",
+        f"To run them on Debian: apt-get install {packages}; `.ci/run` installs all of them and runs everything.",
+    ]
 
 
 def free_port() -> int:
@@ -33,13 +69,13 @@ def free_port() -> int:
 
 
 class PrivateRedis:
-    """A redis-server of our own, without a file; may be stopped and started again on its port."""
+    """A redis-server of our own, else the wheel's Valkey, without a file; may be stopped and started again on its port."""
 
     def __init__(self, folder: Path) -> None:
         self.port = free_port()
         self.url = f"redis://127.0.0.1:{self.port}/0"
         self._command = [
-            need("redis-server"),
+            find("redis-server") or str(valkey.binary()),
             "--port",
             str(self.port),
             "--bind",

@@ -12,8 +12,7 @@ from typing import cast
 
 from django.contrib.auth.models import AnonymousUser
 from django.http import HttpRequest, HttpResponse
-from django.middleware.csrf import CsrfViewMiddleware
-from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import BaseAuthentication, CSRFCheck
 from rest_framework.exceptions import AuthenticationFailed
 from rest_framework.request import Request
 from rest_framework_simplejwt.authentication import JWTAuthentication
@@ -138,14 +137,9 @@ def _identify(keys: list[str], request: HttpRequest, now: datetime) -> Actor:
         return credentials.identify(keys, host=host, origin=origin, now=now)
 
 
-class _Csrf(CsrfViewMiddleware):
-    def _reject(self, request: HttpRequest, reason: str) -> str:
-        return reason
-
-
 def _enforce_csrf(request: HttpRequest) -> None:
     """What the CSRF middleware does for views that are not exempt; raises :class:`NotPermitted` with its reason."""
-    check = _Csrf(lambda _: HttpResponse())
+    check = CSRFCheck(lambda _: HttpResponse())
     check.process_request(request)
     if reason := check.process_view(request, _nothing, (), {}):
         raise NotPermitted(f"CSRF check failed: {reason}")

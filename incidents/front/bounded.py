@@ -9,10 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import httptools
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from aiops.api.envelopes import client, envelope_of
 from aiops.kernel import metrics
@@ -22,6 +23,7 @@ from incidents.front.guard import Guard, Phase
 
 FRONT_DOOR = "front_door"  # where the ASGI lifespan state keeps it
 IDLE, HEAD, BODY, BUSY, DRAINING = Phase
+STATUS_LINE = {status.value: f"HTTP/1.1 {status} {status.phrase}\r\n".encode() for status in HTTPStatus}
 NOT_ASCII = re.compile(rb"[\x80-\xff]")
 UPGRADE = re.compile(rb"\n(?i:upgrade):")
 UPGRADE_WITHIN = 8192  # bytes

@@ -15,13 +15,12 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from django.conf import settings
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from aiops.api.middleware import one_slash
 from aiops.kernel.errors import Overloaded
 from aiops.kernel.headers import as_bytes, private
 from incidents.front import door
-from incidents.front.bounded import BUSY, FRONT_DOOR, BoundedProtocol
+from incidents.front.bounded import BUSY, FRONT_DOOR, STATUS_LINE, BoundedProtocol
 from incidents.front.door import Endpoint
 from incidents.front.requests import Inbound, Reply, parse_query, wanted_headers
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import shutil
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.patience import PATIENCE
+from tests.peers import PrivateRedis
 
 pytestmark = pytest.mark.proof
 
@@ -32,22 +30,10 @@ print(sum(not limits.check("k1", Role.OPERATOR, now).exceeded for _ in range(400
 @pytest.fixture
 def redis_url(tmp_path: Path) -> Iterator[str]:
     """A private Redis that keeps nothing."""
-    program = shutil.which("redis-server")
-    if program is None:
-        pytest.skip("there is no redis-server on the PATH")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [program, "--port", str(port), "--bind", "127.0.0.1", "--save", "", "--dir", str(tmp_path)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL)
-    try:
-        deadline = time.monotonic() + PATIENCE
-        while socket.socket().connect_ex(("127.0.0.1", port)):
-            assert time.monotonic() < deadline, "Redis did not start"
-        yield f"redis://127.0.0.1:{port}/0"
-    finally:
-        server.terminate()
-        server.wait(PATIENCE)
+    private = PrivateRedis(tmp_path)
+    private.start()
+    yield private.url
+    private.stop()
 
 
 def test_two_processes_share_one_limit(redis_url: str) -> None:

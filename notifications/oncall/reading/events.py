@@ -10,7 +10,7 @@ from typing import Any
 
 import icalendar
 import recurring_ical_events
-from icalendar.prop import vRecur
+from icalendar import vRecur
 
 from notifications.oncall.reading.lines import WANTED, Line, lines_of
 from notifications.oncall.reading.times import Zones, length, stamp
