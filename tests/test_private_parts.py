@@ -286,12 +286,12 @@ def test_icalendar_knows_the_zones_of_windows() -> None:
 
 
 def test_apprise_takes_urls_apart_and_logs_statuses() -> None:
-    from apprise.plugins import custom_json, url_to_dict
-
+    from notifications.apprise_helper.work import url_to_dict
     from notifications.channels.apprise import _STATUS
 
     parts = url_to_dict("json://user:pass@example.com:81/in?cto=3")
     assert (parts["schema"], parts["host"], parts["port"], parts["cto"]) == ("json", "example.com", 81, "3")
+    custom_json = importlib.import_module("apprise.plugins.custom_json")
     assert "error={}." in inspect.getsource(custom_json) and _STATUS.findall("Failed: error=404.") == ["404"]
 
 
