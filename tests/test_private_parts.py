@@ -292,7 +292,7 @@ def test_apprise_takes_urls_apart_and_logs_statuses() -> None:
     parts = url_to_dict("json://user:pass@example.com:81/in?cto=3")
     assert (parts["schema"], parts["host"], parts["port"], parts["cto"]) == ("json", "example.com", 81, "3")
     custom_json = importlib.import_module("apprise.plugins.custom_json")
-    assert "error={}." in inspect.getsource(custom_json) and _STATUS.findall("Failed: error=404.") == ["404"]
+    assert "error=%s." in inspect.getsource(custom_json) and _STATUS.findall("Failed: error=404.") == ["404"]
 
 
 def test_the_wheels_hold_the_programs() -> None:
