@@ -86,11 +86,11 @@ SWEEP = """
 import time
 from aiops.kernel.clock import utcnow
 from notifications.escalation.services import steps
-from notifications.delivery.services.sender_pool import Crew
-crew = Crew()
-for _ in range(20): steps.run_due(utcnow()), crew.begin(utcnow())
+from notifications.delivery.services.sender_pool import SenderPool
+pool = SenderPool()
+for _ in range(20): steps.run_due(utcnow()), pool.begin(utcnow())
 began = time.process_time(), time.perf_counter()
-for _ in range({sweeps}): assert steps.run_due(utcnow()) + crew.begin(utcnow()) == 0
+for _ in range({sweeps}): assert steps.run_due(utcnow()) + pool.begin(utcnow()) == 0
 print((time.perf_counter() - began[1]) * 1000 / {sweeps})
 """
 

@@ -43,7 +43,7 @@ class DeliveryState(models.TextChoices):
 
 WAITING = (DeliveryState.PENDING, DeliveryState.FAILED_TEMPORARY)
 ON_ITS_WAY = (DeliveryState.PENDING, DeliveryState.SENDING, DeliveryState.FAILED_TEMPORARY)
-TOLD = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ)
+NOTIFIED = (DeliveryState.SENT, DeliveryState.DELIVERED, DeliveryState.READ)
 
 
 class Purpose(models.TextChoices):
@@ -82,7 +82,7 @@ class Rank(models.IntegerChoices):
 
     FIRST_PAGE = 0, "First page"
     PAGE = 1, "Page"
-    TOLD = 2, "Announcement or stand-down"
+    ANNOUNCEMENT = 2, "Announcement or stand-down"
     DIGEST = 3, "Digest"
 
 
@@ -97,7 +97,7 @@ class RunState(models.TextChoices):
     ENDED = "ended", "Ended"  # the incident has ended
 
 
-class Wake(models.TextChoices):
+class WakeReason(models.TextChoices):
     """Why a run's ``next_step_at`` is what it is."""
 
     OPENED = "opened", "Opened"

@@ -11,7 +11,7 @@ from celery import shared_task
 from aiops.kernel import marks
 from aiops.kernel.clock import utcnow
 from notifications.delivery.services import doorbell
-from notifications.delivery.services.sender_pool import Crew
+from notifications.delivery.services.sender_pool import SenderPool
 from notifications.escalation.services import endings, steps, unreachable
 from notifications.oncall.services import calendars, coverage
 from notifications.watch.services import auditor, clock_rollback, heartbeat, proof, retention
@@ -21,18 +21,18 @@ LONGEST = 3.0  # seconds that one task goes on while there is more to do; then o
 
 BREATH = 0.02  # seconds between two looks while others are at work: rings come fast in a storm
 CALENDARS_EVERY = timedelta(minutes=14, seconds=30)  # so that the fifteenth minute finds it due
-WAIT = 1.0  # seconds that are waited for a lane at most, before looking again
+WAIT = 1.0  # seconds that are waited for a queue at most, before looking again
 
 _at_it = threading.Lock()
 
 
 def _look_again() -> None:
-    """A lane has ended: whoever is at it sees that, else somebody has to come."""
+    """A queue has ended: whoever is at it sees that, else somebody has to come."""
     if not _at_it.locked():
         doorbell.ring()
 
 
-_crew = Crew(lane_ended=_look_again)
+_pool = SenderPool(queue_ended=_look_again)
 
 
 @shared_task
@@ -44,8 +44,8 @@ def page() -> int:
     else of this queue waiting. What it began goes on.
     """
     until, done = time.monotonic() + LONGEST, 0
-    _crew.changed.set()
-    while _crew.changed.is_set() and time.monotonic() < until and _at_it.acquire(blocking=False):
+    _pool.changed.set()
+    while _pool.changed.is_set() and time.monotonic() < until and _at_it.acquire(blocking=False):
         try:
             done += _work_off(until)
         finally:
@@ -59,24 +59,24 @@ def _work_off(until: float) -> int:
     """Do what is due until nothing is."""
     done = 0
     while time.monotonic() < until:
-        _crew.changed.clear()
+        _pool.changed.clear()
         now = clock_rollback.now()
         failure: Exception | None = None
         worked = 0
         try:
-            with doorbell.heard():
+            with doorbell.without_ringing():
                 worked = steps.run_due(now)
         except Exception as error:  # noqa: BLE001 (what is planned already goes out first; then it is raised)
             failure = error
-        worked += _crew.begin(now)
+        worked += _pool.begin(now)
         if failure is not None:
             raise failure
         marks.leave(SWEEP_MARK, now)
         done += worked
-        if _crew.is_busy:
-            time.sleep(BREATH)  # the lanes first: this thread would only take processor time from them
+        if _pool.is_busy:
+            time.sleep(BREATH)  # the queues first: this thread would only take processor time from them
             if not worked:
-                _crew.changed.wait(WAIT)
+                _pool.changed.wait(WAIT)
         elif not worked:
             break
     return done

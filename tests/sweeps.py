@@ -1,4 +1,4 @@
-"""The product's crew, at work in the thread of a test: what is due is sent before the call returns, inside its transaction."""
+"""The product's sender pool in the thread of a test: due messages are sent before the call returns, in its transaction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from notifications.channels import CHANNELS
-from notifications.delivery.services.sender_pool import BATCH, Crew
+from notifications.delivery.services.sender_pool import BATCH, SenderPool
 from notifications.delivery.services.sending import Channels
 
 
@@ -23,4 +23,4 @@ class AtOnce(Executor):
 
 def send_due(now: datetime, *, limit: int = BATCH, channels: Channels = CHANNELS) -> int:
     """Send what is due at *now*, at most *limit* deliveries; the clock stands still. Returns how many were taken in hand."""
-    return Crew(channels, lambda: now, threads_for=lambda _: AtOnce()).begin(now, limit)
+    return SenderPool(channels, lambda: now, threads_for=lambda _: AtOnce()).begin(now, limit)

@@ -35,7 +35,7 @@ def button(home: str, *, for_good: bool = False) -> Callable[[View], View]:
             try:
                 return view(request, **names)
             except DomainError as error:
-                tell_refusal(request, error)
+                report_refusal(request, error)
                 kept_input.put(request.session, kept_input.typed(request.POST))
             return go_back(request, reverse(home))
 
@@ -44,7 +44,7 @@ def button(home: str, *, for_good: bool = False) -> Callable[[View], View]:
     return decorate
 
 
-def tell_refusal(request: HttpRequest, error: DomainError) -> None:
+def report_refusal(request: HttpRequest, error: DomainError) -> None:
     """Say why it was refused."""
     said = " ".join(filter(None, [sentence(error), error.details]))
     (messages.warning if isinstance(error, Conflict) else messages.error)(request, said)

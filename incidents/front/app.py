@@ -63,12 +63,14 @@ LARGE = 64 * 1024  # bytes of a body that takes too long to read for everybody e
 DRAIN = 5.0  # seconds to commit what waits when we stop
 
 
-class Answering:
+class PendingAnswer:
     """Where the result of a job goes when nothing waits for it but an answer to be written. Stands in for a future."""
 
     __slots__ = ("_answer", "_endpoint", "_open", "started")
 
-    def __init__(self, endpoint: Endpoint, answer: Answer, started: float, open_ones: dict[Answering, None]) -> None:
+    def __init__(
+        self, endpoint: Endpoint, answer: Answer, started: float, open_ones: dict[PendingAnswer, None]
+    ) -> None:
         self._endpoint, self._answer, self.started, self._open = endpoint, answer, started, open_ones
         open_ones[self] = None
 
@@ -103,7 +105,7 @@ class FrontDoor:
         self._writer: Writer | None = None
         self._stop = threading.Event()
         self._refresher: threading.Thread | None = None
-        self._open: dict[Answering, None] = {}  # the oldest first
+        self._open: dict[PendingAnswer, None] = {}  # the oldest first
         self._watch: asyncio.TimerHandle | None = None
         self._slow: set[asyncio.Task[None]] = set()
 
@@ -179,7 +181,7 @@ class FrontDoor:
         elif not received.arrivals:
             answer(door.answer(endpoint, []))
         else:
-            waiting = Answering(endpoint, answer, started, self._open)
+            waiting = PendingAnswer(endpoint, answer, started, self._open)
             try:
                 self._writer.submit(Job(waiting, received.arrivals))
             except Overloaded as error:

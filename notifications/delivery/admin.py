@@ -19,7 +19,7 @@ from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput
 from aiops.web.admin import ByService, each
 from notifications.channels import CHANNELS, templating
-from notifications.choices import TOLD, ChannelKind, Purpose, Urgency
+from notifications.choices import NOTIFIED, ChannelKind, Purpose, Urgency
 from notifications.delivery.models import ContactRule, Destination, MessageTemplate, Provider, QuietHours
 from notifications.delivery.services import destinations, preferences, providers, templates
 
@@ -196,7 +196,7 @@ class DestinationAdmin(ByService):
 
         def send(row: Destination) -> None:
             sent = destinations.send_test(actor=actor_of(request), destination_id=row.pk, now=utcnow())
-            level = messages.SUCCESS if sent.state in TOLD else messages.ERROR
+            level = messages.SUCCESS if sent.state in NOTIFIED else messages.ERROR
             self.message_user(request, f"{row}: {sent.get_state_display().lower()}. {sent.reason}".strip(), level)
 
         each(self, request, queryset[:20], send)

@@ -23,7 +23,7 @@ ALSO_WAKING = WAKING | {ChannelKind.TELEGRAM, ChannelKind.PAGERDUTY, ChannelKind
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class OwnDestination:
     """A destination of a person. *problem* says why it can't be used ("" when it can); *id* None: made when it is needed.
 
     *lacks*: what has to be set up before anything arrives there. It is tried nevertheless, so that the attempt tells of it.
@@ -61,7 +61,7 @@ class Person:
     id: int
     name: str
     time_zone: str
-    own: tuple[Own, ...] = ()
+    own: tuple[OwnDestination, ...] = ()
     rules: tuple[Rule, ...] = ()
     quiet: Quiet | None = None
     email: str = ""
@@ -86,7 +86,7 @@ ABOUT_YOU = Voice("you have", "your", "you")  # where people read of themselves
 class Call:
     """One message to one destination of a person, at *at*. *first*: none of theirs goes before it. *note* says why it waits."""
 
-    own: Own
+    own: OwnDestination
     at: datetime
     first: bool
     note: str = ""
@@ -134,7 +134,7 @@ def quiet_until(quiet: Quiet | None, zone: str, at: datetime) -> datetime | None
     return end
 
 
-def _wanted(person: Person, urgency: Urgency) -> Sequence[tuple[Own, timedelta]]:
+def _wanted(person: Person, urgency: Urgency) -> Sequence[tuple[OwnDestination, timedelta]]:
     """The destinations that are used, each once, with the wait before it."""
     usable = {own.id: own for own in person.own if not own.problem}
     waits: dict[int, timedelta] = {}
@@ -146,10 +146,14 @@ def _wanted(person: Person, urgency: Urgency) -> Sequence[tuple[Own, timedelta]]
         return [(own, delay - moved_up) for own, delay in left]
     if usable:
         return [(own, timedelta(0)) for own in usable.values()]
-    return [(Own(None, ChannelKind.EMAIL, person.email), timedelta(0))] if person.email and person.mail_server else []
+    return (
+        [(OwnDestination(None, ChannelKind.EMAIL, person.email), timedelta(0))]
+        if person.email and person.mail_server
+        else []
+    )
 
 
-def _call(person: Person, urgency: Urgency, own: Own, at: datetime) -> Call:
+def _call(person: Person, urgency: Urgency, own: OwnDestination, at: datetime) -> Call:
     until = quiet_until(person.quiet, person.time_zone, at) if urgency == Urgency.LOW else None
     return Call(own, until, False, "waits for the end of the quiet hours") if until else Call(own, at, False)
 

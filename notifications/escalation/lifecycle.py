@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from notifications.choices import RunState, Wake
+from notifications.choices import RunState, WakeReason
 
 
 class RunEvent(StrEnum):
@@ -33,7 +33,7 @@ class RunEvent(StrEnum):
     PRIORITY_LOWERED = "priority_lowered"  # the rule that stopped the run may no longer hold
     ESCALATED = "escalated"  # by hand
     TAKEN_BACK = "taken_back"  # the sweep releases the incident: the lease is over, or it became more urgent
-    TOLD = "told"  # a step was told
+    NOTIFIED = "told"  # a step was told
     WAITS = "waits"
     RAN_OUT = "ran_out"
     STOPPED = "stopped"  # by a rule of the policy, or since there is no policy
@@ -63,7 +63,7 @@ class Cell:
 
     state: RunState
     due: Due
-    wake: Wake | None = None
+    wake: WakeReason | None = None
     anew: bool = False
 
 
@@ -71,30 +71,30 @@ ACTIVE, ACKNOWLEDGED, PAUSED = RunState.ACTIVE, RunState.ACKNOWLEDGED, RunState.
 EXHAUSTED, STOPPED, ENDED = RunState.EXHAUSTED, RunState.STOPPED, RunState.ENDED
 
 STAY: Final = None  # nothing happens
-BEGIN = Cell(ACTIVE, Due.NOW, Wake.OPENED, anew=True)
-HOLD = Cell(ACKNOWLEDGED, Due.LEASE, Wake.LEASE)
+BEGIN = Cell(ACTIVE, Due.NOW, WakeReason.OPENED, anew=True)
+HOLD = Cell(ACKNOWLEDGED, Due.LEASE, WakeReason.LEASE)
 REST = Cell(PAUSED, Due.NEVER)
-RESUME = Cell(ACTIVE, Due.NOW, Wake.RESUMED, anew=True)
-ASK = Cell(ACTIVE, Due.NOW, Wake.RESUMED)  # the policy's rules are asked again; its minutes go on
+RESUME = Cell(ACTIVE, Due.NOW, WakeReason.RESUMED, anew=True)
+ASK = Cell(ACTIVE, Due.NOW, WakeReason.RESUMED)  # the policy's rules are asked again; its minutes go on
 ON = Cell(ACTIVE, Due.AT)
 OUT = Cell(EXHAUSTED, Due.NEVER)
 HALT = Cell(STOPPED, Due.NEVER)
 END = Cell(ENDED, Due.NEVER)
 
 
-def _urgent(state: RunState, wake: Wake) -> Cell:
+def _urgent(state: RunState, wake: WakeReason) -> Cell:
     """The run is due at once; where the incident is somebody's, or asleep, the sweep then takes it back or wakes it."""
     return Cell(state, Due.NOW, wake, anew=True)
 
 
-SEVERER, PRIOR, BY_HAND = Wake.SEVERITY_RAISED, Wake.PRIORITY_RAISED, Wake.ESCALATED
+SEVERER, PRIOR, BY_HAND = WakeReason.SEVERITY_RAISED, WakeReason.PRIORITY_RAISED, WakeReason.ESCALATED
 UP, UP_HELD, UP_ASLEEP = (_urgent(state, SEVERER) for state in (ACTIVE, ACKNOWLEDGED, PAUSED))
 PRIO, PRIO_HELD, PRIO_ASLEEP = (_urgent(state, PRIOR) for state in (ACTIVE, ACKNOWLEDGED, PAUSED))
 HAND, HAND_HELD, HAND_ASLEEP = (_urgent(state, BY_HAND) for state in (ACTIVE, ACKNOWLEDGED, PAUSED))
 FREE, FREE_ASLEEP = Cell(ACKNOWLEDGED, Due.NEVER), Cell(PAUSED, Due.NEVER)
-NEXT = Cell(ACTIVE, Due.NOW, Wake.UNREACHED)
+NEXT = Cell(ACTIVE, Due.NOW, WakeReason.UNREACHED)
 AT_ONCE = Cell(ACTIVE, Due.NOW)
-END_AGAIN = Cell(ACTIVE, Due.NOW, Wake.EXHAUST)
+END_AGAIN = Cell(ACTIVE, Due.NOW, WakeReason.EXHAUST)
 SAME, ASLEEP, SPENT, HALTED = (Cell(state, Due.KEEP) for state in (ACTIVE, PAUSED, EXHAUSTED, STOPPED))
 
 # fmt: off
@@ -118,7 +118,7 @@ _ROWS: dict[RunEvent, tuple[Cell | None, ...]] = {
     RunEvent.PRIORITY_LOWERED:  (STAY,   STAY,    STAY,        STAY,        STAY,      ASK,      STAY),
     RunEvent.ESCALATED:         (HAND,   HAND,    HAND_HELD,   HAND_ASLEEP, HAND,      HAND,     STAY),
     RunEvent.TAKEN_BACK:        (STAY,   FREE,    FREE,        FREE_ASLEEP, FREE,      FREE,     END),
-    RunEvent.TOLD:              (STAY,   ON,      ON,          ON,          ON,        ON,       END),
+    RunEvent.NOTIFIED:              (STAY,   ON,      ON,          ON,          ON,        ON,       END),
     RunEvent.WAITS:             (STAY,   ON,      ON,          ON,          ON,        ON,       END),
     RunEvent.RAN_OUT:           (STAY,   OUT,     OUT,         OUT,         OUT,       OUT,      END),
     RunEvent.STOPPED:           (STAY,   HALT,    HALT,        HALT,        HALT,      HALT,     END),
@@ -134,13 +134,13 @@ TABLE: dict[tuple[RunState | None, RunEvent], Cell | None] = {
 }
 
 # Escalate was pressed and the sweep has not come yet: what only tells the current level again does not take that away.
-OUTRANKED = (Wake.RESUMED, Wake.SEVERITY_RAISED, Wake.PRIORITY_RAISED)
+OUTRANKED = (WakeReason.RESUMED, WakeReason.SEVERITY_RAISED, WakeReason.PRIORITY_RAISED)
 # After these the run asks anew which policy, steps and routes apply.
 RISES = (RunEvent.SEVERITY_RAISED, RunEvent.PRIORITY_RAISED, RunEvent.OWNER_RAISED)
 # Somebody wants others to be told: from then on no rule about severity keeps the run silent.
 DEMANDS = (RunEvent.ESCALATED, RunEvent.GIVEN_BACK)
 # Where a run is due for one of these, a held incident is taken back and a sleeping one is woken.
-URGENT = (Wake.SEVERITY_RAISED, Wake.PRIORITY_RAISED, Wake.ESCALATED)
+URGENT = (WakeReason.SEVERITY_RAISED, WakeReason.PRIORITY_RAISED, WakeReason.ESCALATED)
 
 UNFINISHED = tuple(state for state in RunState if state != RunState.ENDED)  # these need their policy's version
 GOING_ON = tuple(state for state in UNFINISHED if state != RunState.STOPPED)  # an escalation that lists and counts show

@@ -10,16 +10,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from incidents.choices import Priority, Severity
-from notifications.choices import NO_STEP, UNANSWERED, UNREACHED, Urgency, Wake
+from notifications.choices import NO_STEP, UNANSWERED, UNREACHED, Urgency, WakeReason
 from notifications.escalation.definition import Definition, Step
 from notifications.oncall.windows import RESPONDER, hours, within
 
 ANEW = (
-    Wake.RESUMED,
-    Wake.SEVERITY_RAISED,
-    Wake.PRIORITY_RAISED,
+    WakeReason.RESUMED,
+    WakeReason.SEVERITY_RAISED,
+    WakeReason.PRIORITY_RAISED,
 )  # these tell the current level once more, as a new wave
-AGAIN = (Wake.REPEAT, *ANEW)
+AGAIN = (WakeReason.REPEAT, *ANEW)
 MOMENT = timedelta(minutes=5)  # at a rise, whoever was called within it is not called again at once
 
 
@@ -39,7 +39,7 @@ class Position:
     round: int = 0
     cycle: int = 0
     repeats: int = 0
-    wake: Wake = Wake.OPENED
+    wake: WakeReason = WakeReason.OPENED
     level_at: datetime | None = None
     told: int = 0
     risen: bool = False
@@ -85,10 +85,14 @@ def next_move(definition: Definition, at: Position, facts: Facts, now: datetime)
     """The next thing that a run does. Steps that do not apply are passed over at once; when none is left, it has run out."""
     if reason := _stop_rule(definition, at, facts, now):
         return Move(position=replace(at, risen=False), next_at=None, reason=reason, stopped=True)
-    if at.wake == Wake.OPENED and definition.steps[0].delay and now < facts.started_at + definition.steps[0].delay:
+    if (
+        at.wake == WakeReason.OPENED
+        and definition.steps[0].delay
+        and now < facts.started_at + definition.steps[0].delay
+    ):
         due = _no_later(definition, facts, facts.started_at + definition.steps[0].delay)
-        return Move(position=replace(at, wake=Wake.STEP), next_at=due, wait=True, reason="before the first step")
-    if at.wake == Wake.EXHAUST:
+        return Move(position=replace(at, wake=WakeReason.STEP), next_at=due, wait=True, reason="before the first step")
+    if at.wake == WakeReason.EXHAUST:
         return _exhausted(definition, at)
     index, again = _begins_at(definition, at, facts, now)
     position = replace(at, round=at.round + 1) if at.risen and not again else at
@@ -109,7 +113,9 @@ def next_move(definition: Definition, at: Position, facts: Facts, now: datetime)
                 stopped_at = replace(position, step=index, risen=False)
                 return Move(position=stopped_at, next_at=None, reason=why, stopped=True, skipped=tuple(skipped))
             skipped.append(Skipped(index, why))
-            if again and at.wake == Wake.REPEAT:  # its hours are over: no more repeats, but nobody else any sooner
+            if (
+                again and at.wake == WakeReason.REPEAT
+            ):  # its hours are over: no more repeats, but nobody else any sooner
                 after, due = _after(definition, at, index, at.level_at or now)
                 due = _no_later(definition, facts, max(due, now))
                 return Move(position=after, next_at=due, wait=True, reason=why, skipped=tuple(skipped))
@@ -120,7 +126,7 @@ def next_move(definition: Definition, at: Position, facts: Facts, now: datetime)
 
 def taken_over(at: Position) -> Position:
     """The position in another policy, which begins with its first step. What was to be told by hand is told at once."""
-    wake = at.wake if at.wake == Wake.ESCALATED else Wake.OPENED
+    wake = at.wake if at.wake == WakeReason.ESCALATED else WakeReason.OPENED
     return Position(round=at.round + 1, wake=wake, forced=at.forced)
 
 
@@ -139,7 +145,7 @@ def undisturbed(definition: Definition, at: Position, move: Move, facts: Facts, 
     after, due = _after(definition, rest, at.level, at.level_at)
     again_at = at.level_at + step.repeat_every * (at.repeats + 1)
     if at.repeats < step.repeat_times and again_at < due:
-        after, due = replace(rest, wake=Wake.REPEAT), again_at
+        after, due = replace(rest, wake=WakeReason.REPEAT), again_at
     return replace(move, position=after, next_at=_no_later(definition, facts, max(due, now)))
 
 
@@ -150,7 +156,7 @@ def why_exhausted(move: Move, *, anybody_was_told: bool) -> str:
     return UNANSWERED if anybody_was_told else UNREACHED
 
 
-def after_telling(definition: Definition, move: Move, heard_at: Collection[datetime], now: datetime) -> Move:
+def after_telling(definition: Definition, move: Move, hearing_times: Collection[datetime], now: datetime) -> Move:
     """*move*, once it is known when the people of its step hear of it.
 
     Nobody does: what follows comes at once, but for beginning anew, which would find the same nobody. They all wait for the
@@ -159,11 +165,11 @@ def after_telling(definition: Definition, move: Move, heard_at: Collection[datet
     at, next_at = move.position, move.next_at
     if next_at is None:
         return move
-    if not heard_at:
-        anew = at.wake == Wake.STEP and at.step >= len(definition.steps)
-        wake = Wake.UNREACHED if at.wake == Wake.REPEAT else at.wake
+    if not hearing_times:
+        anew = at.wake == WakeReason.STEP and at.step >= len(definition.steps)
+        wake = WakeReason.UNREACHED if at.wake == WakeReason.REPEAT else at.wake
         return replace(move, position=replace(at, wake=wake), next_at=next_at if anew else now)
-    if (wait := min(heard_at) - now) > timedelta(0):
+    if (wait := min(hearing_times) - now) > timedelta(0):
         moved = at.level_at + wait if at.level_at else None
         return replace(move, position=replace(at, level_at=moved), next_at=next_at + wait)
     return move
@@ -211,7 +217,7 @@ def _tell(
 ) -> Move:
     """Tell step *index*, and work out when what comes after it is due."""
     step = definition.steps[index]
-    repeating = again and at.wake == Wake.REPEAT
+    repeating = again and at.wake == WakeReason.REPEAT
     since = _since(definition, at, index, now) if again and at.level_at else now
     told = replace(
         at,
@@ -225,7 +231,7 @@ def _tell(
     )
     after, due = _after(definition, told, index, since)
     if told.repeats < step.repeat_times and now + step.repeat_every < due:
-        after, due = replace(told, wake=Wake.REPEAT), now + step.repeat_every
+        after, due = replace(told, wake=WakeReason.REPEAT), now + step.repeat_every
     return Move(
         position=after,
         next_at=_no_later(definition, facts, max(due, now)),
@@ -242,20 +248,20 @@ def _since(definition: Definition, at: Position, index: int, now: datetime) -> d
     Repeats count from the first telling. So does a rise while the next level is still to come: a rise puts no level off.
     """
     first = at.level_at or now
-    if at.wake == Wake.REPEAT:
+    if at.wake == WakeReason.REPEAT:
         return first
-    rises = at.wake in (Wake.SEVERITY_RAISED, Wake.PRIORITY_RAISED) and index == at.level
+    rises = at.wake in (WakeReason.SEVERITY_RAISED, WakeReason.PRIORITY_RAISED) and index == at.level
     return first if rises and _after(definition, at, index, first)[1] > now else now
 
 
 def _after(definition: Definition, told: Position, index: int, since: datetime) -> tuple[Position, datetime]:
     """What comes after level *index*, which was first told at *since*, and when. Past the last step it begins anew or ends."""
-    after = replace(told, step=index + 1, wake=Wake.STEP)
+    after = replace(told, step=index + 1, wake=WakeReason.STEP)
     if after.step < len(definition.steps):
         return after, since + definition.steps[after.step].delay
     if told.cycle < definition.repeat:
         return after, since + definition.final_wait
-    return replace(after, wake=Wake.EXHAUST), since + definition.final_wait
+    return replace(after, wake=WakeReason.EXHAUST), since + definition.final_wait
 
 
 def _no_later(definition: Definition, facts: Facts, due: datetime) -> datetime:

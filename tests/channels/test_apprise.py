@@ -193,8 +193,8 @@ class TestHanging:
 
     def test_other_messages_go_meanwhile(self, receivers: Receivers, http: httpx.Client) -> None:
         send(json_url(receivers), http)
-        with drip() as address, ThreadPoolExecutor(1) as lane:
-            hangs = lane.submit(send, f"json://{address}/", http)
+        with drip() as address, ThreadPoolExecutor(1) as queue:
+            hangs = queue.submit(send, f"json://{address}/", http)
             send(json_url(receivers), http)
             assert not hangs.done() and isinstance(hangs.exception(), TemporaryFailure)
         assert len(receivers.webhook.requests) == 2

@@ -263,9 +263,9 @@ def test_what_somebody_has_meanwhile_is_not_sent(
     from notifications.delivery.services.claiming import claim
 
     delivery = page(incident, hook)
-    parcel = claim(NOW, 10)[0]  # in a worker's hands …
+    batch = claim(NOW, 10)[0]  # in a worker's hands …
     incidents.acknowledge(actor=actor(workspace), incident_id=incident.pk, now=NOW)  # … when Ana answers
-    sending.Lane([parcel], sending.CHANNELS, lambda: NOW).serve()
+    sending.DestinationQueue([batch], sending.CHANNELS, lambda: NOW).serve()
     delivery.refresh_from_db()
     assert (delivery.state, delivery.reason) == (S.SUPPRESSED, "acknowledged by ana before it was sent")
     assert not receiver.requests
@@ -306,7 +306,7 @@ def test_an_announcement_that_would_only_repeat_a_page_is_not_sent(
     incident: Incident, hook: Destination, page: Page, receiver: HttpReceiver
 ) -> None:
     page(incident, hook)
-    said = page(incident, hook, purpose=Purpose.ANNOUNCE, step=-1, rank=Rank.TOLD)
+    said = page(incident, hook, purpose=Purpose.ANNOUNCE, step=-1, rank=Rank.ANNOUNCEMENT)
     send()
     said.refresh_from_db()
     assert (said.state, len(receiver.requests)) == (S.SUPPRESSED, 1)

@@ -8,19 +8,19 @@ from datetime import UTC, datetime, time, timedelta
 import pytest
 
 from notifications.choices import ChannelKind, Urgency
-from notifications.delivery.contact import ABOUT_YOU, Own, Person, Quiet, Rule, plan, quiet_until
+from notifications.delivery.contact import ABOUT_YOU, OwnDestination, Person, Quiet, Rule, plan, quiet_until
 from notifications.oncall.windows import Window
 from tests.factories import NOW, minutes
 
 PHONE, MAIL, PUSH = (
-    Own(1, ChannelKind.SMS, "+49 1"),
-    Own(2, ChannelKind.EMAIL, "ana@x"),
-    Own(3, ChannelKind.WEBPUSH, "laptop"),
+    OwnDestination(1, ChannelKind.SMS, "+49 1"),
+    OwnDestination(2, ChannelKind.EMAIL, "ana@x"),
+    OwnDestination(3, ChannelKind.WEBPUSH, "laptop"),
 )
 ANA = Person(id=7, name="Ana", time_zone="Europe/Berlin", own=(PHONE, MAIL, PUSH))
 
 
-def rule(minutes_: int, own: Own, urgency: Urgency = Urgency.HIGH) -> Rule:
+def rule(minutes_: int, own: OwnDestination, urgency: Urgency = Urgency.HIGH) -> Rule:
     return Rule(urgency, timedelta(minutes=minutes_), own.id or 0)
 
 
@@ -29,7 +29,7 @@ def told(person: Person, urgency: Urgency = Urgency.HIGH, now: datetime = NOW) -
     return [((c.at - now).total_seconds() / 60, c.own.label, c.first) for c in plan(person, urgency, now).calls]
 
 
-def broken(own: Own) -> Own:
+def broken(own: OwnDestination) -> OwnDestination:
     return replace(own, problem="it is not verified")
 
 

@@ -10,7 +10,7 @@ from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Membership
 from incidents.choices import Severity, Status
 from incidents.models import Incident
-from notifications.choices import ChannelKind, DeliveryState, Purpose, RotationUnit, RunState, Urgency, Wake
+from notifications.choices import ChannelKind, DeliveryState, Purpose, RotationUnit, RunState, Urgency, WakeReason
 from notifications.delivery.services import preferences
 from notifications.escalation.services import policies, routes
 from notifications.models import Delivery, Destination, QuietHours
@@ -285,7 +285,7 @@ def test_an_acknowledgement_is_a_lease_that_its_owners_work_renews(world: World)
     world.fire("cpu")
     world.phone("ana").expects("cpu")
     world.act("acknowledge", "cpu", by="ana")
-    assert world.run("cpu").wake == Wake.LEASE
+    assert world.run("cpu").wake == WakeReason.LEASE
 
     world.advance(minutes=20)
     world.act("add_note", "cpu", by="ana", content="it is the disk")

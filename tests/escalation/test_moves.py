@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from incidents.choices import Priority, Severity
-from notifications.choices import Urgency, Wake
+from notifications.choices import Urgency, WakeReason
 from notifications.escalation.definition import Definition
 from notifications.escalation.moves import Facts, Move, Position, next_move, why_exhausted
 from tests.factories import NOW, minutes
@@ -103,33 +103,35 @@ def test_stop_below_a_severity() -> None:
     assert reason == "severity low is below high, where the policy stops"
 
 
-AT_L2 = Position(step=2, level=1, round=3, wake=Wake.STEP, level_at=NOW)
+AT_L2 = Position(step=2, level=1, round=3, wake=WakeReason.STEP, level_at=NOW)
 
 
 @pytest.mark.parametrize(
     ("wake", "tell", "round_", "step"),
     [
-        (Wake.STEP, 2, 3, 3),  # the next level
-        (Wake.ESCALATED, 2, 3, 3),
-        (Wake.UNREACHED, 2, 3, 3),
-        (Wake.RESUMED, 1, 4, 2),  # the same level, as a new wave
-        (Wake.SEVERITY_RAISED, 1, 4, 2),
-        (Wake.REPEAT, 1, 4, 2),
+        (WakeReason.STEP, 2, 3, 3),  # the next level
+        (WakeReason.ESCALATED, 2, 3, 3),
+        (WakeReason.UNREACHED, 2, 3, 3),
+        (WakeReason.RESUMED, 1, 4, 2),  # the same level, as a new wave
+        (WakeReason.SEVERITY_RAISED, 1, 4, 2),
+        (WakeReason.REPEAT, 1, 4, 2),
     ],
 )
-def test_why_it_wakes_decides_which_level_is_told(wake: Wake, tell: int, round_: int, step: int) -> None:
+def test_why_it_wakes_decides_which_level_is_told(wake: WakeReason, tell: int, round_: int, step: int) -> None:
     move = next_move(policy(*L3), replace(AT_L2, wake=wake), FACTS, NOW)
 
     assert (move.tell, move.position.round, move.position.step, move.position.level) == (tell, round_, step, tell)
 
 
-@pytest.mark.parametrize("wake", [Wake.RESUMED, Wake.SEVERITY_RAISED, Wake.ESCALATED, Wake.UNREACHED])
-def test_before_anybody_was_told_every_wake_tells_the_first_level(wake: Wake) -> None:
+@pytest.mark.parametrize(
+    "wake", [WakeReason.RESUMED, WakeReason.SEVERITY_RAISED, WakeReason.ESCALATED, WakeReason.UNREACHED]
+)
+def test_before_anybody_was_told_every_wake_tells_the_first_level(wake: WakeReason) -> None:
     assert next_move(policy(*L3), Position(wake=wake), FACTS, NOW).tell == 0
 
 
 def test_a_resumed_run_goes_through_what_is_left_of_it() -> None:
-    resumed = replace(AT_L2, wake=Wake.RESUMED)
+    resumed = replace(AT_L2, wake=WakeReason.RESUMED)
 
     assert walk(policy(*L3), start=resumed, at=100) == [(100, 1, 4), (115, 2, 4), (130, "exhausted")]
 
@@ -138,7 +140,7 @@ def test_resuming_in_the_wait_before_a_repeat_does_not_lose_the_repeat() -> None
     definition = policy({}, repeat=1)
     waiting = next_move(definition, Position(), FACTS, NOW).position
 
-    assert walk(definition, start=replace(waiting, wake=Wake.RESUMED), at=5) == [
+    assert walk(definition, start=replace(waiting, wake=WakeReason.RESUMED), at=5) == [
         (5, 0, 1),
         (20, 0, 2),
         (35, "exhausted"),
@@ -146,7 +148,7 @@ def test_resuming_in_the_wait_before_a_repeat_does_not_lose_the_repeat() -> None
 
 
 def test_escalating_past_the_last_level_is_the_loud_end() -> None:
-    told_all = Position(step=3, level=2, wake=Wake.ESCALATED, level_at=NOW)
+    told_all = Position(step=3, level=2, wake=WakeReason.ESCALATED, level_at=NOW)
 
     move = next_move(policy(*L3), told_all, FACTS, NOW)
 
@@ -218,7 +220,7 @@ def test_what_is_due_late_is_done_at_once_and_never_in_the_past() -> None:
     definition = policy({"repeat_every_minutes": 5, "repeat_times": 2}, {})
     late = NOW + minutes(600)
 
-    repeat = Position(step=1, level=0, wake=Wake.REPEAT, level_at=NOW)
+    repeat = Position(step=1, level=0, wake=WakeReason.REPEAT, level_at=NOW)
     move = next_move(definition, repeat, FACTS, late)
 
     assert move.tell == 0

@@ -9,7 +9,7 @@ import pytest
 
 from aiops.access.actors import SYSTEM
 from incidents.choices import Priority, Severity
-from notifications.choices import Purpose, RunState, Wake
+from notifications.choices import Purpose, RunState, WakeReason
 from notifications.escalation.services import policies, routes
 from notifications.models import Delivery, EscalationPolicy, QuietHours
 from tests.factories import minutes
@@ -272,7 +272,7 @@ class TestNobodyIsCalledTwice:
 
         world.everybody_is_silent()
         run = world.run("cpu")
-        assert (run.wake, run.next_step_at) == (Wake.REPEAT, world.now + minutes(2))
+        assert (run.wake, run.next_step_at) == (WakeReason.REPEAT, world.now + minutes(2))
         world.advance(minutes=2)
         world.phone("ana").expects("CRITICAL")
         world.advance(minutes=9)

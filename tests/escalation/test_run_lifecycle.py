@@ -7,7 +7,7 @@ from itertools import product
 import pytest
 
 from incidents.models import Incident
-from notifications.choices import RunState, Wake
+from notifications.choices import RunState, WakeReason
 from notifications.escalation.lifecycle import COLUMNS, DEMANDS, RISES, TABLE, Due, RunEvent
 from notifications.escalation.services import runs
 from notifications.models import EscalationRun
@@ -36,7 +36,7 @@ PROMISED: dict[RunEvent, str] = {
     RunEvent.PRIORITY_LOWERED: "stay stay stay stay A/now stay",
     RunEvent.ESCALATED: "A/now H/now P/now A/now A/now stay",
     RunEvent.TAKEN_BACK: "H/never H/never P/never H/never H/never E/never",
-    RunEvent.TOLD: "A/at A/at A/at A/at A/at E/never",
+    RunEvent.NOTIFIED: "A/at A/at A/at A/at A/at E/never",
     RunEvent.WAITS: "A/at A/at A/at A/at A/at E/never",
     RunEvent.RAN_OUT: "X/never X/never X/never X/never X/never E/never",
     RunEvent.STOPPED: "S/never S/never S/never S/never S/never E/never",
@@ -78,7 +78,7 @@ def test_a_run_that_has_ended_stays_so_unless_the_auditor_finds_its_incident_ali
     assert cell is None or cell.state == E or event in (RunEvent.FOUND_LOST, RunEvent.FOUND_HELD)
 
 
-THE_SWEEPS_OWN = (RunEvent.TOLD, RunEvent.WAITS)  # the move says when they are due
+THE_SWEEPS_OWN = (RunEvent.NOTIFIED, RunEvent.WAITS)  # the move says when they are due
 WRITTEN = [e for e in RunEvent if e not in THE_SWEEPS_OWN and any(TABLE[state, e] is not None for state in RunState)]
 
 
@@ -89,7 +89,9 @@ def test_what_is_written_is_what_the_table_says(world: World, event: RunEvent) -
     ids = {}
     for state in RunState:
         ids[state] = world.fire(state).pk
-        EscalationRun.objects.filter(incident=ids[state]).update(state=state, next_step_at=before, wake=Wake.LEASE)
+        EscalationRun.objects.filter(incident=ids[state]).update(
+            state=state, next_step_at=before, wake=WakeReason.LEASE
+        )
 
     moved = runs._apply(event, ids.values(), now)
 
@@ -100,7 +102,7 @@ def test_what_is_written_is_what_the_table_says(world: World, event: RunEvent) -
             assert (after.state, after.next_step_at) == (state, before)
             continue
         due = {Due.NOW: now, Due.LEASE: now + minutes(LEASE), Due.NEVER: None, Due.KEEP: before}[cell.due]
-        assert (after.state, after.next_step_at, after.wake) == (cell.state, due, cell.wake or Wake.LEASE)
+        assert (after.state, after.next_step_at, after.wake) == (cell.state, due, cell.wake or WakeReason.LEASE)
         assert (after.risen, after.forced) == (event in RISES, event in DEMANDS)
         assert (after.announced_at is None) == (event in RISES)
         assert (after.anew_at == now) == cell.anew
@@ -112,11 +114,11 @@ def test_what_was_asked_by_hand_and_not_done_yet_stays_asked(world: World, event
     world.levels("ana")
     world.fire("cpu")
     world.phone("ana").read_all()
-    EscalationRun.objects.update(state=H, wake=Wake.ESCALATED, next_step_at=None)
+    EscalationRun.objects.update(state=H, wake=WakeReason.ESCALATED, next_step_at=None)
 
     runs._apply(event, [world.incident("cpu").pk], world.now)
 
-    assert (world.run("cpu").wake, world.run("cpu").next_step_at) == (Wake.ESCALATED, world.now)
+    assert (world.run("cpu").wake, world.run("cpu").next_step_at) == (WakeReason.ESCALATED, world.now)
     EscalationRun.objects.update(state=E, next_step_at=None)
 
 
@@ -124,7 +126,7 @@ def test_a_note_does_not_put_off_what_is_due_at_once(world: World) -> None:
     world.levels("ana", acknowledge_minutes=LEASE)
     world.fire("cpu")
     world.phone("ana").read_all()
-    EscalationRun.objects.update(state=H, wake=Wake.SEVERITY_RAISED, next_step_at=world.now)
+    EscalationRun.objects.update(state=H, wake=WakeReason.SEVERITY_RAISED, next_step_at=world.now)
 
     assert runs._apply(RunEvent.ACTED, [world.incident("cpu").pk], world.now) == {}
     EscalationRun.objects.update(state=E, next_step_at=None)
@@ -146,5 +148,5 @@ def test_a_whole_storm_is_one_statement_and_one_more_where_nobody_was_to_hear_be
     EscalationRun.objects.all().delete()
     with django_assert_num_queries(1):  # type: ignore[operator]  # the INSERT goes past Django's count
         runs.urge([{**fact, "incident_id": fact["pk"]} for fact in facts], world.now, RunEvent.SEVERITY_RAISED)
-    assert EscalationRun.objects.filter(wake=Wake.OPENED, next_step_at=world.now).count() == 5
+    assert EscalationRun.objects.filter(wake=WakeReason.OPENED, next_step_at=world.now).count() == 5
     EscalationRun.objects.update(state=E, next_step_at=None)

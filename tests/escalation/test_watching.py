@@ -48,7 +48,7 @@ def test_the_proof_of_paging_is_in_no_list_and_no_count(world: World, settings: 
     proof.prove(world.now)
     assert Incident.objects.filter(is_system=True).exists()
     assert sum(hour.count for hour in opened_by_hour(actor(world.workspace), world.now)) == 0
-    said = text_commands.obey(
+    said = text_commands.carry_out(
         user=world.people["ana"], workspace_id=world.workspace.pk, said=[parse("list")], now=world.now, via="Slack"
     )
     assert list(said.lines) == ["Nobody is waited for: nothing is open."]

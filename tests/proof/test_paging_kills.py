@@ -17,7 +17,7 @@ pytestmark = pytest.mark.proof
 
 HERE = "notifications_delivery d JOIN incidents_incident i ON i.id = d.incident_id WHERE i.title = %s"
 IN_HAND = f"SELECT count(*) FROM {HERE} AND d.state = 'sending'"
-TOLD = f"SELECT count(*) FROM {HERE} AND d.state IN ('sent', 'delivered')"
+NOTIFIED = f"SELECT count(*) FROM {HERE} AND d.state IN ('sent', 'delivered')"
 MARKED = f"SELECT count(*) FROM {HERE} AND d.maybe_twice"
 # For how long the dead workers' claims still hold: nobody takes them up before.
 HELD_FOR = (
@@ -56,7 +56,7 @@ def test_workers_die_around_a_send(site: Production, receivers: Receivers, folde
             assert site.count(HELD_FOR) + SWEEP < TAKEN_UP
         site.execute(TIME_GOES_BY)
         site.start_workers()
-        eventually(f"{title}: all are told", lambda: site.count(TOLD, title) == 2)
+        eventually(f"{title}: all are told", lambda: site.count(NOTIFIED, title) == 2)
 
     title = "Killed before the send"
     dies(

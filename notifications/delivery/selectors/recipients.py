@@ -18,7 +18,7 @@ from aiops.access.models import Membership, Team, User
 from aiops.kernel.sql import CompiledQuery, Given
 from notifications.channels import CHANNELS
 from notifications.choices import MACHINES, ChannelKind, TargetKind, Urgency
-from notifications.delivery.contact import NO_MAIL_SERVER, Call, Own, Person, Quiet, Rule, plan
+from notifications.delivery.contact import NO_MAIL_SERVER, Call, OwnDestination, Person, Quiet, Rule, plan
 from notifications.delivery.models import ContactRule, Destination, Provider, QuietHours
 from notifications.delivery.target import Target
 from notifications.oncall import ScheduleSpec, on_call
@@ -30,7 +30,7 @@ NO_ACCOUNTS: frozenset[ChannelKind] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class Recipient:
     """One message that a step leads to. *user_id* None: a shared destination; *destination_id* None: made when it is needed."""
 
     destination_id: int | None
@@ -45,10 +45,10 @@ class Reached:
 
 
 @dataclass(slots=True)
-class Reach:
+class Recipients:
     """Everybody that a step reaches, and why it does not reach the others."""
 
-    calls: list[Reached] = field(default_factory=list)
+    calls: list[Recipient] = field(default_factory=list)
     missed: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
 
@@ -74,7 +74,7 @@ class Reach:
         return list(dict.fromkeys(call.name for call in shared))
 
 
-def heard_at(calls: Collection[Reached]) -> list[datetime]:
+def hearing_times(calls: Collection[Recipient]) -> list[datetime]:
     """When whoever is behind *calls* hears of it. A log hears at once, and so does what lacks an account: both only count where
     there is nobody else, or a policy would go on while its people may sleep."""
     somebody = [call.at for call in calls if call.kind not in MACHINES and not call.lacks]
@@ -84,7 +84,7 @@ def heard_at(calls: Collection[Reached]) -> list[datetime]:
 _destinations = CompiledQuery(lambda: Destination.objects.filter(pk__any_of=Given("ids")))
 
 
-class Book:
+class RecipientResolver:
     """What a batch of steps needs to know about people, schedules, teams and destinations: now, or until a later instant too.
 
     A dozen queries, however many targets. Contact data are as they are now; only who is on call depends on the instant.
@@ -112,32 +112,32 @@ class Book:
         self.people = load_people(everybody)
         self._where = _workspaces_of(everybody)
 
-    def reach(
+    def recipients(
         self,
         targets: Iterable[Target],
         workspace_id: int,
         urgency: Urgency,
         window: Window | None = None,
         at: datetime | None = None,
-    ) -> Reach:
-        """How the *targets* are told now, or *at* an instant until which the book was made.
+    ) -> Recipients:
+        """How the *targets* are told now, or *at* an instant until which this resolver was made.
 
         A person or a destination that several of them lead to is told once.
         """
-        reach, now = Reach(), at or self.now
+        recipients, now = Recipients(), at or self.now
         told: set[tuple[str, int]] = set()
         for target in targets:
             if target.kind == TargetKind.CHANNEL:
-                self._add_shared(reach, target.id, workspace_id, told, now)
+                self._add_shared(recipients, target.id, workspace_id, told, now)
                 continue
             users, why = self._people_of(target, now)
             if why:
-                reach.missed.append(why)
+                recipients.missed.append(why)
             for user_id in users:
                 if ("user", user_id) not in told:
                     told.add(("user", user_id))
-                    self._add_person(reach, user_id, workspace_id, urgency, window, now)
-        return reach
+                    self._add_person(recipients, user_id, workspace_id, urgency, window, now)
+        return recipients
 
     def _people_of(self, target: Target, now: datetime) -> tuple[Collection[int], str]:
         """The people of a target, or why there are none."""
@@ -157,33 +157,43 @@ class Book:
         return ((shift.user_id,), "") if shift else ((), f"nobody is on call in {schedule.name}")
 
     def _add_person(
-        self, reach: Reach, user_id: int, workspace_id: int, urgency: Urgency, window: Window | None, now: datetime
+        self,
+        recipients: Recipients,
+        user_id: int,
+        workspace_id: int,
+        urgency: Urgency,
+        window: Window | None,
+        now: datetime,
     ) -> None:
         person = self.people.get(user_id)
         if person is None:
-            reach.missed.append("somebody who no longer exists")
+            recipients.missed.append("somebody who no longer exists")
             return
         where = self._where[user_id]
         if where is not None and workspace_id not in where:
-            reach.missed.append(f"{person.name} is no member of this workspace any more")
+            recipients.missed.append(f"{person.name} is no member of this workspace any more")
             return
         planned = plan(equipped(person, self._accounts.get(workspace_id, NO_ACCOUNTS)), urgency, now, window)
         if not planned.calls:
-            reach.missed.append(f"{person.name}: {planned.reason}")
-        reach.warnings += [f"{person.name}: {warning}" for warning in planned.warnings]
-        reach.calls += [_reached(call, person) for call in planned.calls]
+            recipients.missed.append(f"{person.name}: {planned.reason}")
+        recipients.warnings += [f"{person.name}: {warning}" for warning in planned.warnings]
+        recipients.calls += [_recipient(call, person) for call in planned.calls]
 
-    def _add_shared(self, reach: Reach, pk: int, workspace_id: int, told: set[tuple[str, int]], now: datetime) -> None:
+    def _add_shared(
+        self, recipients: Recipients, pk: int, workspace_id: int, told: set[tuple[str, int]], now: datetime
+    ) -> None:
         row, kinds = self._shared.get(pk), self._accounts.get(workspace_id, NO_ACCOUNTS)
         if row is None or row.workspace_id != workspace_id:
-            reach.missed.append("a destination that no longer exists")
+            recipients.missed.append("a destination that no longer exists")
         elif row.problem:
-            reach.missed.append(f"{row.label}: {row.problem}")
+            recipients.missed.append(f"{row.label}: {row.problem}")
         elif ("shared", pk) not in told:
             told.add(("shared", pk))
             lacks = "" if row.provider_id else without_account(ChannelKind(row.kind), kinds)
-            reach.warnings += [f"{row.label}: {lacks}"] if lacks else []
-            reach.calls.append(Reached(pk, ChannelKind(row.kind), now, True, None, row.label, row.label, lacks=lacks))
+            recipients.warnings += [f"{row.label}: {lacks}"] if lacks else []
+            recipients.calls.append(
+                Recipient(pk, ChannelKind(row.kind), now, True, None, row.label, row.label, lacks=lacks)
+            )
 
 
 def admins_of(workspace_ids: Collection[int]) -> dict[int, list[int]]:
@@ -203,9 +213,9 @@ def load_people(user_ids: Collection[int]) -> dict[int, Person]:
     """What is known of how to tell these people, were every account set up (see :func:`equipped`); four queries."""
     if not user_ids:
         return {}
-    own: dict[int, list[Own]] = defaultdict(list)
+    own: dict[int, list[OwnDestination]] = defaultdict(list)
     for row in Destination.objects.filter(owner_id__in=user_ids).order_by("pk"):
-        own[row.owner_id or 0].append(Own(row.pk, ChannelKind(row.kind), row.label, row.problem))
+        own[row.owner_id or 0].append(OwnDestination(row.pk, ChannelKind(row.kind), row.label, row.problem))
     rules: dict[int, list[Rule]] = defaultdict(list)
     for rule in ContactRule.objects.filter(user_id__in=user_ids).order_by("delay_minutes", "pk"):
         delay = timedelta(minutes=rule.delay_minutes)
@@ -256,9 +266,9 @@ def _may_hold(schedule: ScheduleSpec) -> set[int]:
     return turns | spare | {override.user_id for override in schedule.overrides}
 
 
-def _reached(call: Call, person: Person) -> Reached:
+def _recipient(call: Call, person: Person) -> Recipient:
     own = call.own
-    return Reached(own.id, own.kind, call.at, call.first, person.id, person.name, own.label, call.note, own.lacks)
+    return Recipient(own.id, own.kind, call.at, call.first, person.id, person.name, own.label, call.note, own.lacks)
 
 
 def _teams(ids: Collection[int]) -> tuple[dict[int, list[int]], dict[int, str]]:

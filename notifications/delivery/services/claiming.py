@@ -23,7 +23,9 @@ from notifications.delivery.models import Delivery, Destination
 from notifications.delivery.services.throttle import digest_at, is_bundled, let_through, refund
 
 LEASE = timedelta(seconds=60)  # a claim that is older belonged to a process that died
-RENEWED = timedelta(seconds=10)  # the same where somebody renews it every few seconds while the work goes on (``crew``)
+RENEWED = timedelta(
+    seconds=10
+)  # the same where somebody renews it every few seconds while the work goes on (``sender_pool``)
 RECOVERY = timedelta(
     seconds=12
 )  # after a restart of PostgreSQL; longer than the pauses with which an outcome is written again
@@ -74,7 +76,7 @@ _on_their_way = CompiledQuery(
 
 
 @dataclass(slots=True)
-class Parcel:
+class Batch:
     """What goes out as one message: a delivery, and those that are told along with it."""
 
     delivery: Delivery
@@ -92,7 +94,7 @@ def claim(
     busy: Collection[int] = (),
     full: Collection[tuple[ChannelKind, int]] = (),
     lease: timedelta = LEASE,
-) -> list[Parcel]:
+) -> list[Batch]:
     """Take at most *limit* due deliveries in hand for *lease*, and say what becomes one message. Empty: nothing is due.
 
     Passed over is what goes to the destinations *busy*, and to outlets of a kind of a workspace that are *full*.
@@ -117,11 +119,11 @@ def claim(
         by_destination: dict[int | None, list[Delivery]] = defaultdict(list)
         for delivery in sorted(claimed, key=lambda d: (d.rank, d.due_at, d.pk)):
             by_destination[delivery.destination_id].append(delivery)
-        parcels: list[Parcel] = []
+        batches: list[Batch] = []
         for pk, deliveries in by_destination.items():
             destination = by_pk.get(pk) if pk is not None else None
-            parcels += _parcels_for(destination, deliveries, now, now + lease)
-    return sorted(parcels, key=lambda parcel: (parcel.delivery.rank, parcel.delivery.due_at))
+            batches += _batches_for(destination, deliveries, now, now + lease)
+    return sorted(batches, key=lambda batch: (batch.delivery.rank, batch.delivery.due_at))
 
 
 def _take_back(now: datetime) -> None:
@@ -152,38 +154,38 @@ def _load(ids: Sequence[int]) -> list[Delivery]:
     return _loaded(ids=list(ids))
 
 
-def _parcels_for(
+def _batches_for(
     destination: Destination | None, deliveries: list[Delivery], now: datetime, until: datetime
-) -> list[Parcel]:
+) -> list[Batch]:
     """The messages to one destination, after breaker and throttle."""
     if destination is None:
-        return [Parcel(delivery) for delivery in deliveries]
+        return [Batch(delivery) for delivery in deliveries]
     if destination.open_until is not None and destination.open_until > now:
         urgent = [d for d in deliveries if d.purpose in (Purpose.VERIFY, Purpose.TEST)]
         put_back([d for d in deliveries if d not in urgent], destination.open_until, "the circuit breaker is open")
         _bring_forward(deliveries, now)
-        return [Parcel(delivery) for delivery in urgent]
+        return [Batch(delivery) for delivery in urgent]
     channel = CHANNELS[ChannelKind(destination.kind)]
     if channel.ordered:
         deliveries = _in_order(destination, deliveries, now)
     if not channel.bundles:
-        return [Parcel(delivery) for delivery in deliveries]
+        return [Batch(delivery) for delivery in deliveries]
     bundled = [d for d in deliveries if is_bundled(d)]
-    parcels = [Parcel(d) for d in deliveries if not is_bundled(d)]
+    batches = [Batch(d) for d in deliveries if not is_bundled(d)]
     if not bundled:
-        return parcels
+        return batches
     digest = [d for d in bundled if d.rank == Rank.DIGEST]
     singles, beyond = let_through(destination, [d for d in bundled if d.rank != Rank.DIGEST], now)
-    parcels += [Parcel(delivery) for delivery in singles]
+    batches += [Batch(delivery) for delivery in singles]
     if digest:
-        parcels.append(_digest(destination, [*digest, *beyond], until))
+        batches.append(_digest(destination, [*digest, *beyond], until))
     else:
         waiting: dict[datetime, list[Delivery]] = defaultdict(list)
         for delivery in beyond:
             waiting[digest_at(destination, delivery, now)].append(delivery)
         for due_at, deliveries in waiting.items():
             put_back(deliveries, due_at, "many at once: told in a digest", Rank.DIGEST)
-    return parcels
+    return batches
 
 
 def _in_order(destination: Destination, deliveries: list[Delivery], now: datetime) -> list[Delivery]:
@@ -206,7 +208,7 @@ def _in_order(destination: Destination, deliveries: list[Delivery], now: datetim
     return going
 
 
-def _digest(destination: Destination, deliveries: list[Delivery], until: datetime) -> Parcel:
+def _digest(destination: Destination, deliveries: list[Delivery], until: datetime) -> Batch:
     """One message for all of *deliveries*, and for whatever else waits for a digest to the same destination."""
     rest = Delivery.objects.filter(destination=destination, rank=Rank.DIGEST, state__in=WAITING)
     ids = list(rest.order_by("pk").select_for_update(no_key=True, skip_locked=True).values_list("pk", flat=True))
@@ -221,15 +223,15 @@ def _digest(destination: Destination, deliveries: list[Delivery], until: datetim
         key=lambda d: (d.purpose in ASKING, d.incident.severity if d.incident else 0, d.pk),
         reverse=True,
     )
-    return Parcel(ordered[0], ordered[1:])
+    return Batch(ordered[0], ordered[1:])
 
 
-def renew(parcels: Iterable[Parcel], now: datetime) -> None:
-    """Whoever has *parcels* in hand still works on them: their claims last on from *now*.
+def renew_claims(batches: Iterable[Batch], now: datetime) -> None:
+    """Whoever has *batches* in hand still works on them: their claims last on from *now*.
 
     What is not theirs any more stays as it is, and so does what somebody is writing down at this moment.
     """
-    mine = {delivery.pk: delivery for parcel in parcels for delivery in parcel.all}
+    mine = {delivery.pk: delivery for batch in batches for delivery in batch.all}
     until = now + RENEWED
     with connection.cursor() as cursor:
         cursor.execute(_RENEW, [until, list(mine), [delivery.attempts for delivery in mine.values()]])
@@ -253,10 +255,10 @@ def put_back(deliveries: Sequence[Delivery], due_at: datetime, reason: str, rank
     )
 
 
-def give_back(parcels: Sequence[Parcel], now: datetime) -> None:
-    """A worker does not come to *parcels*, all to one destination: due again, and what they used of its allowances is free."""
-    put_back([d for parcel in parcels for d in parcel.all], now, "waits for its turn")
-    refund(parcels[0].delivery.destination_id, [parcel.delivery for parcel in parcels])
+def give_back(batches: Sequence[Batch], now: datetime) -> None:
+    """A worker does not come to *batches*, all to one destination: due again, and what they used of its allowances is free."""
+    put_back([d for batch in batches for d in batch.all], now, "waits for its turn")
+    refund(batches[0].delivery.destination_id, [batch.delivery for batch in batches])
 
 
 def _bring_forward(deliveries: Sequence[Delivery], now: datetime) -> None:

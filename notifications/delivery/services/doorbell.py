@@ -35,13 +35,13 @@ class Doorbell:
         self._here = threading.local()
 
     @contextmanager
-    def heard(self) -> Iterator[None]:
+    def without_ringing(self) -> Iterator[None]:
         """What this thread makes due it looks for itself: nobody else has to be told."""
-        self._here.is_heard = True
+        self._here.is_silent = True
         try:
             yield
         finally:
-            self._here.is_heard = False
+            self._here.is_silent = False
 
     def ring(self) -> None:
         """Something is due. Never blocks, never raises."""
@@ -67,4 +67,4 @@ class Doorbell:
 
 
 _bell = Doorbell()
-ring, heard = _bell.ring, _bell.heard
+ring, without_ringing = _bell.ring, _bell.without_ringing

@@ -18,7 +18,7 @@ from incidents.choices import EntryKind
 from incidents.response.services.timers import system_entry
 from notifications.channels import CHANNELS
 from notifications.channels.contracts import PermanentFailure, SendFailure, Sent, TemporaryFailure
-from notifications.choices import ASKING, ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose, Rank
+from notifications.choices import ASKING, NOTIFIED, ON_ITS_WAY, ChannelKind, DeliveryState, Purpose, Rank
 from notifications.delivery.models import Delivery, Destination, Receipt
 from notifications.delivery.selectors.recipients import admins_of
 from notifications.delivery.services import moved_addresses, owner_notices
@@ -230,7 +230,7 @@ def _drops(delivery: Delivery) -> bool:
     most = CHANNELS[ChannelKind(delivery.kind)].drops
     if not most:
         return False
-    decided = (*TOLD, DeliveryState.FAILED_PERMANENT)
+    decided = (*NOTIFIED, DeliveryState.FAILED_PERMANENT)
     latest = Delivery.objects.filter(destination=delivery.destination, state__in=decided)
     states = list(latest.order_by("-pk").values_list("state", flat=True)[:most])
     return len(states) == most and all(state == DeliveryState.FAILED_PERMANENT for state in states)
@@ -252,7 +252,7 @@ def tell_others(deliveries: Sequence[Delivery], now: datetime) -> None:
             step=delivery.step,
             purpose=Purpose.PAGE,
         )
-        if not step.filter(state__in=(*ON_ITS_WAY, *TOLD)).exists():
+        if not step.filter(state__in=(*ON_ITS_WAY, *NOTIFIED)).exists():
             runs.unreached(delivery.incident_id, delivery.episode, delivery.step, now)
 
 

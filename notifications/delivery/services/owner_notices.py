@@ -15,7 +15,7 @@ from aiops.access.models import User
 from aiops.kernel import site
 from notifications.choices import Purpose, Rank, TargetKind, Urgency
 from notifications.delivery.intents import Intent
-from notifications.delivery.selectors.recipients import Book
+from notifications.delivery.selectors.recipients import RecipientResolver
 from notifications.delivery.services import deliveries
 from notifications.delivery.services.mailboxes import account_mailboxes
 from notifications.delivery.target import Target
@@ -44,7 +44,7 @@ def swap_declined(swap: ShiftSwap, by: str, now: datetime) -> None:
 def tell(*, workspace_id: int, user_ids: Collection[int], subject: str, text: str, url: str, now: datetime) -> int:
     """Tell people something; returns how many messages that is. Those without any destination are not told."""
     targets = [Target(TargetKind.USER, user_id) for user_id in user_ids]
-    calls = Book(targets, now).reach(targets, workspace_id, Urgency.LOW).calls
+    calls = RecipientResolver(targets, now).recipients(targets, workspace_id, Urgency.LOW).calls
     mailboxes = account_mailboxes({call.user_id for call in calls if call.destination_id is None and call.user_id}, now)
     return deliveries.intend(
         [
@@ -55,7 +55,7 @@ def tell(*, workspace_id: int, user_ids: Collection[int], subject: str, text: st
                 kind=call.kind,
                 recipient_id=call.user_id,
                 urgency=Urgency.LOW,
-                rank=Rank.TOLD,
+                rank=Rank.ANNOUNCEMENT,
                 due_at=call.at,
                 data={"subject": subject, "text": text, "url": url},
             )

@@ -26,10 +26,10 @@ from aiops.kernel.sql import CompiledQuery, Given
 from incidents.choices import LIVE, Status
 from notifications.channels import CHANNELS
 from notifications.channels.contracts import Channel, Outlet, PermanentFailure, SendFailure, Sent, TemporaryFailure
-from notifications.choices import ASKING, ON_ITS_WAY, TOLD, ChannelKind, DeliveryState, Purpose
+from notifications.choices import ASKING, NOTIFIED, ON_ITS_WAY, ChannelKind, DeliveryState, Purpose
 from notifications.delivery.models import Delivery, MessageTemplate
 from notifications.delivery.services import outcomes, rendering, reply_codes, standing_down
-from notifications.delivery.services.claiming import LEASE, Parcel, give_back, put_back
+from notifications.delivery.services.claiming import LEASE, Batch, give_back, put_back
 from notifications.delivery.services.throttle import refund
 from notifications.escalation.selectors.next_steps import spoken
 
@@ -51,7 +51,9 @@ def send_now(delivery_id: int, *, channels: Channels = CHANNELS, clock: Clock = 
     taken = Delivery.objects.filter(pk=delivery_id, state=DeliveryState.PENDING)
     if taken.update(state=DeliveryState.SENDING, claimed_until=now + LEASE, attempts=1):
         related = ("incident__service", "incident__source", "destination__provider", "recipient")
-        Lane([Parcel(Delivery.objects.select_related(*related).get(pk=delivery_id))], channels, clock).serve()
+        DestinationQueue(
+            [Batch(Delivery.objects.select_related(*related).get(pk=delivery_id))], channels, clock
+        ).serve()
     return Delivery.objects.select_related("destination").get(pk=delivery_id)
 
 
@@ -79,7 +81,7 @@ _about = CompiledQuery(
         episode=Given("episode"),
         kind=Given("kind"),
         destination__address_digest=Given("address"),
-        state__in=(*TOLD, *ON_ITS_WAY),
+        state__in=(*NOTIFIED, *ON_ITS_WAY),
     ).order_by("pk")
 )
 _own_words = CompiledQuery(
@@ -89,19 +91,19 @@ _own_words = CompiledQuery(
 )
 
 
-def lanes_of(parcels: Iterable[Parcel]) -> list[list[Parcel]]:
-    """*parcels* by where they go, the most urgent destination first, each lane in order."""
-    lanes: dict[tuple[str, int | None], list[Parcel]] = {}
-    for parcel in parcels:
-        lanes.setdefault((parcel.delivery.kind, parcel.delivery.destination_id), []).append(parcel)
-    return list(lanes.values())
+def queues_of(batches: Iterable[Batch]) -> list[list[Batch]]:
+    """*batches* by where they go, the most urgent destination first, each queue in order."""
+    queues: dict[tuple[str, int | None], list[Batch]] = {}
+    for batch in batches:
+        queues.setdefault((batch.delivery.kind, batch.delivery.destination_id), []).append(batch)
+    return list(queues.values())
 
 
 @dataclass(slots=True)
-class Lane:
+class DestinationQueue:
     """What goes to one destination next, and what is the same for all of it."""
 
-    parcels: Sequence[Parcel]
+    batches: Sequence[Batch]
     channels: Channels
     clock: Clock
     renewed: bool = False  # somebody renews the claims while they are served
@@ -115,7 +117,7 @@ class Lane:
         After one that fails the others go back: who claims them next asks the breaker, and keeps the order. So do those that
         there is no time for before their claim runs out, and all that was not begun when the database went away.
         """
-        waiting = list(self.parcels)
+        waiting = list(self.batches)
         reserve = RENEWED_RESERVE if self.renewed else RESERVE
         try:
             self._look_ahead()
@@ -131,7 +133,7 @@ class Lane:
 
     def _look_ahead(self) -> None:
         """What follows if nobody answers, for all pages at once."""
-        paged = [p.delivery.incident_id for p in self.parcels if p.delivery.purpose == Purpose.PAGE]
+        paged = [p.delivery.incident_id for p in self.batches if p.delivery.purpose == Purpose.PAGE]
         ids = [pk for pk in paged if pk is not None]
         if not ids:
             return
@@ -142,9 +144,9 @@ class Lane:
         except Exception:  # a message without that sentence is better than none
             log.exception("what follows if nobody answers is not known")
 
-    def _hand_over(self, parcel: Parcel) -> bool:
+    def _hand_over(self, batch: Batch) -> bool:
         """Returns whether more may be tried there. Raises ``django.db.Error`` only before anything was said."""
-        going = _still_going(parcel, self.clock())
+        going = _still_going(batch, self.clock())
         if not going:
             return True
         if why_not := _what_is_wrong(going[0]):
@@ -217,20 +219,20 @@ class Lane:
         return self._templates[key]
 
 
-def _claimed_until(parcel: Parcel) -> datetime:
-    until = parcel.delivery.claimed_until
+def _claimed_until(batch: Batch) -> datetime:
+    until = batch.delivery.claimed_until
     assert until is not None
     return until
 
 
-def _still_going(parcel: Parcel, now: datetime) -> list[Delivery]:
-    """What of a parcel is to be sent, as things are at this moment; the rest is written down with its reason.
+def _still_going(batch: Batch, now: datetime) -> list[Delivery]:
+    """What of a batch is to be sent, as things are at this moment; the rest is written down with its reason.
 
     What somebody else has taken in hand meanwhile (this process was held up for longer than its claim) is theirs.
     """
-    found = {pk: row for pk, *row in _mine(ids=[d.pk for d in parcel.all], now=now)}
+    found = {pk: row for pk, *row in _mine(ids=[d.pk for d in batch.all], now=now)}
     going = []
-    for delivery in parcel.all:
+    for delivery in batch.all:
         attempts, *row = found.get(delivery.pk, [None])
         if attempts != delivery.attempts:
             continue
@@ -304,7 +306,7 @@ def _nobody_read(delivery: Delivery, earlier: Sequence[Delivery]) -> bool:
     """Whether it says that something is over that a person was never told of: the page failed in the last moment."""
     if delivery.purpose != Purpose.STAND_DOWN or delivery.recipient_id is None:
         return False
-    return not any(said.purpose in ASKING and said.state in (*TOLD, DeliveryState.SENDING) for said in earlier)
+    return not any(said.purpose in ASKING and said.state in (*NOTIFIED, DeliveryState.SENDING) for said in earlier)
 
 
 def _says_the_same(delivery: Delivery, other: Delivery, now: datetime) -> bool:

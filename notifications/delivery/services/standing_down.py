@@ -17,7 +17,7 @@ from django.db.models import F, Q
 from aiops.kernel.events import Fact
 from incidents.core.models import Incident
 from notifications.channels import CHANNELS
-from notifications.choices import ASKING, TOLD, ChannelKind, DeliveryState, Purpose, Rank, Urgency
+from notifications.choices import ASKING, NOTIFIED, ChannelKind, DeliveryState, Purpose, Rank, Urgency
 from notifications.delivery.contact import Person, quiet_until
 from notifications.delivery.intents import ACKNOWLEDGED, CHANGED, NO_STEP, Intent
 from notifications.delivery.models import Delivery
@@ -33,7 +33,7 @@ SEEN_FIRST = (ChannelKind.SLACK, ChannelKind.WEBPUSH, ChannelKind.SMS, ChannelKi
 
 
 @dataclass(frozen=True, slots=True)
-class _Told:
+class _Notified:
     """A message that reached somebody, or is under way."""
 
     pk: int
@@ -63,8 +63,8 @@ def over(facts: Sequence[Fact], now: datetime) -> int:
     closed_later = Incident.objects.filter(resolved_before, closed_at__isnull=False)
     for pk in closed_later.values_list("pk", flat=True):
         del enders[pk]
-    shared: list[_Told] = []
-    theirs: dict[tuple[int, int], list[_Told]] = defaultdict(list)
+    shared: list[_Notified] = []
+    theirs: dict[tuple[int, int], list[_Notified]] = defaultdict(list)
     for row in _told(enders):
         if row.kind == ChannelKind.VOICE:
             continue  # nobody is woken to hear that they may sleep
@@ -80,7 +80,7 @@ def over(facts: Sequence[Fact], now: datetime) -> int:
     return deliveries.intend(intents, now)
 
 
-def _to_person(rows: Sequence[_Told], person: Person | None, now: datetime) -> list[Intent]:
+def _to_person(rows: Sequence[_Notified], person: Person | None, now: datetime) -> list[Intent]:
     """One message where they read it (*person* None: they need none), and a silent change of each that can change."""
     said: list[Intent] = []
     if person is not None and person.active:
@@ -118,18 +118,18 @@ def _person(fact: Fact) -> int:
     return int(actor["id"])
 
 
-def _told(incident_ids: Collection[int]) -> list[_Told]:
+def _told(incident_ids: Collection[int]) -> list[_Notified]:
     """What of these episodes arrived somewhere, each destination once, in the order in which it was meant."""
     rows = Delivery.objects.filter(
-        Q(state__in=TOLD) | Q(state=DeliveryState.SENDING),
+        Q(state__in=NOTIFIED) | Q(state=DeliveryState.SENDING),
         incident_id__in=list(incident_ids),
         episode=F("incident__episode"),
         purpose__in=ASKING,
         destination__isnull=False,
     ).order_by("incident_id", "pk")
-    found: dict[tuple[int, int | None, int], _Told] = {}
-    for values in rows.values(*_Told.__slots__):
-        row = _Told(
+    found: dict[tuple[int, int | None, int], _Notified] = {}
+    for values in rows.values(*_Notified.__slots__):
+        row = _Notified(
             **{
                 **values,
                 "kind": ChannelKind(values["kind"]),
@@ -143,7 +143,7 @@ def _told(incident_ids: Collection[int]) -> list[_Told]:
     return list(found.values())
 
 
-def _intent(row: _Told, event: str, due_at: datetime, step: int = NO_STEP) -> Intent:
+def _intent(row: _Notified, event: str, due_at: datetime, step: int = NO_STEP) -> Intent:
     return Intent(
         workspace_id=row.workspace_id,
         incident_id=row.incident_id,
@@ -153,7 +153,7 @@ def _intent(row: _Told, event: str, due_at: datetime, step: int = NO_STEP) -> In
         destination_id=row.destination_id,
         kind=row.kind,
         urgency=row.urgency,
-        rank=Rank.TOLD,
+        rank=Rank.ANNOUNCEMENT,
         data={"event": event},
         due_at=due_at,
         step=step,

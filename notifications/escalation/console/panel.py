@@ -19,7 +19,7 @@ from incidents.choices import PAGING, EntryKind, Status
 from incidents.core.models import Incident, TimelineEntry
 from incidents.response.console.next_step import NextStep
 from incidents.response.console.rows import who_has
-from notifications.choices import MACHINES, TOLD, ChannelKind, DeliveryState, Purpose, RunState, Wake
+from notifications.choices import MACHINES, NOTIFIED, ChannelKind, DeliveryState, Purpose, RunState, WakeReason
 from notifications.delivery.contact import NO_MAIL_SERVER
 from notifications.delivery.intents import ACKNOWLEDGED
 from notifications.delivery.models import Delivery
@@ -51,7 +51,7 @@ class Headline:
 
 
 @dataclass(slots=True)
-class Rung:
+class LevelRow:
     """One wave of messages, or a level that is still to come. *state*: past, now, next or later."""
 
     title: str
@@ -125,7 +125,7 @@ def _context(
 
 def headline(incident: Incident, run: EscalationRun | None, following: NextStep | None, now: datetime) -> Headline:
     """What a reader has to know first: who has it; else what paging does next, or why it does nothing."""
-    if run is not None and run.state == RunState.ACKNOWLEDGED and run.wake == Wake.LEASE and run.next_step_at:
+    if run is not None and run.state == RunState.ACKNOWLEDGED and run.wake == WakeReason.LEASE and run.next_step_at:
         unless = f"unless {who_has(incident) or 'whoever has it'} does something"
         return Headline("Resting. Goes on", run.next_step_at, "until", "due", unless)
     if incident.is_live and incident.status != Status.OPEN:
@@ -153,7 +153,7 @@ def headline(incident: Incident, run: EscalationRun | None, following: NextStep 
 
 def told(deliveries: Sequence[Delivery]) -> str:
     """Whom messages have got to, people before machines: ``2 people told, 1 channel, 1 log``; "" before any was sent."""
-    got = [row for row in deliveries if row.state in TOLD and row.purpose in (Purpose.PAGE, Purpose.ANNOUNCE)]
+    got = [row for row in deliveries if row.state in NOTIFIED and row.purpose in (Purpose.PAGE, Purpose.ANNOUNCE)]
     people = len({row.recipient_id for row in got if row.recipient_id is not None})
     shared = {row.destination_id: ChannelKind(row.kind) for row in got if row.recipient_id is None}
     counts = Counter("channel" if kind not in MACHINES else kind.value for kind in shared.values())
@@ -165,7 +165,7 @@ def _first_up(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
-def _waves(deliveries: Sequence[Delivery], definition: Definition | None, run: EscalationRun | None) -> list[Rung]:
+def _waves(deliveries: Sequence[Delivery], definition: Definition | None, run: EscalationRun | None) -> list[LevelRow]:
     """What was sent, wave by wave in the order in which it was decided."""
     rungs = []
     told_before: set[int] = set()
@@ -174,7 +174,7 @@ def _waves(deliveries: Sequence[Delivery], definition: Definition | None, run: E
         going = any(row.state in (DeliveryState.PENDING, DeliveryState.SENDING) for row in those)
         current = run is not None and run.state == RunState.ACTIVE and purpose == Purpose.PAGE and step == run.level
         rungs.append(
-            Rung(
+            LevelRow(
                 title=_title(Purpose(purpose), step, definition),
                 state="now" if going or (current and round_ == run.round if run else False) else "past",
                 at=those[0].created_at,
@@ -197,19 +197,19 @@ def _title(purpose: Purpose, step: int, definition: Definition | None) -> str:
     }.get(purpose, purpose.label)
 
 
-def _ahead(definition: Definition | None, run: EscalationRun | None) -> list[Rung]:
+def _ahead(definition: Definition | None, run: EscalationRun | None) -> list[LevelRow]:
     """The levels that come if nobody answers."""
     if definition is None or run is None or run.state not in (RunState.ACTIVE, RunState.ACKNOWLEDGED, RunState.PAUSED):
         return []
     ahead = []
-    if run.state == RunState.ACTIVE and run.wake == Wake.REPEAT and run.level is not None:
-        ahead.append(Rung(level_name(definition, run.level), "next", at=run.next_step_at, again=True))
+    if run.state == RunState.ACTIVE and run.wake == WakeReason.REPEAT and run.level is not None:
+        ahead.append(LevelRow(level_name(definition, run.level), "next", at=run.next_step_at, again=True))
     for index in range(run.step, len(definition.steps)):
         step = definition.steps[index]
         minutes = int(step.delay.total_seconds() // 60)
-        is_next = index == run.step and run.state == RunState.ACTIVE and run.wake != Wake.REPEAT
+        is_next = index == run.step and run.state == RunState.ACTIVE and run.wake != WakeReason.REPEAT
         ahead.append(
-            Rung(
+            LevelRow(
                 title=level_name(definition, index),
                 state="next" if is_next else "later",
                 at=run.next_step_at if is_next else None,

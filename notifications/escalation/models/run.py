@@ -6,7 +6,7 @@ from django.db.models.functions import Now
 from aiops.access.models import Workspace
 from incidents.core.models import Incident
 from incidents.querysets import WorkspaceQuerySet
-from notifications.choices import RunState, Wake
+from notifications.choices import RunState, WakeReason
 from notifications.escalation.models.policy import PolicyVersion
 from notifications.escalation.moves import Position
 
@@ -43,7 +43,7 @@ class EscalationRun(models.Model):
     cycle = models.PositiveSmallIntegerField(default=0, db_default=0)  # how often the whole policy was gone through
     repeats = models.PositiveSmallIntegerField(default=0, db_default=0)  # of the current level
     next_step_at = models.DateTimeField(null=True)
-    wake = models.CharField(max_length=16, choices=Wake.choices, default=Wake.OPENED)
+    wake = models.CharField(max_length=16, choices=WakeReason.choices, default=WakeReason.OPENED)
     started_at = models.DateTimeField()
     level_at = models.DateTimeField(null=True)  # when that level was told
     told = models.PositiveIntegerField(default=0, db_default=0)  # bit n: step n was told in this cycle
@@ -84,7 +84,7 @@ class EscalationRun(models.Model):
             round=self.round,
             cycle=self.cycle,
             repeats=self.repeats,
-            wake=Wake(self.wake),
+            wake=WakeReason(self.wake),
             level_at=self.level_at,
             told=self.told,
             risen=self.risen,

@@ -15,8 +15,8 @@ from aiops.kernel.sql import CompiledQuery, Given
 from incidents.choices import LIVE, Priority, Severity, Status
 from incidents.core.models import Incident
 from incidents.response.console.next_step import NextStep
-from notifications.choices import NO_STEP, UNREACHED, RunState, TargetKind, Urgency, Wake
-from notifications.delivery.selectors.recipients import Book, Reach, heard_at
+from notifications.choices import NO_STEP, UNREACHED, RunState, TargetKind, Urgency, WakeReason
+from notifications.delivery.selectors.recipients import RecipientResolver, Recipients, hearing_times
 from notifications.delivery.target import Target
 from notifications.escalation.definition import Definition
 from notifications.escalation.models import EscalationRun
@@ -85,42 +85,44 @@ def spoken(incident_ids: Sequence[int], now: datetime) -> dict[int, str]:
     """What is still to come, as a sentence for somebody who was just woken: by when, and what then."""
     runs = _runs(incidents=list(incident_ids))
     going = [run for run in runs if run.version is not None and run.next_step_at is not None]
-    moves, book = _moves_of(going, now)
-    return {it.run.incident_id: said for it in moves if (said := _sentence(it, book, now))}
+    moves, resolver = _moves_of(going, now)
+    return {it.run.incident_id: said for it in moves if (said := _sentence(it, resolver, now))}
 
 
 def _foreseen(runs: Sequence[EscalationRun], now: datetime) -> dict[int, NextStep]:
-    moves, book = _moves_of(runs, now)
-    said = ((it.run.incident_id, _said(it, book, now)) for it in moves)
+    moves, resolver = _moves_of(runs, now)
+    said = ((it.run.incident_id, _said(it, resolver, now)) for it in moves)
     return {pk: step for pk, step in said if step is not None}
 
 
-def _moves_of(runs: Sequence[EscalationRun], now: datetime) -> tuple[list[_Next], Book | None]:
+def _moves_of(runs: Sequence[EscalationRun], now: datetime) -> tuple[list[_Next], RecipientResolver | None]:
     moves = [_foresee(run) for run in runs]
     wanted = {target for it in moves for target in it.targets}
     until = max((it.run.next_step_at for it in moves if it.run.next_step_at), default=now)
-    return moves, Book(wanted, now, max(now, until)) if wanted else None
+    return moves, RecipientResolver(wanted, now, max(now, until)) if wanted else None
 
 
-def _sentence(it: _Next, book: Book | None, now: datetime) -> str:
+def _sentence(it: _Next, resolver: RecipientResolver | None, now: datetime) -> str:
     """``If nobody acknowledges by 03:25 UTC: Bo is paged.`` "" when nothing more comes by itself."""
     run, move, at = it.run, it.move, it.run.next_step_at
     if move is None or at is None or not is_waited_for(run.incident, now):
         return ""
     then = "paging stops, as the policy says" if move.stopped else ""
-    if move.tell is not None and book is not None:
+    if move.tell is not None and resolver is not None:
         step = it.definition.steps[move.tell]
-        reach = book.reach(step.targets, run.workspace_id, move.urgency, step.responders_hours, max(at, now))
+        recipients = resolver.recipients(
+            step.targets, run.workspace_id, move.urgency, step.responders_hours, max(at, now)
+        )
         again = " again" if run.level == move.tell else ""
-        if reach.people:
-            then = f"{_are(reach.people)} paged{again}{_later(reach, max(at, now), now)}"
-        elif reach.rooms:
-            then = f"{_are(reach.rooms)} told{again}"
+        if recipients.people:
+            then = f"{_are(recipients.people)} paged{again}{_later(recipients, max(at, now), now)}"
+        elif recipients.rooms:
+            then = f"{_are(recipients.rooms)} told{again}"
         else:
             then = f"the next level ({step.name or move.tell + 1}) reaches nobody"
     elif move.exhausted:
-        reach = _last_resort(it, book, max(at, now)) if book is not None else Reach()
-        last, later = [*reach.people, *reach.rooms], _later(reach, max(at, now), now)
+        recipients = _last_resort(it, resolver, max(at, now)) if resolver is not None else Recipients()
+        last, later = [*recipients.people, *recipients.rooms], _later(recipients, max(at, now), now)
         told = f"{_are(last)} told that nobody answered{later}" if last else "nobody can be told that nobody answered"
         then = f"{told} (nobody else is on the ladder)"
     if not then:
@@ -130,9 +132,9 @@ def _sentence(it: _Next, book: Book | None, now: datetime) -> str:
     )
 
 
-def _later(reach: Reach, at: datetime, now: datetime) -> str:
+def _later(recipients: Recipients, at: datetime, now: datetime) -> str:
     """When they hear of it, where that is not at once: their quiet hours end before."""
-    heard = min(heard_at(reach.calls), default=at)
+    heard = min(hearing_times(recipients.calls), default=at)
     return f" at {_clock(heard, now)}" if heard > at else ""
 
 
@@ -167,9 +169,14 @@ def _foresee(run: EscalationRun) -> _Next:
     return replace(it, move=next_move(definition, run.position, it.facts, run.next_step_at))
 
 
-def _said(it: _Next, book: Book | None, now: datetime) -> NextStep | None:
+def _said(it: _Next, resolver: RecipientResolver | None, now: datetime) -> NextStep | None:
     run, at = it.run, it.run.next_step_at
-    if run.state == RunState.ACKNOWLEDGED and run.wake == Wake.LEASE and at and run.incident.status != Status.OPEN:
+    if (
+        run.state == RunState.ACKNOWLEDGED
+        and run.wake == WakeReason.LEASE
+        and at
+        and run.incident.status != Status.OPEN
+    ):
         return NextStep("is given back", at, "until", "due")
     if not is_waited_for(run.incident, now):
         return None
@@ -177,40 +184,42 @@ def _said(it: _Next, book: Book | None, now: datetime) -> NextStep | None:
         return NextStep(ran_out(run.reason), tone="late")
     if run.state == RunState.STOPPED:
         return NextStep("paging stopped by rule", tone="due")
-    return _moves(it, book, at, now) if it.move is not None and at is not None else None
+    return _moves(it, resolver, at, now) if it.move is not None and at is not None else None
 
 
-def _moves(it: _Next, book: Book | None, at: datetime, now: datetime) -> NextStep | None:
-    move, reach = it.move, Reach()
+def _moves(it: _Next, resolver: RecipientResolver | None, at: datetime, now: datetime) -> NextStep | None:
+    move, recipients = it.move, Recipients()
     assert move is not None
-    if move.tell is not None and book is not None:
+    if move.tell is not None and resolver is not None:
         step = it.definition.steps[move.tell]
-        reach = book.reach(step.targets, it.run.workspace_id, move.urgency, step.responders_hours, max(at, now))
-    elif move.exhausted and book is not None:
-        reach = _last_resort(it, book, max(at, now))
-    at = max(at, min(heard_at(reach.calls), default=at))  # they may sleep until then
+        recipients = resolver.recipients(
+            step.targets, it.run.workspace_id, move.urgency, step.responders_hours, max(at, now)
+        )
+    elif move.exhausted and resolver is not None:
+        recipients = _last_resort(it, resolver, max(at, now))
+    at = max(at, min(hearing_times(recipients.calls), default=at))  # they may sleep until then
     when = at if at > now else None
     style, tone = ("until", "due") if when else ("", "now")
     if move.tell is not None:
         name = it.definition.steps[move.tell].name or f"level {move.tell + 1}"
-        if reach.people:
-            return NextStep(f"{'pages' if when else 'paging'} {_named(reach.people)}", when, style, tone)
-        if reach.rooms:
-            return NextStep(f"{'tells' if when else 'telling'} {_named(reach.rooms)}", when, style, tone)
-        return NextStep(f"{name} reaches {'no person' if reach.calls else 'nobody'}", when, style, "late")
+        if recipients.people:
+            return NextStep(f"{'pages' if when else 'paging'} {_named(recipients.people)}", when, style, tone)
+        if recipients.rooms:
+            return NextStep(f"{'tells' if when else 'telling'} {_named(recipients.rooms)}", when, style, tone)
+        return NextStep(f"{name} reaches {'no person' if recipients.calls else 'nobody'}", when, style, "late")
     if move.exhausted:
-        if last := [*reach.people, *reach.rooms]:
+        if last := [*recipients.people, *recipients.rooms]:
             return NextStep(f"tells {_named(last)}", when, style, tone)
         return NextStep("nobody is left to tell", when, style, "late")
     return NextStep("paging stops by rule" if move.stopped else "waits", when, style, tone)
 
 
-def _last_resort(it: _Next, book: Book, at: datetime) -> Reach:
+def _last_resort(it: _Next, resolver: RecipientResolver, at: datetime) -> Recipients:
     """Who hears that the policy has run out, as ``fallback.reach`` chooses them."""
     assert it.move is not None
     workspace_id, urgency = it.run.workspace_id, urgency_at_the_end(it.definition, it.move.position, it.facts)
-    named = book.reach(it.fallback, workspace_id, urgency, at=at)
-    found = named if named.works else book.reach(it.admins, workspace_id, urgency, at=at)
+    named = resolver.recipients(it.fallback, workspace_id, urgency, at=at)
+    found = named if named.works else resolver.recipients(it.admins, workspace_id, urgency, at=at)
     if urgency == Urgency.HIGH:
         found.calls = [replace(call, at=at) for call in found.calls]
     return found

@@ -12,7 +12,7 @@ from incidents.core.models import Incident
 from notifications.choices import Purpose, Rank, TargetKind, Urgency
 from notifications.delivery.intents import Intent
 from notifications.delivery.models import Delivery
-from notifications.delivery.selectors.recipients import Book
+from notifications.delivery.selectors.recipients import RecipientResolver
 from notifications.delivery.services import deliveries
 from notifications.delivery.services.mailboxes import account_mailboxes
 from notifications.delivery.target import Target
@@ -36,8 +36,8 @@ def _intent(incident: Incident, actor: dict[str, str], now: datetime) -> Intent 
     high = incident.priority <= Priority.P2 or incident.severity >= Severity.HIGH
     urgency = Urgency.HIGH if high else Urgency.LOW
     target = Target(TargetKind.USER, user_id)
-    reach = Book([target], now).reach([target], incident.workspace_id, urgency)
-    call = min(reach.calls, key=lambda each: each.at, default=None)
+    recipients = RecipientResolver([target], now).recipients([target], incident.workspace_id, urgency)
+    call = min(recipients.calls, key=lambda each: each.at, default=None)
     earlier = Delivery.objects.filter(incident=incident, episode=incident.episode, purpose=Purpose.ASSIGNED)
     about = Intent(
         workspace_id=incident.workspace_id,
@@ -50,7 +50,7 @@ def _intent(incident: Incident, actor: dict[str, str], now: datetime) -> Intent 
         rank=Rank.PAGE,
         data={"who": str(actor.get("label", ""))},
         due_at=now,
-        suppressed="" if call else "; ".join(reach.missed) or "nothing reaches them",
+        suppressed="" if call else "; ".join(recipients.missed) or "nothing reaches them",
     )
     if call is None:
         return about

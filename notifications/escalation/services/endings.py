@@ -18,8 +18,8 @@ from notifications.choices import (
     MACHINES,
     NO_POLICY,
     NO_STEP,
+    NOTIFIED,
     SCOPE,
-    TOLD,
     UNANSWERED,
     UNREACHED,
     DeliveryState,
@@ -28,7 +28,7 @@ from notifications.choices import (
     Urgency,
 )
 from notifications.delivery.models import Delivery
-from notifications.delivery.selectors.recipients import Reach
+from notifications.delivery.selectors.recipients import Recipients
 from notifications.escalation.lifecycle import RunEvent
 from notifications.escalation.models import EscalationPolicy, EscalationRun
 from notifications.escalation.moves import urgency_at_the_end, why_exhausted
@@ -50,7 +50,7 @@ def remember_people_told(works: Sequence[Work], outcome: Outcome, now: datetime)
     ended = [work.incident.pk for work in works if work.move is not None and work.move.exhausted]
     if not ended:
         return
-    reaches = Q(state__in=TOLD) | Q(state__in=(DeliveryState.PENDING, DeliveryState.SENDING), due_at__lte=now)
+    reaches = Q(state__in=NOTIFIED) | Q(state__in=(DeliveryState.PENDING, DeliveryState.SENDING), due_at__lte=now)
     pages = Delivery.objects.filter(
         reaches, incident__in=ended, episode=F("incident__episode"), purpose=Purpose.PAGE
     ).exclude(kind__in=MACHINES)
@@ -147,9 +147,9 @@ def _end(work: Work, reason: str, urgency: Urgency, outcome: Outcome, now: datet
     outcome.escalated.append(run.incident_id)
 
 
-def _last_resort(work: Work, urgency: Urgency, outcome: Outcome, now: datetime) -> Reach:
+def _last_resort(work: Work, urgency: Urgency, outcome: Outcome, now: datetime) -> Recipients:
     """Who hears it; asked once per batch for all runs that end alike."""
     key = (work.run.workspace_id, work.definition.fallback if work.definition is not None else (), urgency)
     if key not in outcome.last_resorts:
-        outcome.last_resorts[key] = fallback.reach(work.definition, work.run.workspace_id, urgency, now)
+        outcome.last_resorts[key] = fallback.recipients(work.definition, work.run.workspace_id, urgency, now)
     return outcome.last_resorts[key]

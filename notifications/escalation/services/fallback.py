@@ -9,10 +9,10 @@ from typing import Any
 
 from django.db.models import Q
 
-from notifications.choices import ON_ITS_WAY, TOLD, Purpose, Rank, TargetKind, Urgency
+from notifications.choices import NOTIFIED, ON_ITS_WAY, Purpose, Rank, TargetKind, Urgency
 from notifications.delivery.intents import Intent
 from notifications.delivery.models import Delivery
-from notifications.delivery.selectors.recipients import Book, Reach
+from notifications.delivery.selectors.recipients import RecipientResolver, Recipients
 from notifications.delivery.services import deliveries
 from notifications.delivery.services.mailboxes import addressed
 from notifications.delivery.target import Target
@@ -21,13 +21,13 @@ from notifications.escalation.definition import Definition
 TRIES = 4  # of a message to a fallback, within about half a minute; then somebody else is told too
 
 
-def reach(definition: Definition | None, workspace_id: int, urgency: Urgency, now: datetime) -> Reach:
+def recipients(definition: Definition | None, workspace_id: int, urgency: Urgency, now: datetime) -> Recipients:
     """The policy's fallback destinations; where none of them can arrive, the admins of the workspace, by whatever reaches them.
 
     What is urgent goes everywhere at once. What is not keeps to their rules, and waits for the end of their quiet hours.
     """
     named = [Target(TargetKind.CHANNEL, pk) for pk in (definition.fallback if definition is not None else ())]
-    found = Book(named, now).reach(named, workspace_id, urgency)
+    found = RecipientResolver(named, now).recipients(named, workspace_id, urgency)
     if not found.works:
         last = admins(workspace_id, urgency, now)
         missed = [*found.missed, *found.warnings, *last.missed]
@@ -37,10 +37,10 @@ def reach(definition: Definition | None, workspace_id: int, urgency: Urgency, no
     return found
 
 
-def admins(workspace_id: int, urgency: Urgency, now: datetime) -> Reach:
+def admins(workspace_id: int, urgency: Urgency, now: datetime) -> Recipients:
     """How the admins of the workspace are told."""
     targets = [Target(TargetKind.ADMINS, workspace_id)]
-    return Book(targets, now).reach(targets, workspace_id, urgency)
+    return RecipientResolver(targets, now).recipients(targets, workspace_id, urgency)
 
 
 def undelivered(delivery: Delivery, incident_id: int, now: datetime) -> None:
@@ -49,7 +49,7 @@ def undelivered(delivery: Delivery, incident_id: int, now: datetime) -> None:
     same_end = Delivery.objects.filter(
         incident_id=incident_id, episode=delivery.episode, round=delivery.round, purpose=Purpose.FALLBACK
     )
-    has_a_chance = Q(state__in=TOLD) | Q(state__in=ON_ITS_WAY, attempts__lt=TRIES)
+    has_a_chance = Q(state__in=NOTIFIED) | Q(state__in=ON_ITS_WAY, attempts__lt=TRIES)
     if delivery.recipient_id is not None or same_end.filter(has_a_chance).exists():
         return
     about = {"workspace_id": delivery.workspace_id, "incident_id": incident_id, "episode": delivery.episode}
@@ -60,7 +60,7 @@ def undelivered(delivery: Delivery, incident_id: int, now: datetime) -> None:
 
 
 def intents(
-    about: Mapping[str, Any], reached: Reach, urgency: Urgency, reason: str, round: int, now: datetime
+    about: Mapping[str, Any], reached: Recipients, urgency: Urgency, reason: str, round: int, now: datetime
 ) -> list[Intent]:
     """The messages to those *reached*, which say for what *reason* the policy has run out; *about* are the fields that every
     intent of the run carries. Where nobody is reached, one that says so and is never sent."""

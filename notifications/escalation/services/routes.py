@@ -36,7 +36,7 @@ STORED = ("name", "enabled", "position", "severities", "labels", "window", "chan
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class RouteDestination:
     """One destination of a dry run; *problem* says why it would not be told, "" when it would."""
 
     destination: Destination
@@ -49,7 +49,7 @@ class Tried:
 
     route: Route
     why_not: str
-    told: tuple[Told, ...]
+    told: tuple[RouteDestination, ...]
 
 
 _routes = CompiledQuery(
@@ -111,7 +111,7 @@ def dry_run(
     shared = _shared(rules)[workspace_id]
     tried = []
     for route, rule in rules.get(workspace_id, ()):
-        told = tuple(Told(one, one.problem) for one in _led_to(rule, shared))
+        told = tuple(RouteDestination(one, one.problem) for one in _led_to(rule, shared))
         tried.append(Tried(route, why_not(rule, about, now), told))
     return tried
 

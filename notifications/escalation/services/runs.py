@@ -19,7 +19,7 @@ from aiops.kernel.sql import prepared_cursor
 from incidents.choices import EntryKind, Status
 from incidents.core.models import Incident, TimelineEntry
 from incidents.response.services.timers import system_entry
-from notifications.choices import Purpose, RunState, Wake
+from notifications.choices import Purpose, RunState, WakeReason
 from notifications.delivery.services import deliveries, doorbell, standing_down
 from notifications.escalation.lifecycle import DEMANDS, OUTRANKED, RISES, TABLE, Cell, Due, RunEvent
 from notifications.escalation.models import EscalationRun
@@ -158,7 +158,7 @@ def unreached(incident_id: int, episode: int, step: int, now: datetime) -> bool:
     waits = EscalationRun.objects.filter(
         incident_id=incident_id, episode=episode, level=step, state=RunState.ACTIVE, next_step_at__gt=now
     )
-    woken = waits.filter(wake__in=(Wake.STEP, Wake.EXHAUST, Wake.REPEAT)).update(
+    woken = waits.filter(wake__in=(WakeReason.STEP, WakeReason.EXHAUST, WakeReason.REPEAT)).update(
         state=cell.state, next_step_at=now, wake=cell.wake
     )
     if woken:
@@ -221,7 +221,7 @@ def _wake(cell: Cell) -> str:
     if cell.wake is None:
         return "r.wake"
     if cell.wake in OUTRANKED:
-        return f"CASE r.wake WHEN '{Wake.ESCALATED}' THEN r.wake ELSE '{cell.wake}' END"
+        return f"CASE r.wake WHEN '{WakeReason.ESCALATED}' THEN r.wake ELSE '{cell.wake}' END"
     return f"'{cell.wake}'"
 
 

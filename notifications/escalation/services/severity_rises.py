@@ -10,9 +10,9 @@ from datetime import datetime
 from django.db.models import F
 
 from incidents.choices import EntryKind
-from notifications.choices import DeliveryState, Purpose, Urgency, Wake
+from notifications.choices import DeliveryState, Purpose, Urgency, WakeReason
 from notifications.delivery.models import Delivery
-from notifications.delivery.selectors.recipients import Reached
+from notifications.delivery.selectors.recipients import Recipient
 from notifications.escalation.definition import Definition
 from notifications.escalation.moves import MOMENT, taken_over
 from notifications.escalation.selectors import in_force
@@ -24,10 +24,14 @@ NEVER_CALLED = (DeliveryState.FAILED_PERMANENT, DeliveryState.SUPPRESSED)
 def ask_anew(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
     """For the *works* that rose, or have no policy: where another one is in force now, it takes over. Else the run keeps its
     version. Three statements at most."""
-    risen = [work for work in works if work.run.risen or (work.run.version is None and work.run.wake != Wake.OPENED)]
+    risen = [
+        work for work in works if work.run.risen or (work.run.version is None and work.run.wake != WakeReason.OPENED)
+    ]
     if not risen:
         return
-    _remember_called([work for work in risen if work.run.wake in (Wake.SEVERITY_RAISED, Wake.PRIORITY_RAISED)], now)
+    _remember_called(
+        [work for work in risen if work.run.wake in (WakeReason.SEVERITY_RAISED, WakeReason.PRIORITY_RAISED)], now
+    )
     found = in_force.ask(
         in_force.Question(work.run.pk, work.run.workspace_id, work.incident.service_id, work.facts.severity)
         for work in risen
@@ -44,7 +48,7 @@ def ask_anew(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
         outcome.note(work, EntryKind.ESCALATION_RESUMED, said, now, "it became more urgent")
 
 
-def was_called(work: Work, call: Reached, urgency: Urgency) -> bool:
+def was_called(work: Work, call: Recipient, urgency: Urgency) -> bool:
     """Whether *call* would be the second within a moment, and no more urgent than the first."""
     before = work.called.get((call.user_id, None) if call.user_id is not None else (None, call.destination_id))
     return before is not None and (before == Urgency.HIGH or urgency == Urgency.LOW)

@@ -21,9 +21,9 @@ from incidents.choices import LIVE, EntryKind, Severity, Status
 from incidents.core.models import Incident
 from incidents.response.services import timers
 from incidents.upkeep.services import upkeep
-from notifications.choices import ChannelKind, Purpose, Rank, Wake
+from notifications.choices import ChannelKind, Purpose, Rank, WakeReason
 from notifications.delivery.intents import Intent
-from notifications.delivery.selectors.recipients import Book, Reached, heard_at
+from notifications.delivery.selectors.recipients import Recipient, RecipientResolver, hearing_times
 from notifications.delivery.services import deliveries
 from notifications.delivery.services.mailboxes import addressed
 from notifications.delivery.target import Target
@@ -46,10 +46,10 @@ FROM jsonb_to_recordset(%s::jsonb) AS t(id bigint, {", ".join(f"{name} {kind}" f
 WHERE r.id = t.id
 """  # noqa: S608 - names of this module
 RELEASES = {
-    Wake.LEASE: "the acknowledgement ran out",
-    Wake.SEVERITY_RAISED: "the severity rose",
-    Wake.PRIORITY_RAISED: "the priority rose",
-    Wake.ESCALATED: "it was escalated",
+    WakeReason.LEASE: "the acknowledgement ran out",
+    WakeReason.SEVERITY_RAISED: "the severity rose",
+    WakeReason.PRIORITY_RAISED: "the priority rose",
+    WakeReason.ESCALATED: "it was escalated",
 }
 
 
@@ -141,7 +141,7 @@ def _announce(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
                     destination_id=destination.pk,
                     kind=ChannelKind(destination.kind),
                     due_at=now,
-                    rank=Rank.TOLD,
+                    rank=Rank.ANNOUNCEMENT,
                 )
             )
 
@@ -152,7 +152,7 @@ def _goes_on(work: Work, outcome: Outcome, now: datetime) -> bool:
     What became more urgent is woken, and taken back from whoever has it.
     """
     run, incident = work.run, work.incident
-    wake, held = Wake(run.wake), incident.status != Status.OPEN
+    wake, held = WakeReason(run.wake), incident.status != Status.OPEN
     if incident.status not in LIVE or run.episode != incident.episode:
         event, reason, held = RunEvent.ENDED, "the incident has ended", False
     elif incident.suppressed_by is not None:
@@ -173,7 +173,7 @@ def _goes_on(work: Work, outcome: Outcome, now: datetime) -> bool:
 def _without_policy(work: Work, outcome: Outcome, now: datetime) -> None:
     """No policy is in force: the run rests until a rise finds one. Whoever asks for people gets the last resort."""
     work.run.risen = False
-    if work.run.wake == Wake.ESCALATED:
+    if work.run.wake == WakeReason.ESCALATED:
         endings.without_policy(work, outcome, now)
     else:
         work.moves(RunEvent.STOPPED, now, reason="no policy")
@@ -187,21 +187,21 @@ def _decide(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
         work.move = next_move(work.definition, work.run.position, work.facts, now)
         if work.move.tell is not None:
             wanted.update(work.definition.steps[work.move.tell].targets)
-    book = Book(wanted, now) if wanted else None
+    resolver = RecipientResolver(wanted, now) if wanted else None
     endings.remember_people_told(works, outcome, now)
     for work in works:
-        _apply(work, book, outcome, now)
+        _apply(work, resolver, outcome, now)
 
 
-def _apply(work: Work, book: Book | None, outcome: Outcome, now: datetime) -> None:
+def _apply(work: Work, resolver: RecipientResolver | None, outcome: Outcome, now: datetime) -> None:
     """Turn a move into messages, timeline entries and the run's next deadline."""
     move, definition = work.move, work.definition
     assert move is not None and definition is not None
     for skipped in move.skipped:
         said = f"{level_name(definition, skipped.step)} skipped"
         outcome.note(work, EntryKind.ESCALATION_SKIPPED, said, now, skipped.reason)
-    if move.tell is not None and book is not None:
-        move = _tell(work, move, move.tell, book, outcome, now)
+    if move.tell is not None and resolver is not None:
+        move = _tell(work, move, move.tell, resolver, outcome, now)
     work.stands_at(move.position)
     if move.stopped:
         work.moves(RunEvent.STOPPED, now, reason=move.reason)
@@ -209,36 +209,36 @@ def _apply(work: Work, book: Book | None, outcome: Outcome, now: datetime) -> No
     elif move.exhausted:
         endings.run_out(work, outcome, now)
     else:
-        work.moves(RunEvent.WAITS if move.wait else RunEvent.TOLD, now, at=move.next_at)
+        work.moves(RunEvent.WAITS if move.wait else RunEvent.NOTIFIED, now, at=move.next_at)
 
 
-def _tell(work: Work, move: Move, index: int, book: Book, outcome: Outcome, now: datetime) -> Move:
+def _tell(work: Work, move: Move, index: int, resolver: RecipientResolver, outcome: Outcome, now: datetime) -> Move:
     """Write down who is told of step *index*, and why others are not; returns the move as it is then."""
     definition, run = work.definition, work.run
     assert definition is not None
     step, level = definition.steps[index], level_name(definition, index)
-    reach = book.reach(step.targets, run.workspace_id, move.urgency, step.responders_hours)
-    spared = [call for call in reach.calls if severity_rises.was_called(work, call, move.urgency)]
-    calls = [call for call in reach.calls if call not in spared]
+    recipients = resolver.recipients(step.targets, run.workspace_id, move.urgency, step.responders_hours)
+    spared = [call for call in recipients.calls if severity_rises.was_called(work, call, move.urgency)]
+    calls = [call for call in recipients.calls if call not in spared]
     first_page = index == 0 and run.level is None
     for call in calls:
         outcome.intents.append(_page(work, index, call, first_page))
     if index > 0:
         outcome.escalated.append(run.incident_id)
-    missed = "; ".join(dict.fromkeys([*reach.missed, *reach.warnings]))
+    missed = "; ".join(dict.fromkeys([*recipients.missed, *recipients.warnings]))
     names = list(dict.fromkeys(call.name for call in calls))
     names += [f"{name} (called a moment ago)" for name in dict.fromkeys(call.name for call in spared)]
-    if reach.calls:
+    if recipients.calls:
         kind = EntryKind.ESCALATION_STARTED if first_page else EntryKind.ESCALATION_LEVEL
         outcome.note(work, kind, f"{level}: {', '.join(names)}", now, missed)
     else:
         outcome.note(work, EntryKind.ESCALATION_SKIPPED, f"{level} reaches nobody", now, missed)
     if spared and not calls:
         return undisturbed(definition, run.position, move, work.facts, now)
-    return after_telling(definition, move, heard_at([*calls, *(replace(call, at=now) for call in spared)]), now)
+    return after_telling(definition, move, hearing_times([*calls, *(replace(call, at=now) for call in spared)]), now)
 
 
-def _page(work: Work, index: int, call: Reached, first_page: bool) -> Intent:
+def _page(work: Work, index: int, call: Recipient, first_page: bool) -> Intent:
     assert work.definition is not None and work.move is not None
     return Intent(
         **work.about,

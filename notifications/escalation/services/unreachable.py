@@ -20,7 +20,7 @@ from incidents.core.models import Incident
 from incidents.ingest.services import internal
 from incidents.upkeep.services import upkeep
 from notifications.choices import SCOPE, ChannelKind
-from notifications.delivery.selectors.recipients import Book
+from notifications.delivery.selectors.recipients import RecipientResolver
 from notifications.escalation.definition import Definition
 from notifications.escalation.models import EscalationPolicy, UnreachableService
 from notifications.escalation.moves import Facts
@@ -34,7 +34,7 @@ NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
-class Hole:
+class UnreachableHour:
     """An incident at *at* would reach nobody, for *reason*."""
 
     at: datetime
@@ -44,50 +44,50 @@ class Hole:
 def sweep(now: datetime) -> int:
     """Look at every service, keep the list and the alarms up to date; returns how many reach nobody."""
     services = list(Service.objects.listed().order_by("workspace_id", "pk"))
-    holes = find(services, now)
+    hours = find(services, now)
     with transaction.atomic():
         known = dict(UnreachableService.objects.select_for_update().values_list("service_id", "pk"))
-        UnreachableService.objects.exclude(service_id__in=holes).delete()
+        UnreachableService.objects.exclude(service_id__in=hours).delete()
         fresh: dict[int, list[Service]] = defaultdict(list)
         for service in services:
-            hole = holes.get(service.pk)
-            if hole is None:
+            hour = hours.get(service.pk)
+            if hour is None:
                 continue
             row, made = UnreachableService.objects.get_or_create(
                 service=service,
                 defaults={
                     "workspace_id": service.workspace_id,
                     "found_at": now,
-                    "at": hole.at,
-                    "reason": hole.reason,
+                    "at": hour.at,
+                    "reason": hour.reason,
                 },
             )
             if made:
                 fresh[service.workspace_id].append(service)
-            elif (row.at, row.reason) != (hole.at, hole.reason):
-                UnreachableService.objects.filter(pk=known[service.pk]).update(at=hole.at, reason=hole.reason)
-    _tell(fresh, holes, now)
-    return len(holes)
+            elif (row.at, row.reason) != (hour.at, hour.reason):
+                UnreachableService.objects.filter(pk=known[service.pk]).update(at=hour.at, reason=hour.reason)
+    _tell(fresh, hours, now)
+    return len(hours)
 
 
-def find(services: Sequence[Service], now: datetime) -> dict[int, Hole]:
+def find(services: Sequence[Service], now: datetime) -> dict[int, UnreachableHour]:
     """The first hole of each service that has one. Services of one policy and priority are walked once."""
     policies = policies_of(services, SEVERITY)
-    walked: dict[tuple[int, Priority], Hole | None] = {}
-    books: dict[int, Book] = {}
-    found: dict[int, Hole] = {}
+    walked: dict[tuple[int, Priority], UnreachableHour | None] = {}
+    resolvers: dict[int, RecipientResolver] = {}
+    found: dict[int, UnreachableHour] = {}
 
     def look(service: Service) -> None:
         policy = policies.get(service.pk)
         if policy is None or policy.version is None:
-            found[service.pk] = Hole(now, "no escalation policy is in force")
+            found[service.pk] = UnreachableHour(now, "no escalation policy is in force")
             return
         priority = Priority(service.default_priority or PRIORITY_OF[SEVERITY])
         key = (policy.pk, priority)
         if key not in walked:
-            walked[key] = _first_hole(policy, priority, service.workspace_id, books, now)
-        if (hole := walked[key]) is not None:
-            found[service.pk] = hole
+            walked[key] = _first_hole(policy, priority, service.workspace_id, resolvers, now)
+        if (hour := walked[key]) is not None:
+            found[service.pk] = hour
 
     upkeep.each(services, look, of=_subject_of, now=now)
     return found
@@ -99,19 +99,23 @@ def _subject_of(service: Service) -> upkeep.Subject:
 
 
 def _first_hole(
-    policy: EscalationPolicy, priority: Priority, workspace_id: int, books: dict[int, Book], now: datetime
-) -> Hole | None:
+    policy: EscalationPolicy,
+    priority: Priority,
+    workspace_id: int,
+    resolvers: dict[int, RecipientResolver],
+    now: datetime,
+) -> UnreachableHour | None:
     assert policy.version is not None
     definition = Definition.of_json(policy.version.definition)
     until = now + timedelta(hours=HOURS) + longest(definition)
-    if policy.pk not in books:
-        books[policy.pk] = Book(set(definition.targets()), now, until)
+    if policy.pk not in resolvers:
+        resolvers[policy.pk] = RecipientResolver(set(definition.targets()), now, until)
     for hour in range(HOURS):
         at = now + timedelta(hours=hour)
-        lines = list(walk(definition, books[policy.pk], workspace_id, Facts(SEVERITY, priority, at)))
+        lines = list(walk(definition, resolvers[policy.pk], workspace_id, Facts(SEVERITY, priority, at)))
         if not any(_is_somebody(line) for line in lines):
             reasons = dict.fromkeys(line.note for line in lines if line.what in ("unreached", "skipped") and line.note)
-            return Hole(at, "; ".join(reasons) or "no step tells anybody")
+            return UnreachableHour(at, "; ".join(reasons) or "no step tells anybody")
     return None
 
 
@@ -119,10 +123,10 @@ def _is_somebody(line: Line) -> bool:
     return line.what == "told" and line.kind != ChannelKind.LOG and not line.lacks
 
 
-def _tell(fresh: dict[int, list[Service]], holes: dict[int, Hole], now: datetime) -> None:
+def _tell(fresh: dict[int, list[Service]], hours: dict[int, UnreachableHour], now: datetime) -> None:
     upkeep.each(
         fresh,
-        lambda workspace_id: _raise(workspace_id, fresh[workspace_id], holes, now),
+        lambda workspace_id: _raise(workspace_id, fresh[workspace_id], hours, now),
         of=_alarm_of,
         now=now,
     )
@@ -140,8 +144,8 @@ def _alarm_of(workspace_id: int) -> upkeep.Subject:
     return upkeep.Subject(f"unreachable:alarm:{workspace_id}", "The alarm for services that reach nobody", workspace_id)
 
 
-def _raise(workspace_id: int, services: Sequence[Service], holes: dict[int, Hole], now: datetime) -> None:
-    named = [f"{s.name} at {holes[s.pk].at:%Y-%m-%d %H:%M} UTC: {holes[s.pk].reason}" for s in services[:NAMED]]
+def _raise(workspace_id: int, services: Sequence[Service], hours: dict[int, UnreachableHour], now: datetime) -> None:
+    named = [f"{s.name} at {hours[s.pk].at:%Y-%m-%d %H:%M} UTC: {hours[s.pk].reason}" for s in services[:NAMED]]
     more = [f"and {len(services) - NAMED} more"] if len(services) > NAMED else []
     internal.raise_internal(
         scope=SCOPE,

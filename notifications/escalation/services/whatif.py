@@ -16,7 +16,7 @@ from incidents.catalogue.models import Service
 from incidents.choices import PRIORITY_OF, Priority, Severity
 from incidents.core.models import Incident
 from notifications.choices import MACHINES, Urgency
-from notifications.delivery.selectors.recipients import Book, Reach, heard_at
+from notifications.delivery.selectors.recipients import RecipientResolver, Recipients, hearing_times
 from notifications.escalation.definition import Definition
 from notifications.escalation.moves import Facts, Position, after_telling, next_move, urgency_at_the_end, why_exhausted
 from notifications.escalation.selectors.in_force import policies_of
@@ -67,9 +67,9 @@ def what_if(
         why = "no escalation policy is in force for this service and severity"
         return [*announced, Line(at=at, minutes=0, what="exhausted", note=why)]
     definition = Definition.of_json(policy.version.definition)
-    book = Book(set(definition.targets()), at, at + longest(definition))
+    resolver = RecipientResolver(set(definition.targets()), at, at + longest(definition))
     facts = Facts(severity, Priority(wanted), at)
-    walked = list(walk(definition, book, service.workspace_id, facts))
+    walked = list(walk(definition, resolver, service.workspace_id, facts))
     return [*announced, *walked, *_last_resort(definition, service.workspace_id, walked[-1])]
 
 
@@ -77,9 +77,9 @@ def preview(
     *, definition: Definition, workspace_id: int, at: datetime, severity: Severity, priority: Priority
 ) -> list[Line]:
     """The same for a policy that is being edited."""
-    book = Book(set(definition.targets()), at, at + longest(definition))
+    resolver = RecipientResolver(set(definition.targets()), at, at + longest(definition))
     facts = Facts(severity, priority, at)
-    walked = list(walk(definition, book, workspace_id, facts))
+    walked = list(walk(definition, resolver, workspace_id, facts))
     return [*walked, *_last_resort(definition, workspace_id, walked[-1])]
 
 
@@ -89,7 +89,7 @@ def longest(definition: Definition) -> timedelta:
     return once * (definition.repeat + 1) + MARGIN
 
 
-def walk(definition: Definition, book: Book, workspace_id: int, facts: Facts) -> Iterator[Line]:
+def walk(definition: Definition, resolver: RecipientResolver, workspace_id: int, facts: Facts) -> Iterator[Line]:
     """Go through the policy as the engine would; the last line is exhausted or stopped."""
     position, now, anybody = Position(), facts.started_at, False
     for _ in range(MOVES):
@@ -98,10 +98,10 @@ def walk(definition: Definition, book: Book, workspace_id: int, facts: Facts) ->
             yield _line(facts, now, "skipped", definition, skipped.step, note=skipped.reason)
         if move.tell is not None:
             step = definition.steps[move.tell]
-            reach = book.reach(step.targets, workspace_id, move.urgency, step.responders_hours, now)
-            yield from _told(facts, now, definition, move.tell, reach)
-            anybody = anybody or any(call.kind not in MACHINES and not call.lacks for call in reach.calls)
-            move = after_telling(definition, move, heard_at(reach.calls), now)
+            recipients = resolver.recipients(step.targets, workspace_id, move.urgency, step.responders_hours, now)
+            yield from _told(facts, now, definition, move.tell, recipients)
+            anybody = anybody or any(call.kind not in MACHINES and not call.lacks for call in recipients.calls)
+            move = after_telling(definition, move, hearing_times(recipients.calls), now)
         if move.next_at is None:
             why = why_exhausted(move, anybody_was_told=anybody) if move.exhausted else move.reason
             last = _line(facts, now, "exhausted" if move.exhausted else "stopped", definition, None, note=why)
@@ -111,9 +111,9 @@ def walk(definition: Definition, book: Book, workspace_id: int, facts: Facts) ->
     yield _line(facts, now, "stopped", definition, None, note="and so on")
 
 
-def _told(facts: Facts, now: datetime, definition: Definition, index: int, reach: Reach) -> Iterator[Line]:
-    wrong = "; ".join(dict.fromkeys([*reach.missed, *reach.warnings]))
-    for place, call in enumerate(reach.calls):
+def _told(facts: Facts, now: datetime, definition: Definition, index: int, recipients: Recipients) -> Iterator[Line]:
+    wrong = "; ".join(dict.fromkeys([*recipients.missed, *recipients.warnings]))
+    for place, call in enumerate(recipients.calls):
         note = "; ".join(filter(None, [call.note, wrong if place == 0 else ""]))
         yield _line(
             facts,
@@ -128,7 +128,7 @@ def _told(facts: Facts, now: datetime, definition: Definition, index: int, reach
             note=note,
             lacks=call.lacks,
         )
-    if not reach.calls:
+    if not recipients.calls:
         yield _line(facts, now, "unreached", definition, index, note=wrong)
 
 
@@ -136,7 +136,7 @@ def _last_resort(definition: Definition, workspace_id: int, last: Line) -> list[
     """Where it ends when it has run out: the fallback, or that there is none."""
     if last.what != "exhausted":
         return []
-    reach = fallback.reach(definition, workspace_id, last.urgency, last.at)
+    recipients = fallback.recipients(definition, workspace_id, last.urgency, last.at)
     told = [
         Line(
             at=call.at,
@@ -147,10 +147,13 @@ def _last_resort(definition: Definition, workspace_id: int, last: Line) -> list[
             kind=str(call.kind),
             user_id=call.user_id,
         )
-        for call in reach.calls
+        for call in recipients.calls
     ]
     nobody = Line(
-        at=last.at, minutes=last.minutes, what="fallback", note="; ".join(["nobody is left to tell", *reach.missed])
+        at=last.at,
+        minutes=last.minutes,
+        what="fallback",
+        note="; ".join(["nobody is left to tell", *recipients.missed]),
     )
     return told or [nobody]
 

@@ -10,9 +10,9 @@ from typing import Any
 from incidents.choices import EntryKind, Priority, Severity
 from incidents.core.models import Incident, TimelineEntry
 from incidents.response.services import timers
-from notifications.choices import RunState, Urgency, Wake
+from notifications.choices import RunState, Urgency, WakeReason
 from notifications.delivery.intents import Intent
-from notifications.delivery.selectors.recipients import Reach
+from notifications.delivery.selectors.recipients import Recipients
 from notifications.escalation.definition import Definition
 from notifications.escalation.lifecycle import Due, RunEvent, cell_of
 from notifications.escalation.models import EscalationRun
@@ -77,10 +77,10 @@ class Outcome:
     intents: list[Intent] = field(default_factory=list)
     entries: list[TimelineEntry] = field(default_factory=list)
     escalated: list[int] = field(default_factory=list)
-    released: dict[Wake, list[int]] = field(default_factory=dict)
+    released: dict[WakeReason, list[int]] = field(default_factory=dict)
     woken: list[int] = field(default_factory=list)
     exhausted: list[tuple[Work, Urgency]] = field(default_factory=list)
-    last_resorts: dict[tuple[int, tuple[int, ...], Urgency], Reach] = field(default_factory=dict)
+    last_resorts: dict[tuple[int, tuple[int, ...], Urgency], Recipients] = field(default_factory=dict)
     people_told: set[int] = field(default_factory=set)
 
     def note(self, work: Work, kind: EntryKind, said: str, now: datetime, reason: str = "") -> None:

@@ -41,7 +41,7 @@ MOST_SWAPS, MOST_SHIFTS = 50, 40
 
 
 @dataclass(frozen=True, slots=True)
-class Glance:
+class ScheduleRow:
     """A schedule at a glance. *shift*: who has it now (None: nobody); *following*: whoever is next and another one."""
 
     schedule: Schedule
@@ -98,11 +98,11 @@ def overview(actor: Actor, zone: ZoneInfo, now: datetime) -> dict[str, Any]:
     }
 
 
-def _glance(schedule: Schedule, spec: ScheduleSpec, people: People, ruler: Ruler, now: datetime) -> Glance:
+def _glance(schedule: Schedule, spec: ScheduleSpec, people: People, ruler: Ruler, now: datetime) -> ScheduleRow:
     shift = oncall.on_call(spec, now)
     ahead = oncall.final_schedule(spec, now, now + LOOK_AHEAD)
     following = next((one for one in ahead if one.start > now and (not shift or one.user_id != shift.user_id)), None)
-    return Glance(
+    return ScheduleRow(
         schedule=schedule,
         shift=shift,
         person=people[shift.user_id] if shift else None,

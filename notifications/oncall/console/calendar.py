@@ -50,7 +50,7 @@ class Bar:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class CalendarRow:
     label: str
     bars: list[Bar]
     kind: str = "layer"  # layer, override or final
@@ -63,7 +63,7 @@ class Week:
     starts_at: datetime
     ends_at: datetime
     days: list[date]
-    lanes: list[Lane]
+    lanes: list[CalendarRow]
     now: str | None
 
 
@@ -118,7 +118,7 @@ def weeks_of(
     weeks = []
     for n, (start, end) in enumerate(pairwise(bounds)):
         ruler = Ruler(first + WEEK * n, zone, start, end)
-        lanes = [Lane(label, ruler.bars(pieces, people), kind) for label, kind, pieces in rows]
+        lanes = [CalendarRow(label, ruler.bars(pieces, people), kind) for label, kind, pieces in rows]
         days = [first + WEEK * n + timedelta(days=day) for day in range(7)]
         weeks.append(Week(start, end, days, lanes, ruler.x(now) if start <= now < end else None))
     return weeks

@@ -10,7 +10,7 @@ from django.db.models import Min
 
 from aiops.access.models import User
 from notifications import oncall
-from notifications.choices import TOLD, Purpose
+from notifications.choices import NOTIFIED, Purpose
 from notifications.delivery.models import Delivery
 from notifications.oncall.fairness import Load, loads
 from notifications.oncall.models import Schedule
@@ -40,7 +40,7 @@ def _pages(workspaces: set[int], people: set[int], start: datetime, end: datetim
             workspace__in=workspaces,
             recipient__in=people,
             purpose=Purpose.PAGE,
-            state__in=TOLD,
+            state__in=NOTIFIED,
             sent_at__gte=start,
             sent_at__lt=end,
         )

@@ -27,7 +27,7 @@ _one = threading.Lock()
 
 
 @dataclass(frozen=True, slots=True)
-class Odd:
+class UnreadableEvent:
     """An event that could not be read, and why. *uid*: what it is known by."""
 
     uid: str
@@ -40,7 +40,7 @@ class Read:
     """What a calendar holds from now on, and what of it could not be read: some by name, all by number."""
 
     events: list[Event]
-    odd: list[Odd]
+    odd: list[UnreadableEvent]
     odd_count: int = 0
 
     @property
@@ -71,7 +71,7 @@ def read(data: bytes, zone: str, start: datetime, end: datetime) -> Read:
     finally:
         _one.release()
     events = [Event.of_json(one) for one in found["events"]]
-    return Read(events, [Odd(**one) for one in found["odd"]], found["odd_count"])
+    return Read(events, [UnreadableEvent(**one) for one in found["odd"]], found["odd_count"])
 
 
 def fetch(url: str) -> bytes:
@@ -85,5 +85,5 @@ def fetch(url: str) -> bytes:
         raise InvalidInput(f"The calendar could not be fetched ({what})", field="import_url") from None
 
 
-def _named(one: Odd) -> str:
+def _named(one: UnreadableEvent) -> str:
     return f"“{one.summary or one.uid[:60] or 'without a name'}”"

@@ -82,7 +82,7 @@ def _command(call: Call, member: str, text: str) -> HttpResponse:
     said = read(text) if text.strip() else (Command(other="help"),)
     with transaction.atomic():
         _once(call)
-        reply = text_commands.obey(user=user, workspace_id=call.workspace_id, said=said, now=call.now, via="Slack")
+        reply = text_commands.carry_out(user=user, workspace_id=call.workspace_id, said=said, now=call.now, via="Slack")
     return _ephemeral(reply.lines)
 
 

@@ -89,7 +89,7 @@ def _answers(call: Call, chat: str, text: str, answered: str) -> Sequence[str]:
         workspace_id=call.workspace_id, kind=ChannelKind.TELEGRAM, recipient=user, incident__isnull=False
     )
     to = sent.filter(provider_ref=answered).order_by("pk").first() if answered else None
-    return text_commands.obey(
+    return text_commands.carry_out(
         user=user, workspace_id=call.workspace_id, said=read(text), now=call.now, via="Telegram", to=to
     ).lines
 

@@ -78,7 +78,9 @@ def _wrote(call: Call, form: QueryDict) -> HttpResponse:
     if user is None:
         return _twiml(f"<Message>{escape(STRANGER)}</Message>")
     said = read(plain(form.get("Body", ""), 1600))
-    reply = text_commands.obey(user=user, workspace_id=call.workspace_id, said=said, now=call.now, via="a text message")
+    reply = text_commands.carry_out(
+        user=user, workspace_id=call.workspace_id, said=said, now=call.now, via="a text message"
+    )
     return _twiml(f"<Message>{escape(_fit(reply.lines))}</Message>")
 
 

@@ -73,7 +73,7 @@ def _reply(delivery: Delivery, user: User, mail: Mail, now: datetime) -> Reply:
         if machines.reads_like_one(mail.text):
             return Reply([NOTHING, MACHINE])
         said = (Command(Verb.NOTE, text=quoting.without_banner(mail.text)),)
-    return text_commands.obey(
+    return text_commands.carry_out(
         user=user, workspace_id=delivery.workspace_id, said=said, now=now, via="mail", to=delivery
     )
 
@@ -132,7 +132,7 @@ def _tell(delivery: Delivery, reply: Reply, now: datetime) -> None:
                 recipient_id=delivery.recipient_id,
                 kind=ChannelKind.EMAIL,
                 urgency=Urgency.HIGH,
-                rank=Rank.TOLD,
+                rank=Rank.ANNOUNCEMENT,
                 due_at=now,
                 data={"subject": subject, "text": "\n".join(reply.lines), "url": "", **said},
             )

@@ -18,7 +18,7 @@ from aiops.kernel.errors import DomainError, InvalidInput, NotFound
 from incidents.choices import LIVE, Severity, Status
 from incidents.core.models import Incident
 from incidents.querysets import IncidentQuerySet
-from notifications.choices import ASKING, TOLD
+from notifications.choices import ASKING, NOTIFIED
 from notifications.delivery.models import Delivery
 from notifications.delivery.services import reply_codes
 from notifications.delivery.verbs import Verb
@@ -50,7 +50,7 @@ class Reply:
         return " ".join(self.lines)
 
 
-def obey(
+def carry_out(
     *, user: User, workspace_id: int, said: Sequence[Command], now: datetime, via: str, to: Delivery | None = None
 ) -> Reply:
     """Do what *user* typed, in one workspace. *to* is the message that was answered, where the channel says so: a command that
@@ -162,7 +162,7 @@ def _statuses(verb: Verb | None) -> Sequence[Status]:
 
 def _told(user: User, workspace_id: int) -> IncidentQuerySet:
     told = Delivery.objects.filter(
-        workspace_id=workspace_id, recipient=user, state__in=TOLD, purpose__in=ASKING, incident__isnull=False
+        workspace_id=workspace_id, recipient=user, state__in=NOTIFIED, purpose__in=ASKING, incident__isnull=False
     )
     incidents = Incident.objects.filter(workspace_id=workspace_id, status__in=LIVE)
     return incidents.filter(pk__in=told.values("incident_id")).select_related("service").order_by("-pk")

@@ -16,7 +16,7 @@ from aiops.web.acting import button, refuse
 from aiops.web.console_view import console_view, go_back, is_fragment
 from aiops.web.requests import ActorRequest
 from notifications.channels import CHANNELS
-from notifications.choices import TOLD, ChannelKind
+from notifications.choices import NOTIFIED, ChannelKind
 from notifications.delivery.console.destinations import boards
 from notifications.delivery.console.destinations.forms import DestinationForm
 from notifications.delivery.models import Delivery
@@ -107,7 +107,7 @@ def test(request: ActorRequest, destination_id: int) -> HttpResponse:
     """Send a test by the way of every message, and say what came of it."""
     row = boards.destination_for(request.actor, destination_id)
     sent = destinations.send_test(actor=request.actor, destination_id=row.pk, now=utcnow())
-    tell_test(request, row.label, sent)
+    report_test(request, row.label, sent)
     return go_back(request, reverse(HOME))
 
 
@@ -139,10 +139,10 @@ def remove(request: ActorRequest, destination_id: int) -> HttpResponse:
     return redirect(HOME)
 
 
-def tell_test(request: ActorRequest, label: str, sent: Delivery) -> None:
+def report_test(request: ActorRequest, label: str, sent: Delivery) -> None:
     """Say what became of a test."""
     state = sent.get_state_display().lower()
-    if sent.state in TOLD:
+    if sent.state in NOTIFIED:
         messages.success(request, f"Test to {label}: {state}.")
     else:
         messages.error(request, f"Test to {label}: {state}. {sent.reason}".strip())

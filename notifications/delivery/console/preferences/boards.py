@@ -23,7 +23,7 @@ EXAMPLES = {Urgency.HIGH: "A page", Urgency.LOW: "A message of low urgency"}
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class OwnDestinationRow:
     """A destination of one's own. *proves*: a code proves it; *asked*: one was sent and is still good."""
 
     row: Destination
@@ -97,8 +97,8 @@ def push_key(home: Workspace | None) -> str:
     return str(account.settings.get("public_key", "")) if account else ""
 
 
-def _own(row: Destination, now: datetime) -> Own:
+def _own(row: Destination, now: datetime) -> OwnDestinationRow:
     health = health_of(row, now)
     proves = row.verified_at is None
     asked = proves and bool(row.verify_digest) and row.verify_expires_at is not None and row.verify_expires_at > now
-    return Own(row, health.text, health.bad, health.mends, proves, asked)
+    return OwnDestinationRow(row, health.text, health.bad, health.mends, proves, asked)

@@ -17,8 +17,8 @@ from aiops.web.acting import button, sentence
 from aiops.web.console_view import by_button, console_view
 from aiops.web.requests import ActorRequest
 from notifications.channels import CHANNELS
-from notifications.choices import TOLD, ChannelKind, Urgency
-from notifications.delivery.console.destinations.views import tell_test
+from notifications.choices import NOTIFIED, ChannelKind, Urgency
+from notifications.delivery.console.destinations.views import report_test
 from notifications.delivery.console.preferences import boards
 from notifications.delivery.models import Destination
 from notifications.delivery.services import destinations, preferences, providers
@@ -79,7 +79,7 @@ def verify(request: ActorRequest, destination_id: int) -> HttpResponse:
 def test(request: ActorRequest, destination_id: int) -> HttpResponse:
     """A test by the way of every message."""
     row = _own(request, destination_id)
-    tell_test(request, row.label, destinations.send_test(actor=request.actor, destination_id=row.pk, now=utcnow()))
+    report_test(request, row.label, destinations.send_test(actor=request.actor, destination_id=row.pk, now=utcnow()))
     return redirect(HOME)
 
 
@@ -180,7 +180,7 @@ def add_browser(request: ActorRequest) -> HttpResponse:
 
 def _send_code(request: ActorRequest, row: Destination) -> None:
     sent = destinations.start_verification(actor=request.actor, destination_id=row.pk, now=utcnow())
-    if sent.state in TOLD:
+    if sent.state in NOTIFIED:
         messages.success(request, f"A code was sent to {row.label}. Enter it here within ten minutes.")
     else:
         messages.error(request, f"No code could be sent to {row.label}: {sent.reason or sent.get_state_display()}")

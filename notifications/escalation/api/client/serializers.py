@@ -110,7 +110,7 @@ class SampleIn(serializers.Serializer):
     at = InstantField(required=False, help_text="When it opens (RFC 3339). Default: now.")
 
 
-class ToldOut(serializers.Serializer):
+class RouteDestinationOut(serializers.Serializer):
     id = serializers.IntegerField(source="destination.pk")
     channel = serializers.ChoiceField(KINDS, source="destination.kind")
     label = serializers.CharField(source="destination.label")  # type: ignore[assignment]
@@ -122,7 +122,7 @@ class TriedOut(serializers.Serializer):
     route_id = serializers.IntegerField(source="route.pk")
     matched = serializers.SerializerMethodField()
     why_not = serializers.CharField(allow_blank=True)
-    destinations = ToldOut(source="told", many=True)
+    destinations = RouteDestinationOut(source="told", many=True)
 
     def get_matched(self, tried: Tried) -> bool:
         return not tried.why_not

@@ -14,7 +14,7 @@ from aiops.api.client import ClientView
 from aiops.api.params import whole_number
 from aiops.api.schema import operation, query
 from incidents.choices import Severity
-from notifications.choices import TOLD
+from notifications.choices import NOTIFIED
 from notifications.escalation.api.client import examples
 from notifications.escalation.api.client.preview import preview
 from notifications.escalation.api.client.serializers import EscalationOut, SampleIn, TestIn, TestOut
@@ -56,7 +56,7 @@ class Test(ClientView):
         if not tested.deliveries:
             warnings = [*warnings, "No route leads to a destination that can be used: nobody was told."]
         body: dict[str, Any] = {
-            "ok": bool(tested.deliveries) and all(delivery.state in TOLD for delivery in tested.deliveries),
+            "ok": bool(tested.deliveries) and all(delivery.state in NOTIFIED for delivery in tested.deliveries),
             "severity": severity,
             "service": service.name,
             "message": asked["message"],

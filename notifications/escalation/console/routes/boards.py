@@ -16,7 +16,7 @@ MOST = 200  # rows of a page
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class RouteRow:
     """A route for reading."""
 
     route: Route
@@ -24,13 +24,13 @@ class Way:
     to: list[str]
 
 
-def ways_of(workspace: Workspace) -> list[Way]:
+def ways_of(workspace: Workspace) -> list[RouteRow]:
     """The routes in their order."""
     rows = Route.objects.filter(workspace=workspace).select_related("service", "team").prefetch_related("destinations")
     return [way_of(row) for row in rows[:MOST]]
 
 
-def way_of(route: Route) -> Way:
+def way_of(route: Route) -> RouteRow:
     """A route in words."""
     terms = [", ".join(route.severities)] if route.severities else []
     if route.service is not None:
@@ -41,7 +41,7 @@ def way_of(route: Route) -> Way:
     if (window := rule_of(route).window) is not None:
         terms.append(f"{hours(window)} {window.time_zone}")
     kinds = [f"every {ChannelKind(kind).label}" for kind in route.channels if kind in ChannelKind.values]
-    return Way(route, terms, [*(row.label for row in route.destinations.all()), *kinds])
+    return RouteRow(route, terms, [*(row.label for row in route.destinations.all()), *kinds])
 
 
 def route_for(actor: Actor, route_id: int) -> Route:

@@ -22,11 +22,11 @@ from notifications import tasks
 from notifications.channels import CHANNELS
 from notifications.channels import mattermost as mattermost_channel
 from notifications.channels import webhook as webhook_channel
-from notifications.choices import TOLD, WAITING, ChannelKind, DeliveryState
+from notifications.choices import NOTIFIED, WAITING, ChannelKind, DeliveryState
 from notifications.delivery.services import claiming, sending
 from notifications.delivery.services import sender_pool as crews
-from notifications.delivery.services.claiming import LEASE, RENEWED, claim, renew
-from notifications.delivery.services.sender_pool import Crew
+from notifications.delivery.services.claiming import LEASE, RENEWED, claim, renew_claims
+from notifications.delivery.services.sender_pool import SenderPool
 from notifications.models import Delivery, Destination
 from tests.deliveries.conftest import Page, make_destination, seconds, send
 from tests.factories import NOW, make_incident, make_workspace, minutes
@@ -41,10 +41,10 @@ S = DeliveryState
 
 
 @pytest.fixture
-def crew() -> Iterator[Crew]:
-    made = Crew(clock=lambda: NOW)
+def pool() -> Iterator[SenderPool]:
+    made = SenderPool(clock=lambda: NOW)
     yield made
-    eventually("all lanes have ended", lambda: not made.is_busy)
+    eventually("all queues have ended", lambda: not made.is_busy)
 
 
 def mattermost(workspace: Workspace, receivers: Receivers, number: int = 0) -> Destination:
@@ -55,45 +55,45 @@ def mattermost(workspace: Workspace, receivers: Receivers, number: int = 0) -> D
 
 
 def test_a_provider_that_hangs_holds_up_nobody_else(
-    workspace: Workspace, incident: Incident, hook: Destination, page: Page, receivers: Receivers, crew: Crew
+    workspace: Workspace, incident: Incident, hook: Destination, page: Page, receivers: Receivers, pool: SenderPool
 ) -> None:
     hanging = [mattermost(workspace, receivers, n) for n in range(1, crews.THREADS + 3)]
     receivers.mattermost.fail(*[SILENCE] * len(hanging))
     for destination in hanging:
         page(incident, destination)
-    assert crew.begin(NOW) == len(hanging)
+    assert pool.begin(NOW) == len(hanging)
     receivers.mattermost.wait(crews.THREADS)
     receivers.webhook.fail(HELD)
     first = page(incident, hook)
-    assert crew.begin(NOW) == 1
+    assert pool.begin(NOW) == 1
     receivers.webhook.wait()
     another = mattermost(workspace, receivers, 99)
     page(incident, another)
     second = page(make_incident(workspace), hook)
-    assert crew.begin(NOW) == 0, "kinds without a free thread, and destinations that are spoken to, are passed over"
+    assert pool.begin(NOW) == 0, "kinds without a free thread, and destinations that are spoken to, are passed over"
     receivers.webhook.release.set()
     eventually("it is written down", lambda: Delivery.objects.get(pk=first.pk).state == S.DELIVERED)
-    eventually("the next one goes", lambda: crew.begin(NOW) == 1)
+    eventually("the next one goes", lambda: pool.begin(NOW) == 1)
     eventually("it is written down", lambda: Delivery.objects.get(pk=second.pk).state == S.DELIVERED)
     assert len(receivers.mattermost.requests) == crews.THREADS, "a kind has so many threads, and no more"
     receivers.mattermost.close()
-    eventually("the lanes have ended", lambda: not crew.is_busy)
+    eventually("the queues have ended", lambda: not pool.is_busy)
     assert not Delivery.objects.filter(state=S.SENDING).exists()
 
 
 def test_destinations_of_one_workspace_hold_up_no_page_of_another(
-    workspace: Workspace, incident: Incident, page: Page, receivers: Receivers, crew: Crew
+    workspace: Workspace, incident: Incident, page: Page, receivers: Receivers, pool: SenderPool
 ) -> None:
     """More of the same kind hang there than there are threads, all taken in hand before."""
     hanging = [mattermost(workspace, receivers, n) for n in range(1, crews.THREADS + 3)]
     receivers.mattermost.fail(*[SILENCE] * crews.THREADS)
     for destination in hanging:
         page(incident, destination)
-    assert crew.begin(NOW) == len(hanging)
+    assert pool.begin(NOW) == len(hanging)
     receivers.mattermost.wait(crews.THREADS)
     other = make_workspace("other")
     theirs = page(make_incident(other), mattermost(other, receivers, 99))
-    assert crew.begin(NOW) == 1
+    assert pool.begin(NOW) == 1
     eventually("it is written down", lambda: Delivery.objects.get(pk=theirs.pk).state == S.SENT)
     receivers.mattermost.close()
 
@@ -116,8 +116,8 @@ def test_what_there_is_no_time_for_goes_back(
     incident: Incident, hook: Destination, page: Page, receiver: HttpReceiver
 ) -> None:
     delivery = page(incident, hook)
-    parcels = claim(NOW, 10)
-    sending.Lane(parcels, CHANNELS, lambda: NOW + LEASE - sending.RESERVE + seconds(1)).serve()
+    batches = claim(NOW, 10)
+    sending.DestinationQueue(batches, CHANNELS, lambda: NOW + LEASE - sending.RESERVE + seconds(1)).serve()
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempts, receiver.requests) == (S.PENDING, 0, [])
 
@@ -128,13 +128,13 @@ def test_who_was_held_up_for_longer_than_the_claim_does_not_send(
     """As when a machine is suspended: when it wakes up, another one has sent it, or has it in hand."""
     page(incident, hook)
     held_up = claim(NOW, 10)
-    for parcel in held_up:
-        parcel.delivery.claimed_until = NOW + minutes(60)  # its own idea of the time is wrong, too
+    for batch in held_up:
+        batch.delivery.claimed_until = NOW + minutes(60)  # its own idea of the time is wrong, too
     other = claim(NOW + LEASE + seconds(1), 10)
     assert len(other) == 1
-    sending.Lane(held_up, CHANNELS, lambda: NOW).serve()
+    sending.DestinationQueue(held_up, CHANNELS, lambda: NOW).serve()
     assert not receiver.requests
-    sending.Lane(other, CHANNELS, lambda: NOW + LEASE + seconds(1)).serve()
+    sending.DestinationQueue(other, CHANNELS, lambda: NOW + LEASE + seconds(1)).serve()
     assert len(receiver.requests) == 1
 
 
@@ -143,18 +143,18 @@ def test_claims_last_as_long_as_somebody_renews_them(incident: Incident, hook: D
     delivery = page(incident, hook)
     in_hand = claim(NOW, 10, lease=RENEWED)
     for passed in range(3, 60, 3):
-        renew(in_hand, NOW + seconds(passed))
+        renew_claims(in_hand, NOW + seconds(passed))
         assert claim(NOW + seconds(passed + 9), 10) == []
     assert in_hand[0].delivery.claimed_until == NOW + seconds(57) + RENEWED
     taken = claim(NOW + seconds(57) + RENEWED, 10)
-    assert [parcel.delivery.pk for parcel in taken] == [delivery.pk]
+    assert [batch.delivery.pk for batch in taken] == [delivery.pk]
 
 
 def test_what_others_have_by_now_is_not_renewed(incident: Incident, hook: Destination, page: Page) -> None:
     delivery = page(incident, hook)
     held_up = claim(NOW, 10, lease=RENEWED)
     claim(NOW + RENEWED, 10, lease=RENEWED)
-    renew(held_up, NOW + minutes(5))
+    renew_claims(held_up, NOW + minutes(5))
     delivery.refresh_from_db()
     assert (delivery.claimed_until, delivery.attempts) == (NOW + 2 * RENEWED, 2)
 
@@ -194,7 +194,7 @@ def test_a_ring_that_comes_meanwhile_is_not_lost(
     workspace: Workspace, hook: Destination, receivers: Receivers, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One works at a time in a process; who rings then returns at once, and the one that works looks once more."""
-    monkeypatch.setattr(tasks, "_crew", Crew())
+    monkeypatch.setattr(tasks, "_pool", SenderPool())
     chat = mattermost(workspace, receivers)
     receivers.mattermost.fail(SILENCE)
     page(make_incident(workspace), chat)
@@ -210,7 +210,7 @@ def test_a_ring_that_comes_meanwhile_is_not_lost(
 
 
 def test_what_was_sent_is_written_down_once_the_database_is_back(
-    incident: Incident, hook: Destination, receiver: HttpReceiver, page: Page, crew: Crew
+    incident: Incident, hook: Destination, receiver: HttpReceiver, page: Page, pool: SenderPool
 ) -> None:
     """It goes away while the provider answers: the message is not said twice for that."""
     delivery = page(incident, hook)
@@ -218,7 +218,7 @@ def test_what_was_sent_is_written_down_once_the_database_is_back(
     name = str(connection.settings_dict["NAME"])
     ours = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = %s"
     with beside() as server:
-        crew.begin(NOW)
+        pool.begin(NOW)
         receiver.wait()
         try:
             server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS false')
@@ -227,7 +227,7 @@ def test_what_was_sent_is_written_down_once_the_database_is_back(
             time.sleep(0.5)  # it is away for that long
         finally:
             server.execute(f'ALTER DATABASE "{name}" ALLOW_CONNECTIONS true')
-    eventually("the lane has ended", lambda: not crew.is_busy)
+    eventually("the queue has ended", lambda: not pool.is_busy)
     connection.close()
     delivery.refresh_from_db()
     assert (delivery.state, delivery.attempts, delivery.maybe_twice) == (S.DELIVERED, 1, False)
@@ -259,7 +259,7 @@ def test_a_network_that_fails_in_every_way_loses_nothing(
         at = max(at, due)
         assert at < NOW + minutes(55), "given up"
         send(at)
-    assert not Delivery.objects.exclude(state__in=TOLD).exists()
+    assert not Delivery.objects.exclude(state__in=NOTIFIED).exists()
     for proxy in (chats, hooks):
         proxy.close()
     ids = [request.json["event"]["id"] for request in receivers.webhook.requests]
