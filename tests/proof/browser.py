@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, ConsoleMessage, FloatRect, Locator, Page, Request, expect, sync_playwright
 
+from tests.patience import PATIENCE
 from tests.peers import need
 from tests.proof.harness import ADMIN_PASSWORD
 
@@ -17,7 +18,8 @@ ARGUMENTS = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
     "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-SOON = 1000  # ms: within one second
+SOON = 20_000  # ms until a page must have shown what it hears of; `bench live` measures how long that takes
+expect.set_options(timeout=1000 * PATIENCE)
 
 
 @contextlib.contextmanager
@@ -50,7 +52,7 @@ class Window:
             java_script_enabled=javascript,
             storage_state=like.page.context.storage_state() if like else None,
         )
-        context.set_default_timeout(10_000)
+        context.set_default_timeout(1000 * PATIENCE)
         window = cls(context.new_page(), url)
         context.on("request", window._on_request)
         context.on("requestfailed", window._on_failure)
