@@ -1,4 +1,4 @@
-"""``python -m bench [ingest live lists memory paging] [--rounds 5] [--seconds 4]``: ratios, beside their goals.
+"""``python -m bench [ingest live lists memory paging start] [--rounds 5] [--seconds 4]``: ratios, beside their goals.
 
 Needs Debian's postgresql and wrk; ``live`` chromium; ``paging`` redis-server and prometheus-alertmanager; and the comparison with
 Alerta ``ALERTA_VENV``.
@@ -8,9 +8,16 @@ from __future__ import annotations
 
 import argparse
 
-from bench import ingest, lists, live, memory, paging
+from bench import ingest, lists, live, memory, paging, start
 
-BENCHMARKS = {"ingest": ingest.run, "lists": lists.run, "live": live.run, "memory": memory.run, "paging": paging.run}
+BENCHMARKS = {
+    "ingest": ingest.run,
+    "lists": lists.run,
+    "live": live.run,
+    "memory": memory.run,
+    "paging": paging.run,
+    "start": start.run,
+}
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
