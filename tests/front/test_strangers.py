@@ -1,4 +1,4 @@
-"""What senders in the field were seen to send, from the door to the incident. Carried by Django's test client."""
+"""What senders in the field were seen to send, from the door to the incident. By both carriers."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import Any
 
 import orjson
 import pytest
-from django.test import Client
 
 from aiops.access import keyring
 from aiops.access.actors import SYSTEM, Role
@@ -20,6 +19,7 @@ from incidents.catalogue.services import directory
 from incidents.catalogue.services.bootstrap import ensure_workspace_defaults
 from incidents.models import DeadLetter, Incident, Service, Source
 from tests.factories import NOW, make_workspace
+from tests.front.carriers import client as client
 from tests.sources.payloads import FOLDER
 
 pytestmark = pytest.mark.django_db
@@ -45,7 +45,7 @@ def key(home: Workspace) -> str:
     return make_key(home)
 
 
-def post(client: Client, path: str, body: Any, key: str = "", content_type: str = JSON, **headers: str) -> Any:
+def post(client: Any, path: str, body: Any, key: str = "", content_type: str = JSON, **headers: str) -> Any:
     content = body if isinstance(body, bytes) else orjson.dumps(body)
     return client.post(path, content, content_type=content_type, headers={"X-API-Key": key} | headers)
 
@@ -60,7 +60,7 @@ def routing_key() -> str:
 
 
 # --- part-bad batches ------------------------------------------------------------------------------------------------------
-def test_prometheus_hears_of_the_bad_alert_once_the_good_ones_are_stored(client: Client, key: str) -> None:
+def test_prometheus_hears_of_the_bad_alert_once_the_good_ones_are_stored(client: Any, key: str) -> None:
     answer = post(client, "/api/v2/alerts", read("prometheus", "one_without_labels"), key)
     assert (answer.status_code, answer.json()) == (
         400,
@@ -73,7 +73,7 @@ def test_prometheus_hears_of_the_bad_alert_once_the_good_ones_are_stored(client:
     assert orjson.loads(bytes(letter.raw)) == {"labels": {}, "annotations": {"summary": "bad"}}
 
 
-def test_alertmanager_is_satisfied_and_the_bad_alert_is_kept(client: Client, key: str) -> None:
+def test_alertmanager_is_satisfied_and_the_bad_alert_is_kept(client: Any, key: str) -> None:
     for path in ("/webhook?source=alertmanager", "/webhook"):
         Incident.objects.update(status="closed")
         DeadLetter.objects.all().delete()
@@ -86,7 +86,7 @@ def test_alertmanager_is_satisfied_and_the_bad_alert_is_kept(client: Client, key
         assert DeadLetter.objects.get().field == "alerts[1].labels"
 
 
-def test_a_sources_own_url_keeps_the_good_ones_of_an_array(client: Client, key: str) -> None:
+def test_a_sources_own_url_keeps_the_good_ones_of_an_array(client: Any, key: str) -> None:
     own = secrets.unseal(Source.objects.get(kind="webhook", is_default=True).key_sealed)
     answer = post(client, f"/in/{own}", [{"title": "a"}, {"titel": "b"}, 7, {"title": "c"}])
     assert (answer.status_code, answer.json()["refused_count"]) == (200, 2)
@@ -94,12 +94,12 @@ def test_a_sources_own_url_keeps_the_good_ones_of_an_array(client: Client, key: 
     assert set(DeadLetter.objects.values_list("field", flat=True)) == {"[1].title", "[2]"}
 
 
-def test_an_array_of_nothing_good_is_refused_and_kept_whole(client: Client, key: str) -> None:
+def test_an_array_of_nothing_good_is_refused_and_kept_whole(client: Any, key: str) -> None:
     assert post(client, "/webhook", [{"titel": "a"}, 7], key).status_code == 422
     assert orjson.loads(bytes(DeadLetter.objects.get().raw)) == [{"titel": "a"}, 7]
 
 
-def test_very_many_bad_ones_fill_few_letters(client: Client, key: str) -> None:
+def test_very_many_bad_ones_fill_few_letters(client: Any, key: str) -> None:
     answer = post(client, "/webhook", [{"title": "good"}] + [{"titel": n} for n in range(500)], key)
     assert (answer.status_code, answer.json()["refused_count"], len(answer.json()["refused"])) == (200, 500, 20)
     assert DeadLetter.objects.count() == 50
@@ -107,7 +107,7 @@ def test_very_many_bad_ones_fill_few_letters(client: Client, key: str) -> None:
 
 
 # --- encodings -------------------------------------------------------------------------------------------------------------
-def test_the_charset_of_the_content_type_is_believed(client: Client, key: str) -> None:
+def test_the_charset_of_the_content_type_is_believed(client: Any, key: str) -> None:
     body = '{"title": "Café"}'.encode("iso-8859-1")
     content_type = "application/json; charset=ISO-8859-1"
     assert client.generic("POST", "/webhook", body, content_type, headers={"X-API-Key": key}).status_code == 200
@@ -116,7 +116,7 @@ def test_the_charset_of_the_content_type_is_believed(client: Client, key: str) -
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-32", "utf-8-sig"])
 @pytest.mark.parametrize("path", ["/v2/enqueue", "/api/events"])
-def test_an_event_in_any_encoding_of_unicode_is_read(client: Client, key: str, path: str, encoding: str) -> None:
+def test_an_event_in_any_encoding_of_unicode_is_read(client: Any, key: str, path: str, encoding: str) -> None:
     event = {
         "routing_key": routing_key(),
         "event_action": "trigger",
@@ -126,7 +126,7 @@ def test_an_event_in_any_encoding_of_unicode_is_read(client: Client, key: str, p
     assert Incident.objects.get().title == "Café"
 
 
-def test_line_breaks_inside_texts_are_read_at_every_door(client: Client, key: str) -> None:
+def test_line_breaks_inside_texts_are_read_at_every_door(client: Any, key: str) -> None:
     events = read("events", "raw_line_breaks").replace(b"SERVICE_ROUTING_KEY", routing_key().encode())
     for path, body in {
         "/webhook": read("webhook", "raw_line_breaks"),
@@ -149,7 +149,7 @@ def test_line_breaks_inside_texts_are_read_at_every_door(client: Client, key: st
     ids=ascii,
 )  # fmt: skip
 @pytest.mark.parametrize("path", ["/v2/enqueue", "/api/events"])
-def test_the_key_that_we_return_ends_the_incident(client: Client, key: str, path: str, sent: str) -> None:
+def test_the_key_that_we_return_ends_the_incident(client: Any, key: str, path: str, sent: str) -> None:
     event = {"routing_key": routing_key(), "event_action": "trigger", "payload": {"summary": "s", "source": "x"}}
     body = json.dumps({**event, "dedup_key": sent}).encode()
     answer = post(client, path, body, key).json()
@@ -161,7 +161,7 @@ def test_the_key_that_we_return_ends_the_incident(client: Client, key: str, path
 
 # --- PagerDuty -------------------------------------------------------------------------------------------------------------
 @pytest.mark.parametrize("path", ["/webhook?source=pagerduty", "/webhook/pagerduty", "/in/"])
-def test_every_pagerduty_door_gives_back_and_knows_what_came_before(client: Client, key: str, path: str) -> None:
+def test_every_pagerduty_door_gives_back_and_knows_what_came_before(client: Any, key: str, path: str) -> None:
     if path == "/in/":
         path += secrets.unseal(Source.objects.get(kind="pagerduty", is_default=True).key_sealed)
     story = (FOLDER / "pagerduty" / "given_back.jsonl").read_bytes().splitlines()
@@ -176,7 +176,7 @@ def test_every_pagerduty_door_gives_back_and_knows_what_came_before(client: Clie
     assert (incident.status, incident.occurrences) == ("open", 2)
 
 
-def test_an_event_that_came_through_one_door_is_known_at_the_other(client: Client, key: str) -> None:
+def test_an_event_that_came_through_one_door_is_known_at_the_other(client: Any, key: str) -> None:
     triggered, *_ = (FOLDER / "pagerduty" / "given_back.jsonl").read_bytes().splitlines()
     post(client, "/webhook?source=pagerduty", triggered, key)
     Incident.objects.update(status="resolved")
@@ -184,7 +184,7 @@ def test_an_event_that_came_through_one_door_is_known_at_the_other(client: Clien
     assert Incident.objects.count() == 1
 
 
-def test_pagerdutys_array_is_read_event_by_event(client: Client, key: str) -> None:
+def test_pagerdutys_array_is_read_event_by_event(client: Any, key: str) -> None:
     story = [orjson.loads(line) for line in (FOLDER / "pagerduty" / "given_back.jsonl").read_bytes().splitlines()]
     for n, path in enumerate(("/webhook?source=pagerduty", "/webhook/pagerduty")):
         for event in story:
@@ -195,7 +195,7 @@ def test_pagerdutys_array_is_read_event_by_event(client: Client, key: str) -> No
     assert DeadLetter.objects.count() == 2
 
 
-def test_a_message_that_is_delivered_again_under_its_own_name_counts_once(client: Client, key: str) -> None:
+def test_a_message_that_is_delivered_again_under_its_own_name_counts_once(client: Any, key: str) -> None:
     for _ in range(3):
         post(
             client,
@@ -209,7 +209,7 @@ def test_a_message_that_is_delivered_again_under_its_own_name_counts_once(client
 
 # --- names -----------------------------------------------------------------------------------------------------------------
 @pytest.fixture
-def twins(client: Client, home: Workspace) -> list[Incident]:
+def twins(client: Any, home: Workspace) -> list[Incident]:
     """Two workspaces, each with an incident of the day's first name."""
     away = make_workspace(slug="away")
     ensure_workspace_defaults(away)
@@ -221,7 +221,7 @@ def twins(client: Client, home: Workspace) -> list[Incident]:
 
 
 @pytest.mark.parametrize("path", ["/incidents/%s", "/incidents/%s/timeline", "/api/v1/incidents/%s"])
-def test_a_name_that_two_workspaces_have_is_no_one_incident(client: Client, twins: list[Incident], path: str) -> None:
+def test_a_name_that_two_workspaces_have_is_no_one_incident(client: Any, twins: list[Incident], path: str) -> None:
     everywhere = {"X-API-Key": make_key(None)}
     name = twins[0].name
     answer = client.get(path % name, headers=everywhere)
@@ -238,7 +238,7 @@ def test_a_name_that_two_workspaces_have_is_no_one_incident(client: Client, twin
     assert client.get(path % name, {"workspace_id": "nul\0"}, headers=everywhere).status_code in (400, 404, 422)
 
 
-def test_no_twin_is_ended_by_the_others_name(client: Client, twins: list[Incident]) -> None:
+def test_no_twin_is_ended_by_the_others_name(client: Any, twins: list[Incident]) -> None:
     everywhere = {"X-API-Key": make_key(None)}
     for path in ("/api/v1/incidents/%s/resolve", "/incidents/%s/resolve"):
         assert client.post(path % twins[0].name, b"{}", content_type=JSON, headers=everywhere).status_code == 409
