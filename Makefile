@@ -1,7 +1,7 @@
 # make run: the platform on this machine, with nothing to install but Python.   make test: everything that must hold.
 .DEFAULT_GOAL := help
 .PHONY: help run test check format lock audit clean
-PYTEST_OPTIONS ?= -n 2 --dist loadfile
+PYTEST_OPTIONS ?= -n 2 --dist loadfile --no-loadscope-reorder
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' Makefile

@@ -21,7 +21,9 @@ def took(what: Callable[[], object]) -> float:
 
 def run(rounds: int, seconds: float) -> None:
     """A data directory of its own for each round."""
-    first, again, stops = [], [], []
+    first: list[float] = []
+    again: list[float] = []
+    stops: list[float] = []
     for _ in range(rounds):
         with tempfile.TemporaryDirectory(prefix="aiops-bench-") as folder:
             installation = Installation(Path(folder) / "data")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.core.cache import cache
+from hypothesis import HealthCheck, settings
 
 from aiops.access import keyring
 from aiops.access.models import Workspace
@@ -18,6 +20,21 @@ from incidents.models import Service, Source
 from tests import peers
 from tests.factories import make_workspace
 from tests.receivers import receivers as receivers
+
+# Nothing random is a matter of speed, and what runs before a change may land tries the same examples each time.
+settings.register_profile(
+    "ours",
+    deadline=None,
+    derandomize=os.environ.get("CI") == "true",
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
+)
+settings.load_profile("ours")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long ones begin first, so that all workers end together."""
+    items.sort(key=lambda item: not any(item.iter_markers("proof")) and not any(item.iter_markers("long")))
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

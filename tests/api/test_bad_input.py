@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from django.core.handlers.asgi import ASGIRequest
 from django.db import OperationalError, connection
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiops.access.actors import Role
@@ -187,7 +187,7 @@ FIELDS = st.sampled_from(
 
 
 @pytest.mark.django_db
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60)
 @given(
     body=st.dictionaries(FIELDS, JSON, max_size=4), verb=st.sampled_from(["acknowledge", "snooze", "resolve", "notes"])
 )

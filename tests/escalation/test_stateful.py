@@ -370,6 +370,7 @@ def silent_logs() -> Iterator[None]:
         logging.disable(before)
 
 
+@pytest.mark.long
 @pytest.mark.timeout(3600)  # seconds of a machine that has other things to do; it takes half a minute of one's own
 @pytest.mark.django_db
 @pytest.mark.parametrize("number", SEEDS)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from incidents.choices import EntryKind, Priority, Result, Severity, SignalAction, Status
@@ -262,7 +262,7 @@ def deliveries(draw: st.DrawFn) -> Delivered:
     return Delivered(story, draw(st.permutations([*range(len(story)), *again])), draw(st.booleans()))
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=120)
 @given(delivered=deliveries(), seed=st.integers(0, 10**9))
 def test_any_order_and_any_number_of_deliveries_ends_as_it_is(workspace: Any, delivered: Delivered, seed: int) -> None:
     key = f"{seed}-{random.Random(seed).random()}"

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from django.test import Client
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
@@ -191,7 +191,7 @@ def test_the_administration_deletes_somebody_and_forgets_the_name(
 class AnyOrder(TestCase):
     """Random people, random times."""
 
-    @settings(max_examples=15, deadline=None, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=15)
     @given(st.lists(st.tuples(st.integers(0, 3), st.sampled_from(WAYS), st.integers(1, 30)), min_size=1, max_size=6))
     def test_whoever_goes_whenever_what_was_over_stays_as_it_was(self, moves: list[tuple[int, str, int]]) -> None:
         real = utcnow()

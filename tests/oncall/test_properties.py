@@ -84,7 +84,7 @@ def schedules(draw: st.DrawFn) -> tuple[ScheduleSpec, datetime, datetime]:
     return spec, start, start + timedelta(minutes=draw(st.integers(1, 30 * 1440)))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(schedules())
 def test_one_holder_at_most_and_every_hole_is_told(drawn: tuple[ScheduleSpec, datetime, datetime]) -> None:
     spec, start, end = drawn
@@ -101,7 +101,7 @@ def test_one_holder_at_most_and_every_hole_is_told(drawn: tuple[ScheduleSpec, da
     assert stand_in == ([(hole.start, hole.end) for hole in holes] if spec.fallback_id else [])
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(schedules(), st.floats(0, 1, exclude_max=True))
 def test_one_instant_and_the_whole_agree(drawn: tuple[ScheduleSpec, datetime, datetime], where: float) -> None:
     """``on_call`` and ``final_schedule`` are worked out differently: they say the same person, and the same ends."""

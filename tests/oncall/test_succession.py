@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from aiops.access.actors import SYSTEM
@@ -174,7 +174,7 @@ edits = st.lists(
 
 
 @pytest.mark.django_db
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40)
 @given(
     st.sampled_from([(1, RotationUnit.DAY), (3, RotationUnit.DAY), (1, RotationUnit.WEEK), (7, RotationUnit.HOUR)]),
     st.sampled_from(["UTC", "Europe/Berlin", "America/New_York"]),

@@ -150,20 +150,20 @@ ANY_BODY = st.recursive(
 
 
 @pytest.mark.parametrize("kind", SourceKind)
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=75)
 @given(body=ANY_BODY)
 def test_any_json(kind: SourceKind, body: Any) -> None:
     assert_tame(kind, json.dumps(body).encode())
 
 
 @pytest.mark.parametrize("kind", SourceKind)
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(body=st.binary(max_size=200))
 def test_any_bytes(kind: SourceKind, body: bytes) -> None:
     assert_tame(kind, body)
 
 
-@settings(max_examples=75, deadline=None)
+@settings(max_examples=75)
 @given(event=st.dictionaries(FIELDS, ANY_JSON, max_size=8))
 def test_an_event_without_problems_is_read_and_one_with_problems_is_not(event: dict[str, Any]) -> None:
     event = {"routing_key": "r", **event}
