@@ -7,7 +7,7 @@ read by a ``TypeAdapter`` and stays a plain value for the pure modules. What str
 from __future__ import annotations
 
 import zoneinfo
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import time, timedelta
 from functools import cache
@@ -53,7 +53,7 @@ def _refusal(error: Invalid, whole: str) -> InvalidInput:
     first = error.errors(include_url=False, include_input=False)[0]
     location = tuple(part for part in first["loc"] if part != "[key]")  # of a mapping
     expected = EXPECTED.get(first["type"])
-    said = f"expected {expected.format(**first.get('ctx', {}))}." if expected else f"{first['msg']}."
+    said = f"expected {expected.format(**first.get('ctx', {}))}." if expected else f"{first['msg'].removesuffix('.')}."
     return InvalidInput.at(location or ((whole,) if whole else ()), said)
 
 
@@ -111,6 +111,23 @@ class Text:
         )
         length = f"{self.least} to {self.most}" if self.least else f"at most {self.most}"
         return _saying(text, f"a text of {length} characters without NUL")
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A text of at most 4000 characters that *check* brings into its one form, or refuses with ``InvalidInput``."""
+
+    check: Callable[[str], str]
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        text = Text(4000).__get_pydantic_core_schema__(source, handler)
+        return core_schema.no_info_after_validator_function(self._checked, text)
+
+    def _checked(self, text: str) -> str:
+        try:
+            return self.check(text)
+        except InvalidInput as refused:
+            raise PydanticCustomError("refused", "{said}", {"said": refused.complaint}) from None
 
 
 class _Key:
@@ -172,6 +189,7 @@ Clock = Annotated[time, BeforeValidator(_clock, json_schema_input_type=str), Pla
 ZoneName = Annotated[str, BeforeValidator(_zone)]
 Weekday = Annotated[int, Whole(0, 6)]  # 0 is Monday
 Key = Annotated[int, _Key()]
+Line = Annotated[str, Text(4000)]
 # An object in which null and "" say the same as a name that is left out.
 Filled = Annotated[T, BeforeValidator(_without_blanks)]
 # Nothing, or an empty object.

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, get_type_hints
 
 import httpx
 
@@ -164,16 +165,32 @@ class PermanentFailure(SendFailure):
 
 
 @dataclass(frozen=True, slots=True)
-class Setting:
-    """One setting of a provider account, as forms ask for it. *check* returns its one form or raises ``InvalidInput``."""
+class Asked:
+    """How forms ask for a setting of a provider account: metadata of its field in a channel's ``account``."""
 
-    name: str
     label: str
     help: str = ""
     secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Setting(Asked):
+    """One setting of a provider account. Without a *default* it is *required*."""
+
+    name: str = ""
     required: bool = True
     default: str = ""
-    check: Callable[[str], str] | None = None
+
+
+@cache
+def settings_of(account: type) -> tuple[Setting, ...]:
+    """The settings of an account, in the order of its fields."""
+    hints, found = get_type_hints(account, include_extras=True), []
+    for each in fields(account):
+        asked = next(part for part in hints[each.name].__metadata__ if isinstance(part, Asked))
+        default = "" if each.default is MISSING else str(each.default)
+        found.append(Setting(asked.label, asked.help, asked.secret, each.name, each.default is MISSING, default))
+    return tuple(found)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -186,7 +203,8 @@ class Channel:
     (people want that, machines do not). *confirms*: receipts follow, so that "delivered" can be known. *keyed*: the delivery's id
     is an idempotency key there, so that sending again after an unknown end does no harm. *ordered*: what is said of one incident
     must arrive in the order in which it happened. *patience*: how long a message is tried again, None: as its purpose says.
-    *drops*: so many messages given up in a row switch a destination off, 0: never. *make_settings*: those settings of an account
+    *drops*: so many messages given up in a row switch a destination off, 0: never.
+    *account*: a dataclass of texts, each annotated with :class:`Asked`. *make_settings*: those settings of an account
     that nobody knows but we (a key pair), made once when it is set up.
     """
 
@@ -197,7 +215,7 @@ class Channel:
     send: Callable[[Message, Outlet, httpx.Client], Sent]
     check_address: Callable[[str], str]
     address_help: str = ""
-    settings: tuple[Setting, ...] = ()
+    account: type | None = None
     needs_provider: bool = False
     verifies: bool = False  # a personal address must be proven with a code before it is used
     signs: bool = False  # each destination has a signing secret of its own
@@ -211,3 +229,8 @@ class Channel:
     patience: timedelta | None = None
     drops: int = 0
     make_settings: Callable[[], Mapping[str, str]] | None = None
+
+    @property
+    def settings(self) -> tuple[Setting, ...]:
+        """What an account needs; nothing where the channel knows of none."""
+        return settings_of(self.account) if self.account is not None else ()

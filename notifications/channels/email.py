@@ -14,11 +14,12 @@ import socket
 import ssl
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP
 from email.utils import format_datetime, parseaddr
-from typing import Any
+from typing import Annotated, Any
 
 import httpx
 from django.core.exceptions import ValidationError
@@ -27,7 +28,8 @@ from django.core.validators import validate_email
 from aiops.kernel.addresses import BlockedAddress
 from aiops.kernel.errors import InvalidInput
 from aiops.kernel.http import resolve
-from notifications.channels.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting, TemporaryFailure
+from aiops.kernel.validation import Checked, Line
+from notifications.channels.contracts import Asked, Channel, Message, Outlet, PermanentFailure, Sent, TemporaryFailure
 from notifications.channels.http_call import scrub
 from notifications.channels.smtp import FROM_OPERATOR
 from notifications.channels.text import answered, block, footer, line, opening, references, taken, unsaid
@@ -277,6 +279,36 @@ def check_domain(text: str) -> str:
         ) from error
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An SMTP server."""
+
+    host: Annotated[Line, Asked("SMTP server")]
+    port: Annotated[str, Checked(check_port), Asked("Port", "587 with STARTTLS, 465 with TLS, 25 without.")] = "587"
+    security: Annotated[
+        str, Checked(check_security), Asked("Encryption", "starttls, tls (from the first byte) or none.")
+    ] = "starttls"
+    username: Annotated[Line, Asked("User")] = ""
+    password: Annotated[Line, Asked("Password", secret=True)] = ""
+    sender: Annotated[str, Checked(check_sender), Asked("From", "Such as NOC <noc@example.com>.")]
+    inbound_domain: Annotated[
+        str,
+        Checked(check_domain),
+        Asked(
+            "Domain for replies",
+            "Mail to reply+…@ this domain must be posted to us (docs/answering.md); empty: replies are not read.",
+        ),
+    ] = ""
+    webhook_secret: Annotated[
+        Line,
+        Asked(
+            "Signing key of replies",
+            "Mailgun's HTTP webhook signing key; empty: the address alone is the secret.",
+            secret=True,
+        ),
+    ] = ""
+
+
 CHANNEL = Channel(
     kind=ChannelKind.EMAIL,
     personal=True,
@@ -284,34 +316,7 @@ CHANNEL = Channel(
     address_label="E-mail address",
     send=send,
     check_address=check_address,
-    settings=(
-        Setting("host", "SMTP server"),
-        Setting("port", "Port", "587 with STARTTLS, 465 with TLS, 25 without.", default="587", check=check_port),
-        Setting(
-            "security",
-            "Encryption",
-            "starttls, tls (from the first byte) or none.",
-            default="starttls",
-            check=check_security,
-        ),
-        Setting("username", "User", required=False),
-        Setting("password", "Password", secret=True, required=False),
-        Setting("sender", "From", "Such as NOC <noc@example.com>.", check=check_sender),
-        Setting(
-            "inbound_domain",
-            "Domain for replies",
-            "Mail to reply+…@ this domain must be posted to us (docs/answering.md); empty: replies are not read.",
-            required=False,
-            check=check_domain,
-        ),
-        Setting(
-            "webhook_secret",
-            "Signing key of replies",
-            "Mailgun's HTTP webhook signing key; empty: the address alone is the secret.",
-            secret=True,
-            required=False,
-        ),
-    ),
+    account=Account,
     needs_provider=True,
     verifies=True,
 )

@@ -9,7 +9,7 @@ from collections.abc import Callable, Collection, Mapping
 from datetime import UTC
 from email.utils import parsedate_to_datetime
 from html.parser import HTMLParser
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 from urllib.parse import urlsplit
 
 import httpx
@@ -17,6 +17,7 @@ import httpx
 from aiops.kernel.addresses import BlockedAddress
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput
+from aiops.kernel.validation import Checked
 from notifications.channels.contracts import PermanentFailure, TemporaryFailure
 from notifications.channels.text import line
 
@@ -182,8 +183,8 @@ def json_object(response: httpx.Response) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def check_url(text: str, *, field: str = "address") -> str:
-    """An http(s) URL without user, password, fragment or blanks. Raises ``InvalidInput`` with the *field*.
+def check_url(text: str) -> str:
+    """An http(s) URL without user, password, fragment or blanks. Raises ``InvalidInput`` with the field ``address``.
 
     Whether the host may be called at all (no private networks) is decided when it is called, by what its name means then.
     """
@@ -192,11 +193,14 @@ def check_url(text: str, *, field: str = "address") -> str:
         parts = urlsplit(url)
         host, _ = (parts.hostname or "").lower(), parts.port
     except ValueError as error:
-        raise InvalidInput(f"{field}: not a valid URL.", field=field) from error
+        raise InvalidInput("address: not a valid URL.", field="address") from error
     if parts.scheme.lower() not in ("http", "https") or not host or re.search(r"[\s\x00-\x1f\x7f\\]", url):
-        raise InvalidInput(f"{field}: expected a URL such as https://example.com/…", field=field)
+        raise InvalidInput("address: expected a URL such as https://example.com/…", field="address")
     if parts.username or parts.password:
-        raise InvalidInput(f"{field}: a URL with a user or password in it is not taken.", field=field)
+        raise InvalidInput("address: a URL with a user or password in it is not taken.", field="address")
     if len(url) > 2000:
-        raise InvalidInput(f"{field}: at most 2000 characters.", field=field)
+        raise InvalidInput("address: at most 2000 characters.", field="address")
     return parts._replace(scheme=parts.scheme.lower(), fragment="").geturl()
+
+
+Url = Annotated[str, Checked(check_url)]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import httpx
 
 from aiops.kernel.errors import InvalidInput
-from notifications.channels.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting
-from notifications.channels.http_call import call, check_url, json_object, refuses, rich_or_plain
+from notifications.channels.contracts import Asked, Channel, Message, Outlet, PermanentFailure, Sent
+from notifications.channels.http_call import Url, call, json_object, refuses, rich_or_plain
 from notifications.channels.text import block, line, references
 from notifications.choices import ChannelKind
 
@@ -105,6 +106,13 @@ def _words(response: httpx.Response) -> str:
     return "; ".join([str(answer.get("message") or ""), *found]).strip("; ")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Where the API is."""
+
+    base_url: Annotated[Url, Asked("API address", "https://api.eu.opsgenie.com for accounts in the EU.")] = API
+
+
 CHANNEL = Channel(
     kind=ChannelKind.OPSGENIE,
     personal=False,
@@ -113,16 +121,7 @@ CHANNEL = Channel(
     address_help="Of an “API” integration of the team that is to be paged.",
     send=send,
     check_address=check_address,
-    settings=(
-        Setting(
-            "base_url",
-            "API address",
-            "https://api.eu.opsgenie.com for accounts in the EU.",
-            required=False,
-            default=API,
-            check=lambda text: check_url(text, field="base_url"),
-        ),
-    ),
+    account=Account,
     bundles=False,
     updates=True,
     keyed=True,

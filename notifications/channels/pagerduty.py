@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import httpx
 
 from aiops.kernel.errors import InvalidInput
+from aiops.kernel.validation import Line
 from notifications.channels.contracts import (
     Answer,
+    Asked,
     Channel,
     IncidentFacts,
     Message,
     Outlet,
     PermanentFailure,
     Sent,
-    Setting,
 )
-from notifications.channels.http_call import call, check_url, json_object, refuses, rich_or_plain
+from notifications.channels.http_call import Url, call, json_object, refuses, rich_or_plain
 from notifications.channels.text import block, clip, is_link, line, references
 from notifications.choices import ChannelKind
 
@@ -123,6 +125,21 @@ def _words(response: httpx.Response) -> str:
     return "; ".join([str(answer.get("message") or ""), *found]).strip("; ")
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """Where events go, and what proves those that come back."""
+
+    base_url: Annotated[Url, Asked("Events address", "https://events.eu.pagerduty.com for accounts in the EU.")] = API
+    webhook_secret: Annotated[
+        Line,
+        Asked(
+            "Webhook secret",
+            "Of the v3 webhook subscription that tells us what is done there; several, separated by blanks, while it changes.",
+            secret=True,
+        ),
+    ] = ""
+
+
 CHANNEL = Channel(
     kind=ChannelKind.PAGERDUTY,
     personal=False,
@@ -131,23 +148,7 @@ CHANNEL = Channel(
     address_help="Of an “Events API V2” integration of the service that is to be paged.",
     send=send,
     check_address=check_address,
-    settings=(
-        Setting(
-            "base_url",
-            "Events address",
-            "https://events.eu.pagerduty.com for accounts in the EU.",
-            required=False,
-            default=API,
-            check=lambda text: check_url(text, field="base_url"),
-        ),
-        Setting(
-            "webhook_secret",
-            "Webhook secret",
-            "Of the v3 webhook subscription that tells us what is done there; several, separated by blanks, while it changes.",
-            secret=True,
-            required=False,
-        ),
-    ),
+    account=Account,
     bundles=False,
     updates=True,
     keyed=True,

@@ -54,21 +54,21 @@ _PLAIN = str.maketrans(
 PARTS = {True: (160, 153), False: (70, 67)}  # places in a single part, and in each of several; by whether it is GSM-7
 
 
-def check_number(text: str, field: str = "address") -> str:
+def check_number(text: str) -> str:
     """A phone number in E.164, however people write it: a trunk zero goes (Italy's stays), as do blanks, dashes and brackets.
 
-    Raises ``InvalidInput`` naming the *field* and what is wrong.
+    Raises ``InvalidInput`` with the field ``address`` and what is wrong.
     """
     number = re.sub(r"\s+", " ", seen(text.translate(_LOOK)).translate(_MARKS)).strip().removeprefix("tel:").strip()
     number = re.sub(r"^\(?\s*(?:\+|00)\s*", "+", number)  # 0049, (+49), + 49
     if not number.isascii() or len(number) > LONGEST or re.search(r"[A-Za-z]", number) or not number.startswith("+"):
-        raise InvalidInput(f"{field}: expected a phone number with its country, such as +4930123456.", field=field)
+        raise InvalidInput("address: expected a phone number with its country, such as +4930123456.", field="address")
     try:
         parsed = phonenumbers.parse(number, None)
     except NumberParseException:
         raise InvalidInput(
-            f"{field}: no country has a phone number that begins like this; expected one such as +4930123456.",
-            field=field,
+            "address: no country has a phone number that begins like this; expected one such as +4930123456.",
+            field="address",
         ) from None
     found = phonenumbers.is_possible_number_with_reason(parsed)
     if found == ValidationResult.IS_POSSIBLE_LOCAL_ONLY and len(str(parsed.national_number)) >= LOCAL:
@@ -79,7 +79,7 @@ def check_number(text: str, field: str = "address") -> str:
     wrong = (
         wrong if found in (ValidationResult.TOO_LONG, ValidationResult.TOO_SHORT) else "not of a length that is used"
     )
-    raise InvalidInput(f"{field}: the phone number is {wrong} for +{parsed.country_code}.", field=field)
+    raise InvalidInput(f"address: the phone number is {wrong} for +{parsed.country_code}.", field="address")
 
 
 def check_sender(text: str) -> str:
@@ -88,7 +88,7 @@ def check_sender(text: str) -> str:
     if _SERVICE.fullmatch(sender) or _SHORT_CODE.fullmatch(sender) or _NAME.fullmatch(sender):
         return sender
     try:
-        return check_number(sender, "sender")
+        return check_number(sender)
     except InvalidInput as error:
         words = "expected a number such as +15551234567, a messaging service MG…, or a name of at most 11 letters."
         raise InvalidInput(f"sender: {words}", field="sender") from error
@@ -97,7 +97,7 @@ def check_sender(text: str) -> str:
 def check_caller(text: str) -> str:
     """What a call comes from: only a whole number can call."""
     try:
-        return check_number(text, "sender")
+        return check_number(text)
     except InvalidInput as error:
         words = "a call needs a number such as +15551234567; a messaging service, a short code or a name can't call."
         raise InvalidInput(f"sender: {words}", field="sender") from error

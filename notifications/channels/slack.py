@@ -9,8 +9,9 @@ is posted in its thread. Texts of strangers are plain text, in which Slack reads
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any
 
 import httpx
 from slack_sdk.models.blocks import (
@@ -25,14 +26,15 @@ from slack_sdk.models.blocks import (
 )
 
 from aiops.kernel.errors import InvalidInput
+from aiops.kernel.validation import Checked, Line
 from notifications.channels.contracts import (
     Answer,
+    Asked,
     Channel,
     Message,
     Outlet,
     PermanentFailure,
     Sent,
-    Setting,
     TemporaryFailure,
 )
 from notifications.channels.http_call import call, check_url, json_object, retry_after, rich_or_plain
@@ -262,27 +264,27 @@ def _post_to_webhook(message: Message, outlet: Outlet, http: httpx.Client) -> No
 
 def check_base_url(text: str) -> str:
     """The Web API's address, ending in a slash."""
-    return check_url(text, field="base_url").rstrip("/") + "/"
+    return check_url(text).rstrip("/") + "/"
 
 
-SETTINGS: Sequence[Setting] = (
-    Setting(
-        "token",
-        "Bot token",
-        "Starts with xoxb-; the scope chat:write, and chat:write.public for public channels.",
-        secret=True,
-    ),
-    Setting(
-        "signing_secret",
-        "Signing secret",
-        "Under “Basic Information” of the app; without it the buttons are links.",
-        secret=True,
-        required=False,
-    ),
-    Setting(
-        "base_url", "API address", "Only for GovSlack or a proxy.", required=False, default=API, check=check_base_url
-    ),
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """An app of a Slack workspace."""
+
+    token: Annotated[
+        Line,
+        Asked(
+            "Bot token",
+            "Starts with xoxb-; the scope chat:write, and chat:write.public for public channels.",
+            secret=True,
+        ),
+    ]
+    signing_secret: Annotated[
+        Line,
+        Asked("Signing secret", "Under “Basic Information” of the app; without it the buttons are links.", secret=True),
+    ] = ""
+    base_url: Annotated[str, Checked(check_base_url), Asked("API address", "Only for GovSlack or a proxy.")] = API
+
 
 CHANNEL = Channel(
     kind=ChannelKind.SLACK,
@@ -292,7 +294,7 @@ CHANNEL = Channel(
     address_help="#noc, C0123456789 or U0123456789 with a bot token; or the URL of an incoming webhook, which needs none.",
     send=send,
     check_address=check_address,
-    settings=tuple(SETTINGS),
+    account=Account,
     verifies=True,
     updates=True,
     ordered=True,

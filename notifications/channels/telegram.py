@@ -8,23 +8,24 @@ from __future__ import annotations
 import html
 import re
 from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
 
 import httpx
 
 from aiops.kernel.errors import InvalidInput
+from aiops.kernel.validation import Checked
 from notifications.channels.contracts import (
     Answer,
+    Asked,
     Channel,
     Message,
     Outlet,
     PermanentFailure,
     Sent,
-    Setting,
     TemporaryFailure,
 )
-from notifications.channels.http_call import call, check_url, json_object, refuses, rich_or_plain
+from notifications.channels.http_call import Url, call, json_object, refuses, rich_or_plain
 from notifications.channels.text import block, clip, fit, footer, is_public, line, opening, unsaid
 from notifications.choices import ChannelKind
 
@@ -192,25 +193,22 @@ def _patient(error: TemporaryFailure) -> TemporaryFailure:
     return error
 
 
-SETTINGS = (
-    Setting("token", "Bot token", "From @BotFather.", secret=True, check=check_token),
-    Setting(
-        "webhook_secret",
-        "Webhook secret",
-        "The secret_token that setWebhook was given (docs/answering.md); empty: the address alone is the secret.",
-        secret=True,
-        required=False,
-        check=check_webhook_secret,
-    ),
-    Setting(
-        "base_url",
-        "API address",
-        "Only for a Bot API server of your own.",
-        required=False,
-        default=API,
-        check=lambda text: check_url(text, field="base_url"),
-    ),
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A bot."""
+
+    token: Annotated[str, Checked(check_token), Asked("Bot token", "From @BotFather.", secret=True)]
+    webhook_secret: Annotated[
+        str,
+        Checked(check_webhook_secret),
+        Asked(
+            "Webhook secret",
+            "The secret_token that setWebhook was given (docs/answering.md); empty: the address alone is the secret.",
+            secret=True,
+        ),
+    ] = ""
+    base_url: Annotated[Url, Asked("API address", "Only for a Bot API server of your own.")] = API
+
 
 CHANNEL = Channel(
     kind=ChannelKind.TELEGRAM,
@@ -220,7 +218,7 @@ CHANNEL = Channel(
     address_help="The chat's number or @channel; the bot must be a member, and a person must have written to it first.",
     send=send,
     check_address=check_address,
-    settings=SETTINGS,
+    account=Account,
     needs_provider=True,
     verifies=True,
 )

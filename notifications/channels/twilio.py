@@ -7,16 +7,18 @@ overtake the answer to our own request.
 from __future__ import annotations
 
 import re
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 from xml.sax.saxutils import escape, quoteattr
 
 import httpx
 
 from aiops.kernel.errors import InvalidInput
+from aiops.kernel.validation import Checked, Line
 from notifications.channels import phone
-from notifications.channels.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting
-from notifications.channels.http_call import call, check_url, json_object
+from notifications.channels.contracts import Asked, Channel, Message, Outlet, PermanentFailure, Sent
+from notifications.channels.http_call import Url, call, json_object
 from notifications.channels.text import answered, clip, fit, is_link, line, taken
 from notifications.choices import ChannelKind, Purpose
 
@@ -138,31 +140,35 @@ def _words(response: httpx.Response) -> str:
     return f"{answer.get('message', '')} [{answer.get('code', '')}]"
 
 
-ACCOUNT = (
-    Setting("account_sid", "Account SID", "Starts with AC."),
-    Setting("auth_token", "Auth token", "Also proves that what comes back is from Twilio.", secret=True),
-)
-BASE_URL = Setting(
-    "base_url",
-    "API address",
-    "Only for another service with Twilio's API.",
-    required=False,
-    default=API,
-    check=lambda text: check_url(text, field="base_url"),
-)
-SMS_SENDER = Setting(
-    "sender",
-    "From",
-    "A number of the account such as +15551234567, a messaging service MG…, a short code or a name. "
-    "Nobody can answer to a name or a short code.",
-    check=phone.check_sender,
-)
-CALLER = Setting(
-    "sender",
-    "From",
-    "A number of the account that can call, such as +15551234567.",
-    check=phone.check_caller,
-)
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """A Twilio account that sends texts."""
+
+    account_sid: Annotated[Line, Asked("Account SID", "Starts with AC.")]
+    auth_token: Annotated[Line, Asked("Auth token", "Also proves that what comes back is from Twilio.", secret=True)]
+    sender: Annotated[
+        str,
+        Checked(phone.check_sender),
+        Asked(
+            "From",
+            "A number of the account such as +15551234567, a messaging service MG…, a short code or a name. "
+            "Nobody can answer to a name or a short code.",
+        ),
+    ]
+    base_url: Annotated[Url, Asked("API address", "Only for another service with Twilio's API.")] = API
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallingAccount(Account):
+    """A Twilio account that calls."""
+
+    sender: Annotated[
+        str,
+        Checked(phone.check_caller),
+        Asked("From", "A number of the account that can call, such as +15551234567."),
+    ]
+
+
 HELP = "With the country, such as +4930123456."
 
 SMS_CHANNEL = Channel(
@@ -173,7 +179,7 @@ SMS_CHANNEL = Channel(
     address_help=HELP,
     send=send_sms,
     check_address=phone.check_number,
-    settings=(*ACCOUNT, SMS_SENDER, BASE_URL),
+    account=Account,
     needs_provider=True,
     verifies=True,
     confirms=True,
@@ -186,7 +192,7 @@ VOICE_CHANNEL = Channel(
     address_help=HELP,
     send=send_voice,
     check_address=phone.check_number,
-    settings=(*ACCOUNT, CALLER, BASE_URL),
+    account=CallingAccount,
     needs_provider=True,
     verifies=True,
     confirms=True,

@@ -10,7 +10,8 @@ import base64
 import binascii
 import re
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -22,7 +23,8 @@ from py_vapid import Vapid, VapidException
 from aiops.kernel import site
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import InvalidInput
-from notifications.channels.contracts import Channel, Message, Outlet, PermanentFailure, Sent, Setting
+from aiops.kernel.validation import Checked, Line
+from notifications.channels.contracts import Asked, Channel, Message, Outlet, PermanentFailure, Sent
 from notifications.channels.http_call import call, check_url
 from notifications.channels.push_encryption import encrypt
 from notifications.channels.text import block, clip_bytes, is_public, line
@@ -150,6 +152,19 @@ def check_contact(text: str) -> str:
     return contact
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """The keys with which browsers subscribe."""
+
+    contact: Annotated[str, Checked(check_contact), Asked("Contact", "mailto: or https:, for the push services.")] = (
+        CONTACT
+    )
+    public_key: Annotated[
+        Line, Asked("Public key", "Made when the account is set up; a new one ends all subscriptions.")
+    ]
+    private_key: Annotated[Line, Asked("Private key", "Made with the public one.", secret=True)]
+
+
 CHANNEL = Channel(
     kind=ChannelKind.WEBPUSH,
     personal=True,
@@ -158,18 +173,7 @@ CHANNEL = Channel(
     address_help="Made by the browser itself when you allow notifications.",
     send=send,
     check_address=check_address,
-    settings=(
-        Setting(
-            "contact",
-            "Contact",
-            "mailto: or https:, for the push services.",
-            required=False,
-            default=CONTACT,
-            check=check_contact,
-        ),
-        Setting("public_key", "Public key", "Made when the account is set up; a new one ends all subscriptions."),
-        Setting("private_key", "Private key", "Made with the public one.", secret=True),
-    ),
+    account=Account,
     needs_provider=True,
     keyed=True,
     make_settings=make_settings,

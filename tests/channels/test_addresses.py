@@ -10,6 +10,7 @@ from aiops.kernel.errors import InvalidInput
 from notifications.channels import CHANNELS, webpush
 from notifications.channels.smtp import settings_of_url
 from notifications.choices import ChannelKind
+from notifications.delivery.services.providers import check_settings
 from tests.receivers import Receivers
 
 GOOD = [
@@ -143,23 +144,44 @@ SETTINGS = [
 ]
 
 
+def account(kind: ChannelKind) -> dict[str, str]:
+    """The settings of an account that are needed."""
+    sender = "noc@example.com" if kind == ChannelKind.EMAIL else "+15550006666"
+    good = {"sender": sender, "token": "123456789:AAEabcdefghijklmnopqrst"}
+    return {each.name: good.get(each.name, "x") for each in CHANNELS[kind].settings if each.required}
+
+
+@pytest.mark.parametrize("kind", [kind for kind, channel in CHANNELS.items() if channel.settings])
+def test_a_needed_setting_is_asked_for_and_a_secret_that_is_left_empty_stays(kind: ChannelKind) -> None:
+    needed = account(kind)
+    for setting in CHANNELS[kind].settings:
+        if setting.required and not setting.secret:
+            with pytest.raises(InvalidInput) as refusal:
+                check_settings(kind, {setting.name: " "}, needed)
+            assert refusal.value.field == setting.name
+        else:
+            kept = check_settings(kind, {setting.name: " "}, needed)[setting.name]
+            assert kept == needed.get(setting.name, setting.default)
+    with pytest.raises(InvalidInput) as refusal:
+        check_settings(kind, {"colour": "red"}, needed)
+    assert refusal.value.field == "colour"
+
+
 @pytest.mark.parametrize(("kind", "name", "given", "kept"), SETTINGS)
 def test_settings_have_one_form_too(kind: ChannelKind, name: str, given: str, kept: str | None) -> None:
-    setting = next(each for each in CHANNELS[kind].settings if each.name == name)
-    assert setting.check is not None
     if kept is not None:
-        assert setting.check(given) == kept
+        assert check_settings(kind, {name: given}, account(kind))[name] == kept
         return
     with pytest.raises(InvalidInput) as refusal:
-        setting.check(given)
-    assert refusal.value.field == name
+        check_settings(kind, {name: given}, account(kind))
+    assert refusal.value.field == name and refusal.value.message.startswith(f"{name}: ")
 
 
 def test_a_default_is_a_good_value() -> None:
-    for channel in CHANNELS.values():
+    for kind, channel in CHANNELS.items():
         for setting in channel.settings:
-            if setting.default and setting.check:
-                assert setting.check(setting.default) == setting.default, (channel.kind, setting.name)
+            if setting.default:
+                assert check_settings(kind, {setting.name: ""}, account(kind))[setting.name] == setting.default
 
 
 def test_keys_are_made_afresh() -> None:

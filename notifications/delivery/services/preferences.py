@@ -30,18 +30,12 @@ def set_contact_rules(
     own = set(Destination.objects.filter(owner=user).values_list("pk", flat=True))
     for place, (minutes, destination_id) in enumerate(rules):
         if not 0 <= minutes <= LONGEST_DELAY:
-            raise InvalidInput(
-                f"rules[{place}].minutes: expected 0 to {LONGEST_DELAY}.", field=f"rules[{place}].minutes"
-            )
+            raise InvalidInput.at(("rules", place, "minutes"), f"expected 0 to {LONGEST_DELAY}.")
         if destination_id not in own:
-            raise InvalidInput(
-                f"rules[{place}].destination: expected one of your own destinations.",
-                field=f"rules[{place}].destination",
-            )
+            raise InvalidInput.at(("rules", place, "destination"), "expected one of your own destinations.")
         if destination_id in {pk for _, pk in rules[:place]}:
-            raise InvalidInput(
-                f"rules[{place}].destination: it has a rule already; a step that repeats calls it again.",
-                field=f"rules[{place}].destination",
+            raise InvalidInput.at(
+                ("rules", place, "destination"), "it has a rule already; a step that repeats calls it again."
             )
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=user.pk)

@@ -6,14 +6,19 @@ Settings are encrypted. A stored secret is never shown again; an empty field kee
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cache
+from typing import Any
 
 import orjson
 from django.db import IntegrityError, transaction
+from pydantic import TypeAdapter
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import Workspace
 from aiops.kernel import secrets
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
+from aiops.kernel.validation import Filled, read
 from notifications.channels import CHANNELS
 from notifications.choices import ChannelKind
 from notifications.delivery.models import Provider
@@ -73,19 +78,18 @@ def delete_provider(*, actor: Actor, provider_id: int) -> None:
 def check_settings(kind: ChannelKind, given: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:
     """The settings of an account in their one form. A secret that is left empty stays what it was; unknown ones are refused."""
     channel = CHANNELS[kind]
-    known = {setting.name for setting in channel.settings}
+    known = {setting.name: setting for setting in channel.settings}
     if unknown := [name for name in given if name not in known]:
-        raise InvalidInput(f"{unknown[0]}: {kind.label} has no such setting.", field=unknown[0])
+        raise InvalidInput.at((unknown[0],), f"{kind.label} has no such setting.")
     made = channel.make_settings() if channel.make_settings is not None and not before else {}
-    checked = {name: value for name, value in {**made, **before}.items() if name not in known or name in made}
-    for setting in channel.settings:
-        value = str(given.get(setting.name) or "").strip()
-        if not value and (setting.secret or setting.name not in given):
-            value = str(before.get(setting.name, "") or made.get(setting.name, ""))
-        value = value or setting.default
-        if not value and setting.required:
-            raise InvalidInput(f"{setting.name}: {setting.label} is needed.", field=setting.name)
-        if value and setting.check is not None:
-            value = setting.check(value)
-        checked[setting.name] = value
-    return checked
+    typed = {
+        name: text for name, value in given.items() if (text := str(value or "").strip()) or not known[name].secret
+    }
+    settings = {**made, **before, **typed}
+    return {**settings, **asdict(read(_account_of(kind), {name: settings[name] for name in known if name in settings}))}
+
+
+@cache
+def _account_of(kind: ChannelKind) -> TypeAdapter[Any]:
+    account: Any = CHANNELS[kind].account
+    return TypeAdapter(Filled[account])
