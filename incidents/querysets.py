@@ -9,8 +9,8 @@ from django.db import models
 from django.db.models import Q
 
 from aiops.access.actors import Actor, ActorKind, Role
-from aiops.kernel.ids import parse_reference
 from incidents.choices import ENDED, LIVE, Severity, Status
+from incidents.ids import parse_reference
 
 
 class WorkspaceQuerySet(models.QuerySet):

@@ -5,24 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from django.urls import URLPattern, path, register_converter
-
-from aiops.kernel.ids import REFERENCE_PATTERN
-
-
-class IncidentReference:
-    """An incident's id or name. Strict, so that ``/incidents/noisy`` is never one."""
-
-    regex = REFERENCE_PATTERN
-
-    def to_python(self, value: str) -> str:
-        return value
-
-    def to_url(self, value: str) -> str:
-        return value
-
-
-register_converter(IncidentReference, "incident")
+from django.urls import URLPattern, path
 
 
 def path_pair(route: str, view: Callable[..., Any], name: str | None = None) -> list[URLPattern]:

@@ -21,9 +21,9 @@ from drf_spectacular.utils import OpenApiParameter
 from aiops.api.fields import EXPECTED_INSTANT, parse_instant
 from aiops.api.schema import query
 from aiops.kernel.errors import InvalidInput
-from aiops.kernel.ids import parse_reference
 from incidents.catalogue.models import Service
 from incidents.choices import Severity, Status
+from incidents.ids import parse_reference
 from incidents.querysets import IncidentQuerySet
 
 Words = Mapping[str, Q | Callable[[datetime], Q]]  # a word → the incidents it means (at an instant)

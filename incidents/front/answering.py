@@ -14,8 +14,8 @@ from typing import Any, TypeVar
 from django.db import Error as DatabaseFailure
 
 from aiops.access import credentials
-from aiops.kernel import metrics
 from aiops.kernel.errors import DomainError, NotAuthenticated, Overloaded
+from incidents import metrics
 from incidents.catalogue.services import directory
 from incidents.contracts import Arrival
 from incidents.errors import PartlyStored

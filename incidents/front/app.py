@@ -26,11 +26,11 @@ from aiops.access import keyring
 from aiops.access.services import keys
 from aiops.api.errors import InternalError
 from aiops.api.middleware import one_slash
-from aiops.kernel import metrics
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError, Overloaded
 from aiops.kernel.headers import as_bytes, private
 from aiops.kernel.threads import essential
+from incidents import metrics
 from incidents.catalogue.services import directory
 from incidents.contracts import Arrival, Outcome
 from incidents.errors import PartlyStored

@@ -16,8 +16,8 @@ import httptools
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from aiops.api.envelopes import client, envelope_of
-from aiops.kernel import metrics
 from aiops.kernel.headers import as_bytes, private
+from incidents import metrics
 from incidents.front.app import FrontDoor
 from incidents.front.guard import Guard, Phase
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiops.api import envelopes
-from aiops.kernel import encodings, ids
+from aiops.kernel import encodings
 from aiops.kernel.errors import DomainError
+from incidents import ids
 from incidents.choices import Result
 from incidents.contracts import Outcome
 from incidents.front.requests import Reply

@@ -20,9 +20,9 @@ from typing import Any
 
 from django.db import DataError, Error, IntegrityError
 
-from aiops.kernel import metrics
 from aiops.kernel.errors import InvalidInput, Overloaded
 from aiops.kernel.threads import essential
+from incidents import metrics
 from incidents.contracts import Arrival, Outcome
 from incidents.core.services import names
 from incidents.errors import PartlyStored

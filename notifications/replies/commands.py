@@ -12,8 +12,8 @@ import unicodedata
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from aiops.kernel.ids import REFERENCE_PATTERN
 from aiops.kernel.text import seen
+from incidents.ids import REFERENCE_PATTERN
 from notifications.delivery.verbs import Verb
 from notifications.replies import phrases
 

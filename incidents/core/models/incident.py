@@ -6,7 +6,7 @@ from django.conf import settings
 from django.db import models
 
 from aiops.access.models import Workspace
-from aiops.kernel import ids
+from incidents import ids
 from incidents.catalogue.models.service import Service
 from incidents.catalogue.models.source import Source
 from incidents.choices import LIVE, Automation, Priority, Severity, Status

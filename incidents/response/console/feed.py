@@ -26,8 +26,8 @@ from django.db import Error as DatabaseFailure
 
 from aiops.access.actors import Actor
 from aiops.kernel import live
-from aiops.kernel.ids import incident_id
 from aiops.kernel.threads import essential_task
+from incidents.ids import incident_id
 from incidents.response.console import pace as paces
 from incidents.response.console.counts import Counts, read_counts
 from incidents.response.console.pace import Pace

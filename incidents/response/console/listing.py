@@ -19,11 +19,11 @@ from aiops.access.models import User
 from aiops.api.fields import parse_instant
 from aiops.api.params import asked
 from aiops.kernel.errors import InvalidInput
-from aiops.kernel.ids import parse_reference
 from incidents.catalogue.models import Service
 from incidents.choices import ENDED, LIVE, Severity, Status
 from incidents.core import counting, selectors
 from incidents.core.filters import narrow
+from incidents.ids import parse_reference
 from incidents.querysets import IncidentQuerySet
 from incidents.response.console import paging
 from incidents.response.console.filters import SPANS, ConsoleFilterSet

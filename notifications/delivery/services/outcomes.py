@@ -12,10 +12,11 @@ from django.db import transaction
 from django.db.models import Value
 from django.db.models.functions import Coalesce
 
-from aiops.kernel import live, metrics, site
+from aiops.kernel import live, site
 from aiops.kernel.sql import CompiledQuery, Given, insert
 from incidents.choices import EntryKind
 from incidents.response.services.timers import system_entry
+from notifications import metrics
 from notifications.channels import CHANNELS
 from notifications.channels.contracts import PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.choices import ASKING, NOTIFIED, ON_ITS_WAY, ChannelKind, DeliveryState, Purpose, Rank

@@ -16,9 +16,9 @@ from django.conf import settings
 from django.db import transaction
 
 from aiops.access.actors import Actor, ActorKind, Role
-from aiops.kernel import ids
 from aiops.kernel.encodings import inflated
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound
+from incidents import ids
 from incidents.catalogue.services import directory
 from incidents.catalogue.services.directory import KnownSource
 from incidents.choices import Result, SourceKind

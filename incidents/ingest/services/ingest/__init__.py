@@ -18,10 +18,11 @@ from weakref import WeakSet
 import psycopg
 from django.db import DataError, IntegrityError, InternalError, ProgrammingError, connection, transaction
 
-from aiops.kernel import live, metrics
+from aiops.kernel import live
 from aiops.kernel.events import HandlerFailed
 from aiops.kernel.ids import uuid7
 from aiops.kernel.sql import prepared_cursor
+from incidents import metrics
 from incidents.choices import Priority, Result
 from incidents.contracts import Arrival, Outcome, Route, RoutedService, RoutedSource, Signal
 from incidents.ingest.services.ingest import statements

@@ -7,7 +7,7 @@ from typing import Any
 
 import orjson
 
-from aiops.kernel import ids
+from incidents import ids
 from incidents.choices import PRIORITY_OF, SignalAction
 from incidents.contracts import Outcome
 from incidents.core.lifecycle import TRANSITIONS, Action

@@ -11,8 +11,8 @@ from rest_framework import serializers
 
 from aiops.api.fields import DurationField, InstantField
 from aiops.kernel.clock import rfc3339
-from aiops.kernel.ids import incident_id
 from incidents.core.models import Incident, TimelineEntry
+from incidents.ids import incident_id
 from incidents.response.api.client import vocab
 from incidents.response.api.facts import told
 from incidents.response.api.fields import StateField, WordField

@@ -15,10 +15,10 @@ from aiops.api.params import whole_number
 from aiops.api.schema import WORKSPACE, operation, part, query
 from aiops.api.views import NothingHere
 from aiops.kernel.errors import NotFound
-from aiops.kernel.ids import REFERENCE_PATTERN
 from incidents.core import selectors
 from incidents.core.filters import IncidentFilterSet, WordFilter, described, narrow, severity_words
 from incidents.core.models import Incident
+from incidents.ids import REFERENCE_PATTERN
 from incidents.response.api import states
 from incidents.response.api.client import dead_letters, examples, vocab
 from incidents.response.api.client.serializers import (

@@ -14,12 +14,12 @@ from aiops.api.params import whole_number
 from aiops.api.schema import WORKSPACE, operation, part, query
 from aiops.api.views import NothingHere
 from aiops.kernel.errors import InvalidInput, NotFound
-from aiops.kernel.ids import REFERENCE_PATTERN
 from incidents.choices import Status
 from incidents.core import counting, selectors
 from incidents.core.filters import IncidentFilterSet, WordFilter, described, narrow, severity_words
 from incidents.core.lifecycle import TRANSITIONS, TransitionRefused
 from incidents.core.models import Incident
+from incidents.ids import REFERENCE_PATTERN
 from incidents.response.api.dashboard import examples, vocab
 from incidents.response.api.dashboard.serializers import IncidentListOut, NoteIn, OneIncidentOut, StatusIn, shown
 from incidents.response.api.facts import DEFAULT_RESOLUTION

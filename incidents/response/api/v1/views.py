@@ -17,12 +17,12 @@ from aiops.api.v1 import Page, V1View
 from aiops.api.views import NothingHere
 from aiops.kernel import slots
 from aiops.kernel.errors import Conflict, NotFound
-from aiops.kernel.ids import REFERENCE_PATTERN
 from incidents.choices import Status
 from incidents.core import counting, selectors
 from incidents.core.filters import IncidentFilterSet, WordFilter, described, narrow, severity_words
 from incidents.core.lifecycle import TransitionRefused
 from incidents.core.models import Incident
+from incidents.ids import REFERENCE_PATTERN
 from incidents.querysets import IncidentQuerySet
 from incidents.response.api import states
 from incidents.response.api.facts import DEFAULT_RESOLUTION
