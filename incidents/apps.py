@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
+from aiops.access.events import WorkspaceEvent
 from aiops.kernel import events
 
 
@@ -12,4 +13,4 @@ class IncidentsConfig(AppConfig):
     def ready(self) -> None:
         from incidents import handlers  # noqa: PLC0415 - models are loaded by now, and not before
 
-        events.subscribe("workspace.created", handlers.set_up_workspaces)
+        events.subscribe(WorkspaceEvent.CREATED, handlers.set_up_workspaces)

@@ -2,14 +2,13 @@ from __future__ import annotations
 
 from django.apps import AppConfig
 
-from aiops.kernel import slots
-
 
 class NotificationsConfig(AppConfig):
     name = "notifications"
     verbose_name = "Notifications"
 
     def ready(self) -> None:
+        from incidents.response import slots  # noqa: PLC0415
         from notifications import checks, handlers  # noqa: F401, PLC0415 - models are loaded by now, and not before
         from notifications.escalation.console import panel  # noqa: PLC0415
         from notifications.escalation.selectors import next_steps, v1_annotations  # noqa: PLC0415
@@ -17,6 +16,6 @@ class NotificationsConfig(AppConfig):
 
         handlers.subscribe()
         departures.subscribe()
-        slots.register("incident.next", next_steps.next_steps)
-        slots.register("incident.v1_annotations", v1_annotations.escalation_annotations)
-        slots.register("incident.panel", panel.panels)
+        slots.NEXT.fill(next_steps.next_steps)
+        slots.V1_ANNOTATIONS.fill(v1_annotations.escalation_annotations)
+        slots.PANELS.fill(panel.panels)

@@ -5,117 +5,119 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from aiops.access.events import WorkspaceEvent, WorkspaceFact
 from aiops.access.models import Workspace
 from aiops.kernel import events
-from aiops.kernel.events import Fact
+from aiops.kernel.events import Event, Handler
+from incidents.core.events import IncidentEvent, IncidentFact, PriorityFact
 from notifications.escalation.lifecycle import RunEvent
 from notifications.escalation.services import assignments, defaults, runs
 
 
-def opened(facts: Sequence[Fact], now: datetime) -> None:
+def opened(facts: Sequence[IncidentFact], now: datetime) -> None:
     """``incident.opened``: who is to hear of it is decided by a run."""
     runs.begin(facts, now)
 
 
-def acknowledged(facts: Sequence[Fact], now: datetime) -> None:
+def acknowledged(facts: Sequence[IncidentFact], now: datetime) -> None:
     """``incident.acknowledged``, ``.investigating``: somebody has it."""
     runs.acknowledge(facts, now)
     runs.renew(facts, now)
 
 
-def acted(facts: Sequence[Fact], now: datetime) -> None:
+def acted(facts: Sequence[IncidentFact], now: datetime) -> None:
     """``incident.noted``: whoever has it works on it."""
     runs.renew(facts, now)
 
 
-def assigned(facts: Sequence[Fact], now: datetime) -> None:
+def assigned(facts: Sequence[IncidentFact], now: datetime) -> None:
     """``incident.assigned``: whose it is now hears of it."""
     runs.renew(facts, now)
     assignments.tell(facts, now)
 
 
-def priority_set(facts: Sequence[Fact], now: datetime) -> None:
+def priority_set(facts: Sequence[PriorityFact], now: datetime) -> None:
     """``incident.priority_set``: a rise is for people; a fall is work on it, and has a stopped policy ask its rules again."""
-    fell = [fact for fact in facts if not fact.get("rose")]
-    runs.raise_priority([fact for fact in facts if fact.get("rose")], now)
+    fell = [fact for fact in facts if not fact.rose]
+    runs.raise_priority([fact for fact in facts if fact.rose], now)
     runs.lower_priority(fell, now)
     runs.renew(fell, now)
 
 
-def snoozed(facts: Sequence[Fact], now: datetime) -> None:
+def snoozed(facts: Sequence[IncidentFact], now: datetime) -> None:
     """``incident.snoozed``."""
     runs.pause(facts, now, "snoozed")
 
 
-def unsnoozed(facts: Sequence[Fact], now: datetime) -> None:
+def unsnoozed(facts: Sequence[IncidentFact], now: datetime) -> None:
     """``incident.unsnoozed``: the silence is over."""
     runs.wake(facts, now, "the snooze ended")
 
 
-def suppressed(facts: Sequence[Fact], now: datetime) -> None:
+def suppressed(facts: Sequence[IncidentFact], now: datetime) -> None:
     """``incident.suppressed``."""
     runs.pause(facts, now, "suppressed", RunEvent.SUPPRESSED)
 
 
-def unsuppressed(facts: Sequence[Fact], now: datetime) -> None:
+def unsuppressed(facts: Sequence[IncidentFact], now: datetime) -> None:
     """``incident.unsuppressed``."""
     runs.wake(facts, now, "it is no longer suppressed", RunEvent.UNSUPPRESSED, RunEvent.UNSUPPRESSED_HELD)
 
 
-def unacknowledged(facts: Sequence[Fact], now: datetime) -> None:
+def unacknowledged(facts: Sequence[IncidentFact], now: datetime) -> None:
     """``incident.unacknowledged``: nobody has it any more."""
     runs.give_back(facts, now, "nobody has it any more")
 
 
-def severity_raised(facts: Sequence[Fact], now: datetime) -> None:
+def severity_raised(facts: Sequence[IncidentFact], now: datetime) -> None:
     """``incident.severity_raised``: policy, steps and routes are asked anew."""
     runs.urge(facts, now, RunEvent.SEVERITY_RAISED)
 
 
-def escalated(facts: Sequence[Fact], now: datetime) -> None:
+def escalated(facts: Sequence[IncidentFact], now: datetime) -> None:
     """``incident.escalated``: somebody wants the next level."""
     runs.urge(facts, now, RunEvent.ESCALATED)
 
 
-def resolved(facts: Sequence[Fact], now: datetime) -> None:
+def resolved(facts: Sequence[IncidentFact], now: datetime) -> None:
     """``incident.resolved``."""
     runs.end(facts, now, "resolved")
 
 
-def closed(facts: Sequence[Fact], now: datetime) -> None:
+def closed(facts: Sequence[IncidentFact], now: datetime) -> None:
     """``incident.closed``: also without having been resolved before."""
     runs.end(facts, now, "closed")
 
 
-def reopened(facts: Sequence[Fact], now: datetime) -> None:
+def reopened(facts: Sequence[IncidentFact], now: datetime) -> None:
     """``incident.reopened``: a new run, over what the policy in force says now."""
     runs.begin(facts, now, episode=None)
 
 
-def set_up_workspaces(facts: Sequence[Fact], now: datetime) -> None:
+def set_up_workspaces(facts: Sequence[WorkspaceFact], now: datetime) -> None:
     """``workspace.created``: each new workspace starts with routes and a policy."""
-    for workspace in Workspace.objects.filter(pk__in=[fact["workspace_id"] for fact in facts]).order_by("pk"):
+    for workspace in Workspace.objects.filter(pk__in=[fact.workspace_id for fact in facts]).order_by("pk"):
         defaults.ensure_paging(workspace, now)
 
 
-SUBSCRIPTIONS = {
-    "workspace.created": set_up_workspaces,
-    "incident.opened": opened,
-    "incident.acknowledged": acknowledged,
-    "incident.investigating": acknowledged,
-    "incident.noted": acted,
-    "incident.assigned": assigned,
-    "incident.priority_set": priority_set,
-    "incident.snoozed": snoozed,
-    "incident.unsnoozed": unsnoozed,
-    "incident.suppressed": suppressed,
-    "incident.unsuppressed": unsuppressed,
-    "incident.unacknowledged": unacknowledged,
-    "incident.severity_raised": severity_raised,
-    "incident.escalated": escalated,
-    "incident.resolved": resolved,
-    "incident.closed": closed,
-    "incident.reopened": reopened,
+SUBSCRIPTIONS: dict[Event, Handler] = {
+    WorkspaceEvent.CREATED: set_up_workspaces,
+    IncidentEvent.OPENED: opened,
+    IncidentEvent.ACKNOWLEDGED: acknowledged,
+    IncidentEvent.INVESTIGATING: acknowledged,
+    IncidentEvent.NOTED: acted,
+    IncidentEvent.ASSIGNED: assigned,
+    IncidentEvent.PRIORITY_SET: priority_set,
+    IncidentEvent.SNOOZED: snoozed,
+    IncidentEvent.UNSNOOZED: unsnoozed,
+    IncidentEvent.SUPPRESSED: suppressed,
+    IncidentEvent.UNSUPPRESSED: unsuppressed,
+    IncidentEvent.UNACKNOWLEDGED: unacknowledged,
+    IncidentEvent.SEVERITY_RAISED: severity_raised,
+    IncidentEvent.ESCALATED: escalated,
+    IncidentEvent.RESOLVED: resolved,
+    IncidentEvent.CLOSED: closed,
+    IncidentEvent.REOPENED: reopened,
 }
 
 

@@ -36,6 +36,20 @@ class ActorKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class ActorRef:
+    """Who did something, as timelines and events record it: without roles, which change."""
+
+    kind: ActorKind
+    id: str
+    label: str
+
+    @property
+    def user_id(self) -> int:
+        """The person's key; 0 when no person did it."""
+        return int(self.id) if self.kind == ActorKind.USER and self.id.isdecimal() else 0
+
+
+@dataclass(frozen=True, slots=True)
 class Actor:
     """Who acts, and in which workspaces with which role.
 
@@ -58,6 +72,11 @@ class Actor:
         if self.everywhere is not None and self.everywhere >= role:
             return None
         return tuple(workspace for workspace, own in self.roles if own >= role)
+
+    @property
+    def ref(self) -> ActorRef:
+        """The actor as it is recorded."""
+        return ActorRef(self.kind, self.id, self.label)
 
     @property
     def workspace_ids(self) -> tuple[int, ...] | None:

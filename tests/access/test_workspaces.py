@@ -10,8 +10,9 @@ import pytest
 from django.db import connection
 
 from aiops.access.actors import SYSTEM, Actor, ActorKind, Role
+from aiops.access.events import WorkspaceEvent, WorkspaceFact
 from aiops.access.models import Workspace
-from aiops.access.services.workspaces import CREATED, choose_workspace, create_workspace, narrowed
+from aiops.access.services.workspaces import choose_workspace, create_workspace, narrowed
 from aiops.kernel import events
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted, Overloaded
 from incidents.choices import SourceKind
@@ -72,15 +73,15 @@ def test_it_takes_an_operator_of_all_workspaces() -> None:
 
 
 def test_a_workspace_that_cannot_be_set_up_is_not_made() -> None:
-    def fail(facts: Sequence[events.Fact], now: datetime) -> None:
+    def fail(facts: Sequence[WorkspaceFact], now: datetime) -> None:
         raise ValueError("no room")
 
-    events.subscribe(CREATED, fail)
+    events.subscribe(WorkspaceEvent.CREATED, fail)
     try:
         with pytest.raises(Overloaded):
             create_workspace(actor=SYSTEM, name="Acme", now=NOW)
     finally:
-        events.unsubscribe(CREATED, fail)
+        events.unsubscribe(WorkspaceEvent.CREATED, fail)
     assert not Workspace.objects.exists()
 
 

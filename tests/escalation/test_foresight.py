@@ -11,11 +11,11 @@ from django.test.utils import CaptureQueriesContext
 
 from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Membership
-from aiops.kernel import slots
 from aiops.kernel.errors import NotFound
 from incidents.choices import Priority, Severity
 from incidents.models import Incident
 from incidents.response.console.rows import rows_of
+from incidents.response.slots import NEXT
 from notifications.choices import ChannelKind, RotationUnit
 from notifications.escalation.selectors import next_steps
 from notifications.escalation.services import policies, routes, unreachable, whatif
@@ -273,9 +273,9 @@ class TestNextStep:
         world.levels("ana", "bo")
 
         def cost() -> int:
-            pks = list(Incident.objects.values_list("pk", flat=True))
+            found = Incident.objects.in_bulk()
             with CaptureQueriesContext(connection) as captured:
-                assert len(slots.load("incident.next", pks, now=world.now)) == len(pks)
+                assert len(NEXT.load(list(found), now=world.now, incidents=found)) == len(found)
             return len(captured)
 
         world.fire("first")

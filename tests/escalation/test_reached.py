@@ -110,7 +110,7 @@ class TestAsleep:
         incident = world.fire("cpu", Severity.LOW)
         seven = world.now + timedelta(hours=8)
 
-        step = next_steps([incident.pk], world.now)[incident.pk]
+        step = next_steps([incident.pk], now=world.now, incidents={incident.pk: incident})[incident.pk]
         said = spoken([incident.pk], world.now)[incident.pk]
 
         assert (step.text, step.at) == ("pages Bo", seven)
@@ -127,7 +127,7 @@ class TestAsleep:
         asleep(world, "root")
         incident = world.fire("cpu", Severity.LOW)
 
-        step = next_steps([incident.pk], world.now)[incident.pk]
+        step = next_steps([incident.pk], now=world.now, incidents={incident.pk: incident})[incident.pk]
 
         assert (step.text, step.at) == ("tells Root", world.now + timedelta(hours=8))
         world.advance(hours=8)
@@ -145,7 +145,10 @@ class TestFallback:
 
         incident = world.fire("cpu")
 
-        assert next_steps([incident.pk], world.now)[incident.pk].text == "tells Root"
+        assert (
+            next_steps([incident.pk], now=world.now, incidents={incident.pk: incident})[incident.pk].text
+            == "tells Root"
+        )
         world.advance(minutes=15)
         world.phone("root").expects("NOBODY ANSWERED", "cpu is wrong")
         assert happened(world, "cpu") == expected

@@ -6,6 +6,8 @@ from itertools import product
 
 import pytest
 
+from aiops.access.actors import SYSTEM
+from incidents.core.events import IncidentFact
 from incidents.models import Incident
 from notifications.choices import RunState, WakeReason
 from notifications.escalation.lifecycle import COLUMNS, DEMANDS, RISES, TABLE, Due, RunEvent
@@ -139,14 +141,23 @@ def test_a_whole_storm_is_one_statement_and_one_more_where_nobody_was_to_hear_be
     for n in range(5):
         world.fire(f"n{n}")
     world.phone("ana").read_all()
-    facts = list(Incident.objects.values("pk", "workspace_id", "service_id", "severity"))
+    facts = [
+        IncidentFact(
+            incident_id=incident.pk,
+            workspace_id=incident.workspace_id,
+            service_id=incident.service_id,
+            severity=incident.severity,
+            actor=SYSTEM.ref,
+        )
+        for incident in Incident.objects.all()
+    ]
 
     with django_assert_num_queries(1):  # type: ignore[operator]
-        runs.urge([{**fact, "incident_id": fact["pk"]} for fact in facts], world.now, RunEvent.SEVERITY_RAISED)
+        runs.urge(facts, world.now, RunEvent.SEVERITY_RAISED)
 
     assert EscalationRun.objects.filter(risen=True, next_step_at=world.now).count() == 5
     EscalationRun.objects.all().delete()
     with django_assert_num_queries(1):  # type: ignore[operator]  # the INSERT goes past Django's count
-        runs.urge([{**fact, "incident_id": fact["pk"]} for fact in facts], world.now, RunEvent.SEVERITY_RAISED)
+        runs.urge(facts, world.now, RunEvent.SEVERITY_RAISED)
     assert EscalationRun.objects.filter(wake=WakeReason.OPENED, next_step_at=world.now).count() == 5
     EscalationRun.objects.update(state=E, next_step_at=None)

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from aiops.access.actors import Role
+from aiops.access.actors import ActorKind, ActorRef, Role
 from aiops.access.models import Workspace
 from aiops.kernel import events
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
 from incidents.choices import EntryKind, Priority, Severity, Status
+from incidents.core.events import IncidentEvent, IncidentFact
 from incidents.core.lifecycle import TransitionRefused
 from incidents.errors import NewerIncidentLive, NothingToDo
 from incidents.models import Alert, Incident, TimelineEntry
@@ -188,19 +189,19 @@ def test_what_happens_is_published_inside_the_transaction(workspace: Workspace, 
     def handler(facts: Any, now: Any) -> None:
         heard.extend(facts)
 
-    events.subscribe("incident.resolved", handler)
+    events.subscribe(IncidentEvent.RESOLVED, handler)
     try:
         incidents.resolve(actor=actor(workspace), incident_id=incident.pk, now=LATER)
     finally:
-        events.unsubscribe("incident.resolved", handler)
+        events.unsubscribe(IncidentEvent.RESOLVED, handler)
     assert heard == [
-        {
-            "incident_id": incident.pk,
-            "workspace_id": workspace.pk,
-            "service_id": incident.service_id,
-            "severity": incident.severity,
-            "actor": {"kind": "user", "id": "ana", "label": "ana"},
-        }
+        IncidentFact(
+            incident_id=incident.pk,
+            workspace_id=workspace.pk,
+            service_id=incident.service_id,
+            severity=incident.severity,
+            actor=ActorRef(ActorKind.USER, "ana", "ana"),
+        )
     ]
 
 

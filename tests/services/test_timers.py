@@ -13,6 +13,7 @@ from aiops.access.models import Workspace
 from aiops.kernel import events
 from aiops.kernel.sql import prepared_cursor
 from incidents.choices import EntryKind, Status
+from incidents.core.events import IncidentEvent
 from incidents.core.services import reactions
 from incidents.ingest.services import partitions
 from incidents.models import Alert, Incident, PendingReaction, TimelineEntry
@@ -82,7 +83,7 @@ def test_a_failed_reaction_undoes_nothing_and_is_tried_again(workspace: Workspac
         else:
             heard.extend(facts)
 
-    events.subscribe("incident.opened", handler)
+    events.subscribe(IncidentEvent.OPENED, handler)
     try:
         outcome = fire(make_route(workspace))
         assert Incident.objects.filter(pk=outcome.incident_id).exists()
@@ -93,8 +94,8 @@ def test_a_failed_reaction_undoes_nothing_and_is_tried_again(workspace: Workspac
         broken = False
         assert reactions.retry_due(NOW + minutes(1) + HOUR) == 1
     finally:
-        events.unsubscribe("incident.opened", handler)
-    assert [fact["incident_id"] for fact in heard] == [outcome.incident_id]
+        events.unsubscribe(IncidentEvent.OPENED, handler)
+    assert [fact.incident_id for fact in heard] == [outcome.incident_id]
     assert not PendingReaction.objects.exists()
 
 

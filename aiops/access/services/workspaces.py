@@ -1,7 +1,7 @@
 """Verbs on workspaces: an administrator creates one, or the first request that names one with a key for all workspaces.
 
-An app that needs rows in every workspace subscribes to ``workspace.created`` (facts ``{"workspace_id", "slug",
-"name"}``). A workspace without those rows is of no use, so a handler that fails undoes the creation.
+An app that needs rows in every workspace subscribes to ``WorkspaceEvent.CREATED``. A workspace without those rows is of no use, so
+a handler that fails undoes the creation.
 """
 
 from __future__ import annotations
@@ -15,11 +15,11 @@ from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from aiops.access.actors import Actor, Role
+from aiops.access.events import WorkspaceEvent, WorkspaceFact
 from aiops.access.models import Workspace
 from aiops.kernel import events
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted, Overloaded
 
-CREATED = "workspace.created"
 SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 NAME_LENGTH = 200
 
@@ -41,8 +41,8 @@ def create_workspace(*, actor: Actor, name: str, now: datetime, slug: str = "") 
     try:
         with transaction.atomic():
             workspace = Workspace.objects.create(slug=slug or _free_slug(name), name=name)
-            fact = {"workspace_id": workspace.pk, "slug": workspace.slug, "name": workspace.name}
-            if events.publish(CREATED, [fact], now):
+            fact = WorkspaceFact(workspace_id=workspace.pk, slug=workspace.slug, name=workspace.name, actor=actor.ref)
+            if events.publish(WorkspaceEvent.CREATED, [fact], now):
                 raise Overloaded("The workspace could not be set up; try again.", data={"retry_after": 5})
     except IntegrityError:  # somebody was faster
         raise InvalidInput(f"There is a workspace with the name {name!r} or its id.", field="name") from None

@@ -9,6 +9,7 @@ from django.db import transaction
 
 from aiops.kernel import events
 from aiops.kernel.text import storable
+from incidents.core.events import IncidentEvent, IncidentFact
 from incidents.core.models import PendingReaction
 
 BATCH = 100
@@ -17,16 +18,16 @@ LONGEST_ERROR = 2000
 MOST_ATTEMPTS = 32_000  # that the column holds
 
 
-def publish(event: str, facts: Sequence[events.Fact], now: datetime, *, savepoints: bool = True) -> None:
+def publish(event: IncidentEvent, facts: Sequence[IncidentFact], now: datetime, *, savepoints: bool = True) -> None:
     """Call the handlers of *event* inside the running transaction; a failed one leaves a row that :func:`retry_due` picks up.
     Without *savepoints* it raises :class:`events.HandlerFailed` instead."""
     failures = events.publish(event, facts, now, savepoints=savepoints)
     if failures:
         PendingReaction.objects.bulk_create(
             PendingReaction(
-                event=failure.event,
+                event=failure.event.value,
                 handler=failure.handler,
-                facts=failure.facts,
+                facts=[fact.stored() for fact in failure.facts],
                 error=storable(failure.error, LONGEST_ERROR),
                 created_at=now,
                 next_attempt_at=now + timedelta(seconds=5),

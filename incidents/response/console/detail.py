@@ -14,7 +14,6 @@ from django.urls import reverse
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import User
-from aiops.kernel import slots
 from aiops.kernel.errors import NotFound
 from incidents.choices import LIVE, Priority, Status
 from incidents.core import selectors
@@ -23,6 +22,7 @@ from incidents.response.console.actions import buttons_of
 from incidents.response.console.forms import PRESETS
 from incidents.response.console.rows import look_of, next_of_all, who_has
 from incidents.response.console.story import Fact, Line, Step, line_of, steps_of
+from incidents.response.slots import PANELS
 
 ALERTS = 10  # on the page; the latest
 ENTRIES = 300  # on the page; the latest
@@ -43,9 +43,9 @@ def detail_context(actor: Actor, user: User, incident: Incident, now: datetime) 
         "look": look_of(incident, now),
         "is_snoozed": incident.is_snoozed(now),
         "next": following[incident.pk],
-        "panels": slots.load(
-            "incident.panel", [incident.pk], incidents={incident.pk: incident}, following=following, now=now
-        ).get(incident.pk, []),
+        "panels": PANELS.load([incident.pk], now=now, incidents={incident.pk: incident}, following=following).get(
+            incident.pk, []
+        ),
         "who": who_has(incident),
         "is_mine": incident.assignee_id == user.pk,
         "lasted": _duration((incident.resolved_at or now) - incident.created_at),

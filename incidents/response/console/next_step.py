@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 from incidents.choices import LIVE, RESPONSE, Priority, Status
 
@@ -16,6 +17,17 @@ class NextStep:
     at: datetime | None = None
     style: str = ""
     tone: str = "calm"
+
+
+URGENCY = ("late", "now", "due", "calm")  # tones, the most urgent first
+
+
+def most_urgent(steps: Sequence[NextStep]) -> NextStep:
+    """The one of *steps* that a row has room for: by its tone, then the sooner one, then the one that was said first."""
+    return min(steps, key=lambda step: (URGENCY.index(step.tone), step.at or _NO_TIME))
+
+
+_NO_TIME = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)

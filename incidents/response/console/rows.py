@@ -9,11 +9,11 @@ from datetime import datetime
 from django.conf import settings
 from django.urls import reverse
 
-from aiops.kernel import slots
 from incidents.choices import LIVE, Priority, Status
 from incidents.core.models import Incident
 from incidents.querysets import IncidentQuerySet
 from incidents.response.console.next_step import NextStep, Situation, next_step
+from incidents.response.slots import NEXT
 
 # What no row shows, and what is costly to read (JSON, long texts).
 UNSHOWN = (
@@ -98,8 +98,8 @@ def who_has(incident: Incident) -> str:
 def next_of_all(incidents: Sequence[Incident], now: datetime) -> dict[int, NextStep]:
     """What happens next to each if nobody acts: what the apps above foresee, else what the incident itself says."""
     live = {incident.pk: incident for incident in incidents if incident.is_live}
-    foreseen = slots.load("incident.next", list(live), incidents=live, now=now)
-    return {i.pk: foreseen[i.pk][0] if i.pk in foreseen else next_of(i, now) for i in incidents}
+    foreseen = NEXT.load(list(live), now=now, incidents=live)
+    return {i.pk: foreseen[i.pk] if i.pk in foreseen else next_of(i, now) for i in incidents}
 
 
 def next_of(incident: Incident, now: datetime) -> NextStep:

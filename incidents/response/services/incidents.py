@@ -26,6 +26,7 @@ from aiops.kernel.text import seen
 from incidents.catalogue.models import Service, Source
 from incidents.choices import LIVE, EntryKind, Priority, Severity, SignalAction, SourceKind, Status
 from incidents.contracts import Signal
+from incidents.core.events import IncidentEvent
 from incidents.core.lifecycle import Action, action_towards, decide
 from incidents.core.models import Incident, TimelineEntry
 from incidents.core.services import reactions, transitions
@@ -89,7 +90,7 @@ def snooze(
         work.save("snoozed_until", "snoozed_at", "snoozed_by", "snooze_reason")
         data = {"until": incident.snoozed_until.isoformat(), "by": incident.snoozed_by}
         work.tell(EntryKind.SNOOZED, data=data, text=reason)
-        work.publish("incident.snoozed")
+        work.publish(IncidentEvent.SNOOZED)
     return work.incident
 
 
@@ -102,7 +103,7 @@ def unsnooze(*, actor: Actor, incident_id: int, now: datetime) -> Incident:
         until, incident.snoozed_until = incident.snoozed_until, None
         work.save("snoozed_until")
         work.tell(EntryKind.UNSNOOZED, data={"until": until.isoformat() if until else None})
-        work.publish("incident.unsnoozed")
+        work.publish(IncidentEvent.UNSNOOZED)
     return work.incident
 
 
@@ -116,7 +117,7 @@ def add_note(*, actor: Actor, incident_id: int, now: datetime, content: str) -> 
     with _locked(actor, incident_id, now) as work:
         work.save()
         entry = work.tell(EntryKind.NOTE_ADDED, text=text, data={"email": actor.email} if actor.email else {})
-        work.publish("incident.noted")
+        work.publish(IncidentEvent.NOTED)
     return entry
 
 
@@ -134,7 +135,7 @@ def assign(*, actor: Actor, incident_id: int, now: datetime, assignee: User | No
         work.save("assignee")
         data = {"assignee": assignee.display_name if assignee else None, "user_id": assignee.pk if assignee else None}
         work.tell(EntryKind.ASSIGNED, data=data)
-        work.publish("incident.assigned")
+        work.publish(IncidentEvent.ASSIGNED)
     return work.incident
 
 
@@ -147,7 +148,7 @@ def set_priority(*, actor: Actor, incident_id: int, now: datetime, priority: Pri
         work.incident.priority, work.incident.priority_by_hand = priority, True
         work.save("priority", "priority_by_hand")
         work.tell(EntryKind.PRIORITY_SET, data={"from": before.label, "to": priority.label})
-        work.publish("incident.priority_set", rose=priority < before)
+        work.publish(IncidentEvent.PRIORITY_SET, rose=priority < before)
     return work.incident
 
 
@@ -158,7 +159,7 @@ def escalate(*, actor: Actor, incident_id: int, now: datetime, reason: str = "")
         incident.escalated_at = incident.escalated_at or now
         work.save("escalated_at")
         work.tell(EntryKind.ESCALATED, text=reason)
-        work.publish("incident.escalated")
+        work.publish(IncidentEvent.ESCALATED)
     return work.incident
 
 
@@ -235,17 +236,17 @@ class Work:
             data=data or {},
         )
 
-    def publish(self, event: str, **more: Any) -> None:
-        """Tell the apps above, inside the transaction; *more* are facts of this event alone."""
+    def publish(self, event: IncidentEvent, **more: Any) -> None:
+        """Tell the apps above, inside the transaction; *more* are the further fields of this event's fact."""
         incident = self.incident
-        fact = {
-            "incident_id": incident.pk,
-            "workspace_id": incident.workspace_id,
-            "service_id": incident.service_id,
-            "severity": incident.severity,
-            "actor": {"kind": str(self.actor.kind), "id": self.actor.id, "label": self.actor.label},
+        fact = event.fact(
+            incident_id=incident.pk,
+            workspace_id=incident.workspace_id,
+            service_id=incident.service_id,
+            severity=incident.severity,
+            actor=self.actor.ref,
             **more,
-        }
+        )
         reactions.publish(event, [fact], self.now)
 
     def require_live(self, verb: str) -> Incident:
@@ -297,12 +298,12 @@ def _apply(work: Work, action: Action, *, note: str = "", by: str = "") -> None:
 
 
 EVENT_OF = {
-    Action.ACKNOWLEDGE: "incident.acknowledged",
-    Action.INVESTIGATE: "incident.investigating",
-    Action.RESOLVE: "incident.resolved",
-    Action.CLOSE: "incident.closed",
-    Action.UNACKNOWLEDGE: "incident.unacknowledged",
-    Action.REOPEN: "incident.reopened",
+    Action.ACKNOWLEDGE: IncidentEvent.ACKNOWLEDGED,
+    Action.INVESTIGATE: IncidentEvent.INVESTIGATING,
+    Action.RESOLVE: IncidentEvent.RESOLVED,
+    Action.CLOSE: IncidentEvent.CLOSED,
+    Action.UNACKNOWLEDGE: IncidentEvent.UNACKNOWLEDGED,
+    Action.REOPEN: IncidentEvent.REOPENED,
 }
 
 

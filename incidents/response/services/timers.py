@@ -19,6 +19,7 @@ from django.db.models import F
 from aiops.access.actors import SYSTEM
 from aiops.kernel import live
 from incidents.choices import EntryKind
+from incidents.core.events import IncidentEvent, IncidentFact
 from incidents.core.lifecycle import TRANSITIONS, Action, starts_of
 from incidents.core.models import Incident, TimelineEntry
 from incidents.core.services import reactions, transitions
@@ -36,7 +37,7 @@ EVENT_MEMORY = timedelta(days=7)
 
 def wake_snoozed(now: datetime) -> int:
     """Wake every incident whose snooze has ended; returns how many."""
-    return _sweep(Incident.objects.snooze_due(now), now, partial(_wake, now=now), "incident.unsnoozed")
+    return _sweep(Incident.objects.snooze_due(now), now, partial(_wake, now=now), IncidentEvent.UNSNOOZED)
 
 
 def close_resolved(now: datetime, after: timedelta) -> int:
@@ -45,7 +46,7 @@ def close_resolved(now: datetime, after: timedelta) -> int:
     def close(batch: list[Incident]) -> None:
         _move(batch, now, Action.CLOSE, f"resolved for {after}")
 
-    return _sweep(Incident.objects.close_due(now - after), now, close, "incident.closed") if after else 0
+    return _sweep(Incident.objects.close_due(now - after), now, close, IncidentEvent.CLOSED) if after else 0
 
 
 def release(incident_ids: Collection[int], now: datetime, reason: str) -> int:
@@ -58,13 +59,13 @@ def release(incident_ids: Collection[int], now: datetime, reason: str) -> int:
         _move(batch, now, Action.UNACKNOWLEDGE, reason)
 
     held = Incident.objects.filter(pk__in=incident_ids, status__in=starts_of(Action.UNACKNOWLEDGE))
-    return _sweep(held, now, give_back, "incident.unacknowledged") if incident_ids else 0
+    return _sweep(held, now, give_back, IncidentEvent.UNACKNOWLEDGED) if incident_ids else 0
 
 
 def wake(incident_ids: Collection[int], now: datetime, reason: str) -> int:
     """End the snooze of live incidents before its time, for *reason*. Returns how many were asleep."""
     asleep = Incident.objects.live().filter(pk__in=incident_ids, snoozed_until__gt=now)
-    return _sweep(asleep, now, partial(_wake, now=now, reason=reason), "incident.unsnoozed") if incident_ids else 0
+    return _sweep(asleep, now, partial(_wake, now=now, reason=reason), IncidentEvent.UNSNOOZED) if incident_ids else 0
 
 
 def clock_went_back(by: timedelta, now: datetime) -> int:
@@ -126,7 +127,7 @@ def system_entry(incident: Incident, at: datetime, kind: EntryKind, **fields: ob
     )
 
 
-def _sweep(due: IncidentQuerySet, now: datetime, act: Callable[[list[Incident]], None], event: str) -> int:
+def _sweep(due: IncidentQuerySet, now: datetime, act: Callable[[list[Incident]], None], event: IncidentEvent) -> int:
     """Take what is due, a batch a transaction; what another process has in hand is passed over and comes next time. A broken one
     is left alone, the others of its batch have their turn."""
     done, broken = 0, set[int]()
@@ -155,18 +156,19 @@ def _sweep(due: IncidentQuerySet, now: datetime, act: Callable[[list[Incident]],
     return done
 
 
-def _take(due: IncidentQuerySet, now: datetime, act: Callable[[list[Incident]], None], event: str) -> int:
+def _take(due: IncidentQuerySet, now: datetime, act: Callable[[list[Incident]], None], event: IncidentEvent) -> int:
     with transaction.atomic():
         batch = list(due.order_by("pk").select_for_update(no_key=True, skip_locked=True)[:BATCH])
         if batch:
             act(batch)
             facts = [
-                {
-                    "incident_id": i.pk,
-                    "workspace_id": i.workspace_id,
-                    "service_id": i.service_id,
-                    "severity": i.severity,
-                }
+                IncidentFact(
+                    incident_id=i.pk,
+                    workspace_id=i.workspace_id,
+                    service_id=i.service_id,
+                    severity=i.severity,
+                    actor=SYSTEM.ref,
+                )
                 for i in batch
             ]
             reactions.publish(event, facts, now)

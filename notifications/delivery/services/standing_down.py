@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 
-from aiops.kernel.events import Fact
+from incidents.core.events import IncidentFact
 from incidents.core.models import Incident
 from notifications.channels import CHANNELS
 from notifications.choices import ASKING, NOTIFIED, ChannelKind, DeliveryState, Purpose, Rank, Urgency
@@ -47,17 +47,17 @@ class _Notified:
     state: DeliveryState
 
 
-def acknowledged(facts: Sequence[Fact], now: datetime) -> int:
+def acknowledged(facts: Sequence[IncidentFact], now: datetime) -> int:
     """Somebody has them: outlets that keep a state of their own hear it."""
-    told = _told([fact["incident_id"] for fact in facts])
+    told = _told([fact.incident_id for fact in facts])
     return deliveries.intend(
         [_intent(row, "acknowledge", now, step=ACKNOWLEDGED) for row in told if row.kind in UPDATING], now
     )
 
 
-def over(facts: Sequence[Fact], now: datetime) -> int:
+def over(facts: Sequence[IncidentFact], now: datetime) -> int:
     """They have ended; returns how many messages say so."""
-    enders = {fact["incident_id"]: _person(fact) for fact in facts}
+    enders = {fact.incident_id: fact.actor.user_id for fact in facts}
     # What was resolved, and told of, a while ago is only put away now.
     resolved_before = Q(pk__in=enders, resolved_at__isnull=False) & ~Q(resolved_at=F("closed_at"))
     closed_later = Incident.objects.filter(resolved_before, closed_at__isnull=False)
@@ -108,14 +108,6 @@ def held_until(delivery: Delivery, now: datetime) -> datetime | None:
 
 def _rank(kind: ChannelKind) -> int:
     return SEEN_FIRST.index(kind) if kind in SEEN_FIRST else len(SEEN_FIRST) + (kind == ChannelKind.EMAIL)
-
-
-def _person(fact: Fact) -> int:
-    """The person who ended it; 0: nobody did, or nobody knows who."""
-    actor = fact.get("actor")
-    if not isinstance(actor, dict) or actor.get("kind") != "user" or not str(actor.get("id", "")).isdecimal():
-        return 0
-    return int(actor["id"])
 
 
 def _told(incident_ids: Collection[int]) -> list[_Notified]:

@@ -1,6 +1,6 @@
 """The escalation panel of an incident's page: the run's state, the next step, and every message with its outcome.
 
-It fills the slot ``incident.panel``. Buttons and timeline around it belong to the incident page.
+It fills the slot ``PANELS``. Buttons and timeline around it belong to the incident page.
 """
 
 from __future__ import annotations
@@ -69,7 +69,6 @@ def panels(
     now: datetime,
     incidents: Mapping[int, Incident],
     following: Mapping[int, NextStep],
-    **_: Any,
 ) -> dict[int, SafeString]:
     """The panel of each incident, as markup. Three queries for any number; *incidents* and *following* are by key."""
     episodes = {pk: incidents[pk].episode for pk in incident_ids}

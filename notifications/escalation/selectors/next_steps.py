@@ -4,10 +4,9 @@ incidents.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from django.db.models import F
 
@@ -67,14 +66,14 @@ _runs = CompiledQuery(
 )
 
 
-def next_steps(incident_ids: Sequence[int], now: datetime, **given: Any) -> dict[int, NextStep]:
-    """What paging does next with each live incident: ``pages Bo`` and when. The loader of the slot ``incident.next``.
+def next_steps(incident_ids: Sequence[int], *, now: datetime, incidents: Mapping[int, Incident]) -> dict[int, NextStep]:
+    """What paging does next with each live incident: ``pages Bo`` and when. Fills the slot ``NEXT``.
 
-    Those that somebody has, that are asleep or silent, speak for themselves and are left out. *incidents*, by their keys, are
-    given by pages: of those without a run they say that nobody is paged.
+    Those that somebody has, that are asleep or silent, speak for themselves and are left out. Of those of *incidents* without a
+    run it says that nobody is paged.
     """
     runs = list(_runs(incidents=list(incident_ids)))
-    known = given.get("incidents", {}) | {run.incident_id: run.incident for run in runs}
+    known = dict(incidents) | {run.incident_id: run.incident for run in runs}
     paged = [run for run in runs if run.version is not None]
     unpaged = known.keys() - {run.incident_id for run in paged}
     found = {pk: NOBODY_IS_PAGED for pk in unpaged if is_waited_for(known[pk], now)}

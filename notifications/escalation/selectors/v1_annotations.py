@@ -15,7 +15,7 @@ from notifications.escalation.models import EscalationRun
 PREFIX = "platform.chatcli.io/escalation"
 
 
-def escalation_annotations(incident_ids: Sequence[int], now: datetime) -> dict[int, dict[str, str]]:
+def escalation_annotations(incident_ids: Sequence[int], *, now: datetime) -> dict[int, dict[str, str]]:
     """Per live incident of which somebody was told: the level (from 0), since when, and by which policy. One query."""
     runs = EscalationRun.objects.filter(
         incident_id__in=incident_ids,

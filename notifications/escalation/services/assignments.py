@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from aiops.kernel.events import Fact
+from aiops.access.actors import ActorRef
 from incidents.choices import LIVE, Priority, Severity
+from incidents.core.events import IncidentFact
 from incidents.core.models import Incident
 from notifications.choices import Purpose, Rank, TargetKind, Urgency
 from notifications.delivery.intents import Intent
@@ -18,20 +19,20 @@ from notifications.delivery.services.mailboxes import account_mailboxes
 from notifications.delivery.target import Target
 
 
-def tell(facts: Sequence[Fact], now: datetime) -> int:
+def tell(facts: Sequence[IncidentFact], now: datetime) -> int:
     """Tell the people whose these incidents are now; returns how many messages that is.
 
     Nobody is told of what they took themselves, of what has ended, or of what is suppressed.
     """
-    actors = {fact["incident_id"]: fact.get("actor") or {} for fact in facts}
+    actors = {fact.incident_id: fact.actor for fact in facts}
     live = Incident.objects.filter(pk__in=actors, status__in=LIVE, suppressed_by__isnull=True, assignee__isnull=False)
     intents = [_intent(incident, actors[incident.pk], now) for incident in live.order_by("pk")]
     return deliveries.intend([intent for intent in intents if intent is not None], now)
 
 
-def _intent(incident: Incident, actor: dict[str, str], now: datetime) -> Intent | None:
+def _intent(incident: Incident, actor: ActorRef, now: datetime) -> Intent | None:
     user_id = incident.assignee_id or 0
-    if actor.get("kind") == "user" and actor.get("id") == str(user_id):
+    if actor.user_id == user_id:
         return None
     high = incident.priority <= Priority.P2 or incident.severity >= Severity.HIGH
     urgency = Urgency.HIGH if high else Urgency.LOW
@@ -48,7 +49,7 @@ def _intent(incident: Incident, actor: dict[str, str], now: datetime) -> Intent 
         recipient_id=user_id,
         urgency=urgency,
         rank=Rank.PAGE,
-        data={"who": str(actor.get("label", ""))},
+        data={"who": actor.label},
         due_at=now,
         suppressed="" if call else "; ".join(recipients.missed) or "nothing reaches them",
     )

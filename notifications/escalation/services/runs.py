@@ -15,8 +15,10 @@ from typing import Any
 import orjson
 from django.db import connection, transaction
 
+from aiops.access.actors import ActorKind
 from aiops.kernel.sql import prepared_cursor
 from incidents.choices import EntryKind, Status
+from incidents.core.events import IncidentFact
 from incidents.core.models import Incident, TimelineEntry
 from incidents.response.services.timers import system_entry
 from notifications.choices import Purpose, RunState, WakeReason
@@ -47,7 +49,7 @@ _DUE = {Due.NOW: "%(now)s", Due.LEASE: _LEASE, Due.NEVER: "NULL", Due.KEEP: "r.n
 
 
 def begin(
-    facts: Sequence[dict[str, Any]], now: datetime, event: RunEvent = RunEvent.OPENED, episode: int | None = 0
+    facts: Sequence[IncidentFact], now: datetime, event: RunEvent = RunEvent.OPENED, episode: int | None = 0
 ) -> int:
     """Start a run for each incident of *facts* that has none and of which anybody is to hear; one statement.
 
@@ -55,7 +57,9 @@ def begin(
     """
     cell = TABLE[None, event]
     assert cell is not None, event
-    rows = [{key: fact[key] for key in ("incident_id", "workspace_id", "service_id", "severity")} for fact in facts]
+    rows = [
+        {key: getattr(fact, key) for key in ("incident_id", "workspace_id", "service_id", "severity")} for fact in facts
+    ]
     values: dict[str, Any] = {
         "facts": orjson.dumps(rows).decode(), "now": now, "episode": episode, "words": WORDS, "state": str(cell.state),
         "wake": str(cell.wake), "always": event in DEMANDS,
@@ -68,24 +72,24 @@ def begin(
     return begun
 
 
-def acknowledge(facts: Sequence[dict[str, Any]], now: datetime) -> None:
+def acknowledge(facts: Sequence[IncidentFact], now: datetime) -> None:
     """Somebody has them: nobody else is paged. Where the policy says so, only for a while."""
     _apply(RunEvent.TAKEN, _ids(facts), now, held=True)
     by_whom: dict[str, list[int]] = {}
     for fact in facts:
-        by_whom.setdefault(fact.get("actor", {}).get("label", ""), []).append(fact["incident_id"])
+        by_whom.setdefault(fact.actor.label, []).append(fact.incident_id)
     for label, incident_ids in by_whom.items():
-        said = f"acknowledged by {label}" if label else "acknowledged"
-        deliveries.cancel_waiting(incident_ids, f"{said} before it was sent", [Purpose.PAGE, Purpose.FALLBACK], now)
+        why = f"acknowledged by {label} before it was sent"
+        deliveries.cancel_waiting(incident_ids, why, [Purpose.PAGE, Purpose.FALLBACK], now)
     standing_down.acknowledged(facts, now)
 
 
-def renew(facts: Sequence[dict[str, Any]], now: datetime) -> None:
+def renew(facts: Sequence[IncidentFact], now: datetime) -> None:
     """Whoever acknowledged did something: the acknowledgement holds for its whole time again."""
-    _apply(RunEvent.ACTED, [fact["incident_id"] for fact in facts if fact["incident_id"] in _owned(facts)], now)
+    _apply(RunEvent.ACTED, [fact.incident_id for fact in facts if fact.incident_id in _owned(facts)], now)
 
 
-def pause(facts: Sequence[dict[str, Any]], now: datetime, reason: str, event: RunEvent = RunEvent.SNOOZED) -> None:
+def pause(facts: Sequence[IncidentFact], now: datetime, reason: str, event: RunEvent = RunEvent.SNOOZED) -> None:
     """Silence: nothing is due any more, and what waits is not sent."""
     paused = _apply(event, _ids(facts), now, reason)
     deliveries.cancel_waiting(_ids(facts), reason, [Purpose.PAGE, Purpose.FALLBACK], now)
@@ -93,7 +97,7 @@ def pause(facts: Sequence[dict[str, Any]], now: datetime, reason: str, event: Ru
 
 
 def wake(
-    facts: Sequence[dict[str, Any]],
+    facts: Sequence[IncidentFact],
     now: datetime,
     reason: str,
     event: RunEvent = RunEvent.UNSNOOZED,
@@ -104,12 +108,12 @@ def wake(
     _resumed(_apply(event, _ids(facts), now, held=False), reason, now)
 
 
-def give_back(facts: Sequence[dict[str, Any]], now: datetime, reason: str) -> None:
+def give_back(facts: Sequence[IncidentFact], now: datetime, reason: str) -> None:
     """Nobody has them any more: the level told last is told again at once, or the one that was asked for by hand."""
     _resumed(_apply(RunEvent.GIVEN_BACK, _ids(facts), now, held=False), reason, now)
 
 
-def urge(facts: Sequence[dict[str, Any]], now: datetime, event: RunEvent) -> None:
+def urge(facts: Sequence[IncidentFact], now: datetime, event: RunEvent) -> None:
     """They became more urgent (a rise, escalated by hand): due at once, also where somebody has them or they are asleep.
 
     An incident of which nobody was to hear until now begins its run. Two statements.
@@ -117,35 +121,35 @@ def urge(facts: Sequence[dict[str, Any]], now: datetime, event: RunEvent) -> Non
     moved = _apply(event, _ids(facts), now)
     if moved:
         transaction.on_commit(doorbell.ring, robust=True)
-    if without := [fact for fact in facts if fact["incident_id"] not in moved]:
+    if without := [fact for fact in facts if fact.incident_id not in moved]:
         begin(without, now, event, episode=None)
 
 
-def raise_priority(facts: Sequence[dict[str, Any]], now: datetime) -> None:
+def raise_priority(facts: Sequence[IncidentFact], now: datetime) -> None:
     """Their priority rose. Where whoever has the incident raised it, that is work on it, and nobody takes it from them."""
     own = _owned(facts)
     _apply(RunEvent.OWNER_RAISED, own, now)
-    if others := [fact for fact in facts if fact["incident_id"] not in own]:
+    if others := [fact for fact in facts if fact.incident_id not in own]:
         urge(others, now, RunEvent.PRIORITY_RAISED)
 
 
-def lower_priority(facts: Sequence[dict[str, Any]], now: datetime) -> None:
+def lower_priority(facts: Sequence[IncidentFact], now: datetime) -> None:
     """Their priority fell. That calls nobody, but a step that stopped the escalation may be one for the new priority."""
     if _apply(RunEvent.PRIORITY_LOWERED, _ids(facts), now):
         transaction.on_commit(doorbell.ring, robust=True)
 
 
-def end(facts: Sequence[dict[str, Any]], now: datetime, reason: str) -> None:
+def end(facts: Sequence[IncidentFact], now: datetime, reason: str) -> None:
     """It is over: nobody is paged any more, and everybody who was told hears it."""
     _apply(RunEvent.ENDED, _ids(facts), now, reason)
     deliveries.cancel_waiting(_ids(facts), f"{reason} before it was sent", [Purpose.PAGE, Purpose.FALLBACK], now)
     standing_down.over(facts, now)
 
 
-def heal(facts: Sequence[dict[str, Any]], now: datetime, event: RunEvent) -> None:
+def heal(facts: Sequence[IncidentFact], now: datetime, event: RunEvent) -> None:
     """The auditor found them: make due, or begin, what was lost sight of."""
     moved = _apply(event, _ids(facts), now)
-    without = [fact for fact in facts if fact["incident_id"] not in moved]
+    without = [fact for fact in facts if fact.incident_id not in moved]
     if without and TABLE[None, event] is not None:
         begin(without, now, event, episode=None)
     transaction.on_commit(doorbell.ring, robust=True)
@@ -231,17 +235,17 @@ def _resumed(moved: dict[int, bool], reason: str, now: datetime) -> None:
         transaction.on_commit(doorbell.ring, robust=True)
 
 
-def _owned(facts: Sequence[dict[str, Any]]) -> set[int]:
-    """The incidents that are the actor's whom their fact names. Signals name none, and cost no look."""
-    actors = {fact["incident_id"]: fact["actor"]["label"] for fact in facts if fact.get("actor", {}).get("label")}
+def _owned(facts: Sequence[IncidentFact]) -> set[int]:
+    """The incidents that belong to the actor of their fact."""
+    actors = {fact.incident_id: fact.actor.label for fact in facts if fact.actor.kind != ActorKind.SYSTEM}
     if not actors:
         return set()
     owners = Incident.objects.filter(pk__in=actors).exclude(acknowledged_by="").values_list("pk", "acknowledged_by")
     return {pk for pk, owner in owners if owner == actors[pk]}
 
 
-def _ids(facts: Iterable[dict[str, Any]]) -> list[int]:
-    return sorted({fact["incident_id"] for fact in facts})
+def _ids(facts: Iterable[IncidentFact]) -> list[int]:
+    return sorted({fact.incident_id for fact in facts})
 
 
 def _note(moved: dict[int, bool], kind: EntryKind, data: dict[str, Any], now: datetime) -> None:

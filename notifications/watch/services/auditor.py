@@ -18,7 +18,9 @@ from typing import Any
 from django.core.cache import cache
 from django.db import connection, transaction
 
+from aiops.access.actors import SYSTEM
 from incidents.choices import Severity, Status
+from incidents.core.events import IncidentFact
 from incidents.core.models import Incident
 from incidents.ingest.services import internal
 from incidents.upkeep.services import upkeep
@@ -118,7 +120,7 @@ class Violation:
     workspace_id: int
     name: str
     reason: str
-    fact: dict[str, Any] | None = None
+    fact: IncidentFact | None = None
     is_open: bool = True
 
 
@@ -153,7 +155,13 @@ def violations(now: datetime, grace: timedelta = GRACE) -> list[Violation]:
             workspace_id,
             name,
             reason,
-            {"incident_id": pk, "workspace_id": workspace_id, "service_id": service_id, "severity": severity},
+            IncidentFact(
+                incident_id=pk,
+                workspace_id=workspace_id,
+                service_id=service_id,
+                severity=severity,
+                actor=SYSTEM.ref,
+            ),
             status == Status.OPEN,
         )
         for pk, workspace_id, service_id, severity, status, name, reason in rows
@@ -184,11 +192,11 @@ def _heal(lost: Sequence[Violation], now: datetime) -> int:
     """Begin what was never begun, and make the rest due, as the table says. What others have in hand comes next time.
     Returns how many were looked at."""
     mended = (violation for violation in lost if violation.reason != LEASE_OVERDUE)
-    facts = {violation.fact["incident_id"]: violation for violation in mended if violation.fact}
+    facts = {violation.fact.incident_id: violation for violation in mended if violation.fact}
     with transaction.atomic():
         rows = Incident.objects.live().filter(pk__in=facts).order_by("pk")
         free = rows.select_for_update(no_key=True, skip_locked=True).values_list("pk", "status")
-        by_event: dict[RunEvent, list[dict[str, Any]]] = defaultdict(list)
+        by_event: dict[RunEvent, list[IncidentFact]] = defaultdict(list)
         for pk, status in free:
             event = RunEvent.FOUND_LOST if status == Status.OPEN else RunEvent.FOUND_HELD
             fact = facts[pk].fact

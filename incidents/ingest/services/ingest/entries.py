@@ -5,12 +5,17 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from aiops.access.actors import SYSTEM, ActorKind
+from aiops.access.actors import SYSTEM, ActorKind, ActorRef
 from incidents.choices import EntryKind, Result, Severity, Status
 from incidents.contracts import Arrival
 from incidents.ingest.services.ingest.trace import source_label
 
 Entry = dict[str, Any]
+
+
+def source_ref(arrival: Arrival) -> ActorRef:
+    """The source of a signal, as timelines and events name it."""
+    return ActorRef(ActorKind.SOURCE, str(arrival.route.source_id), source_label(arrival))
 
 
 def by_source(

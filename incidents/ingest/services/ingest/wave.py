@@ -11,10 +11,11 @@ from django.db import IntegrityError
 
 from incidents.choices import EntryKind, Result, Severity, SignalAction, Status
 from incidents.contracts import Arrival, Outcome
+from incidents.core.events import IncidentEvent, IncidentFact
 from incidents.core.lifecycle import TRANSITIONS, Action
 from incidents.core.services import names, reactions
 from incidents.ingest.services.ingest import statements
-from incidents.ingest.services.ingest.entries import Entry, by_source, opening
+from incidents.ingest.services.ingest.entries import Entry, by_source, opening, source_ref
 from incidents.ingest.services.ingest.fold import Row
 from incidents.ingest.services.ingest.rows import ACTIONS, alert_row, as_json, move_row, trigger_row
 
@@ -31,6 +32,11 @@ RESULTS = {
     Action.UNACKNOWLEDGE: Result.UNACKNOWLEDGED,
     Action.RESOLVE: Result.RESOLVED,
 }
+EVENTS = {
+    Action.ACKNOWLEDGE: IncidentEvent.ACKNOWLEDGED,
+    Action.UNACKNOWLEDGE: IncidentEvent.UNACKNOWLEDGED,
+    Action.RESOLVE: IncidentEvent.RESOLVED,
+}
 
 
 class Wave:
@@ -41,7 +47,7 @@ class Wave:
         self.moves = [row for row in rows if row.action not in TRIGGERS]
         self.outcomes: list[Outcome] = []
         self._entries: list[Entry] = []
-        self._facts: dict[str, list[dict[str, Any]]] = {}
+        self._facts: dict[IncidentEvent, list[IncidentFact]] = {}
         self._runs: dict[Day, names.Run] = {}
 
     def reserve_numbers(self, *, is_first: bool) -> None:
@@ -107,15 +113,15 @@ class Wave:
                 raise IntegrityError("an incident ended while its problem was counted on")
             result = Result.OPENED if status == Status.OPEN else Result.OPENED_RESOLVED
             self._entries += opening(row.first, pk, Severity(severity), result)
-            self._fact("incident.opened", row, pk, severity, service_id)
+            self._fact(IncidentEvent.OPENED, row, pk, severity, service_id)
             if result == Result.OPENED_RESOLVED:
-                self._fact("incident.resolved", row, pk, severity, service_id)
+                self._fact(IncidentEvent.RESOLVED, row, pk, severity, service_id)
         elif raised:
             data = {"severity": Severity(severity).word}
             if former_title is not None:
                 data |= {"title": row.telling.title, "former_title": former_title}
             self._entries.append(by_source(row.last, pk, EntryKind.SEVERITY_RAISED, data))
-            self._fact("incident.severity_raised", row, pk, severity, service_id)
+            self._fact(IncidentEvent.SEVERITY_RAISED, row, pk, severity, service_id)
         if row.action == SignalAction.UNACKNOWLEDGE and status in HELD:
             self.moves.append(row)
             return
@@ -138,7 +144,7 @@ class Wave:
             result = RESULTS[action]
             data = {"action": str(action)}
             self._entries.append(by_source(row.last, pk, EntryKind.STATUS_CHANGED, data, from_status, target))
-            self._fact(f"incident.{result}", row, pk, severity, service_id)
+            self._fact(EVENTS[action], row, pk, severity, service_id)
             self.outcomes += [Outcome(arrival, result, pk, name, target, "", *beside) for arrival in row.arrivals]
 
     def _ignored(
@@ -146,8 +152,14 @@ class Wave:
     ) -> None:
         self.outcomes += [Outcome(a, Result.IGNORED, pk, name, status, reason, *beside) for a in row.arrivals]
 
-    def _fact(self, event: str, row: Row, pk: int, severity: int, service_id: int) -> None:
-        fact = {"incident_id": pk, "workspace_id": row.key[0], "service_id": service_id, "severity": severity}
+    def _fact(self, event: IncidentEvent, row: Row, pk: int, severity: int, service_id: int) -> None:
+        fact = IncidentFact(
+            incident_id=pk,
+            workspace_id=row.key[0],
+            service_id=service_id,
+            severity=severity,
+            actor=source_ref(row.last),
+        )
         self._facts.setdefault(event, []).append(fact)
 
     def _give_numbers_back(self) -> None:

@@ -32,10 +32,8 @@ class AnnotationsField(serializers.DictField):
         super().__init__(source="*", child=serializers.CharField(), **kwargs)
 
     def to_representation(self, value: Any) -> dict[str, str]:
-        more = self.context.get("annotations", {}).get(value.pk, ())
-        return {
-            name: text for facts in (annotations_of(value, self.context["now"]), *more) for name, text in facts.items()
-        }
+        more = self.context.get("annotations", {}).get(value.pk, {})
+        return annotations_of(value, self.context["now"]) | more
 
 
 class LabelsField(serializers.DictField):

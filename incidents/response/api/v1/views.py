@@ -15,7 +15,6 @@ from aiops.api import v1
 from aiops.api.schema import WORKSPACE, operation, part, query
 from aiops.api.v1 import Page, V1View
 from aiops.api.views import NothingHere
-from aiops.kernel import slots
 from aiops.kernel.errors import Conflict, NotFound
 from incidents.choices import Status
 from incidents.core import counting, selectors
@@ -42,6 +41,7 @@ from incidents.response.api.v1.serializers import (
 )
 from incidents.response.api.v1.timeline import event
 from incidents.response.services import incidents
+from incidents.response.slots import V1_ANNOTATIONS
 
 NAMESPACE = query("namespace", "The incident must be in exactly this namespace. Omitted: any.")
 NAME = part("name", "The incident's name (`INC-20260319-001`) or its id (`inc-0000002a`).", pattern=REFERENCE_PATTERN)
@@ -66,7 +66,7 @@ class V1Filters(IncidentFilterSet):
 def context(incidents: Sequence[Incident], now: datetime) -> dict[str, Any]:
     """What the shapes of these incidents need to know."""
     ids = [incident.pk for incident in incidents]
-    return {"now": now, "annotations": slots.load("incident.v1_annotations", ids, now=now)}
+    return {"now": now, "annotations": V1_ANNOTATIONS.load(ids, now=now)}
 
 
 class IncidentView(V1View):
