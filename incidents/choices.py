@@ -105,7 +105,7 @@ class Result(models.TextChoices):
 
 
 class EntryKind(models.TextChoices):
-    """Kinds of timeline entry. The words are the client dialect's ``event_type``."""
+    """The kinds of timeline entry that the core itself writes; upper apps register theirs (``timeline.py``)."""
 
     ALERT_RECEIVED = "alert_received", "Alert received"
     INCIDENT_CREATED = "incident_created", "Incident opened"
@@ -117,26 +117,3 @@ class EntryKind(models.TextChoices):
     ASSIGNED = "assigned", "Assigned"
     PRIORITY_SET = "priority_set", "Priority set"
     ESCALATED = "escalated", "Escalated"
-    ESCALATION_STARTED = "escalation_started", "Escalation started"
-    ESCALATION_LEVEL = "escalation_level", "Next level told"
-    ESCALATION_SKIPPED = "escalation_skipped", "Level skipped"
-    ESCALATION_PAUSED = "escalation_paused", "Escalation paused"
-    ESCALATION_RESUMED = "escalation_resumed", "Escalation resumed"
-    ESCALATION_STOPPED = "escalation_stopped", "Escalation stopped"
-    ESCALATION_EXHAUSTED = "escalation_exhausted", "Nobody answered"
-    NOTIFICATION_SENT = "notification_sent", "Notification sent"
-    NOTIFICATION_FAILED = "notification_failed", "Notification failed"
-
-
-# What the paging above writes down; the words are its own (``data["said"]``).
-PAGING = (
-    EntryKind.ESCALATION_STARTED,
-    EntryKind.ESCALATION_LEVEL,
-    EntryKind.ESCALATION_SKIPPED,
-    EntryKind.ESCALATION_PAUSED,
-    EntryKind.ESCALATION_RESUMED,
-    EntryKind.ESCALATION_STOPPED,
-    EntryKind.ESCALATION_EXHAUSTED,
-    EntryKind.NOTIFICATION_SENT,
-    EntryKind.NOTIFICATION_FAILED,
-)

@@ -10,10 +10,12 @@ class NotificationsConfig(AppConfig):
     def ready(self) -> None:
         from incidents.response import slots  # noqa: PLC0415
         from notifications import checks, handlers  # noqa: F401, PLC0415 - models are loaded by now, and not before
+        from notifications.delivery import timeline  # noqa: PLC0415
         from notifications.escalation.console import panel  # noqa: PLC0415
         from notifications.escalation.selectors import next_steps, v1_annotations  # noqa: PLC0415
         from notifications.oncall.services import departures  # noqa: PLC0415
 
+        timeline.register()
         handlers.subscribe()
         departures.subscribe()
         slots.NEXT.fill(next_steps.next_steps)

@@ -30,8 +30,8 @@ def prepared_cursor() -> psycopg.Cursor:
 
 
 @contextmanager
-def _run(statement: str, parameters: Sequence[Any], *, keep_plan: bool) -> Iterator[psycopg.Cursor]:
-    """A cursor that has run *statement*; it counts among Django's queries."""
+def run(statement: str, parameters: Sequence[Any], *, keep_plan: bool) -> Iterator[psycopg.Cursor]:
+    """A cursor that has run *statement*, bound by the server; it counts among Django's queries. *keep_plan*: planned once."""
     connection.ensure_connection()
     with connection.wrap_database_errors, prepared_cursor() as cursor:
         cursor.execute(statement, parameters, prepare=keep_plan)
@@ -156,7 +156,7 @@ class _Made:
 
     def rows(self, values: Mapping[str, object]) -> list[Any]:
         parameters = [values[place.name] if isinstance(place, Given) else place for place in self._places]
-        with _run(self._sql, parameters, keep_plan=False) as cursor:
+        with run(self._sql, parameters, keep_plan=False) as cursor:
             found: list[Any] = cursor.fetchall()
         if self._converters:
             found = [self._converted(row) for row in found]
@@ -208,7 +208,7 @@ def insert(rows: Sequence[Model], *, ignore_conflicts: bool = False) -> None:
     model = type(rows[0])
     columns = _columns(model)
     told = [{field.column: getattr(row, field.attname) for field in columns} for row in rows]
-    with _run(_insert(model, ignore_conflicts), [orjson.dumps(told).decode()], keep_plan=True):
+    with run(_insert(model, ignore_conflicts), [orjson.dumps(told).decode()], keep_plan=True):
         pass
 
 

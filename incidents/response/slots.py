@@ -9,8 +9,8 @@ from typing import Protocol
 from django.utils.safestring import SafeString
 
 from aiops.kernel.slots import Slot
-from incidents.console.next_step import NextStep, most_urgent
 from incidents.core.models import Incident
+from incidents.response.console.next_step import NextStep, most_urgent
 
 
 class NextLoader(Protocol):

@@ -32,7 +32,6 @@ SEVERITY_TABLES = {"client": client, "dashboard": dashboard, "events": events, "
         *((module.SEVERITIES, Severity) for module in SEVERITY_TABLES.values()),
         (dashboard.STATUSES, Status),
         (v1.CHANGE_TYPES, Status),
-        (v1.ENTRY_TYPES, EntryKind),
         (timeline.SENTENCES, EntryKind),
     ],
 )

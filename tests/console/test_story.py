@@ -5,11 +5,26 @@ from __future__ import annotations
 import pytest
 
 from incidents.choices import EntryKind, Result, Status
-from incidents.response.console.story import TELLERS, Fact, Step, line_of, steps_of
+from incidents.core.timeline import Entry, kinds
+from incidents.response.console.story import TELLERS, Step, line_of, steps_of
+from tests.factories import NOW
 
 
 def told(kind, text="", actor_kind="user", to_status="", **data):
-    return line_of(Fact(kind, actor_kind, "Ana Moreau", "open", to_status, text, data))
+    return line_of(
+        Entry(
+            incident_id=1,
+            at=NOW,
+            kind=kind,
+            actor_kind=actor_kind,
+            actor_id="7",
+            actor_label="Ana Moreau",
+            from_status="open",
+            to_status=to_status,
+            text=text,
+            data=data,
+        )
+    )
 
 
 @pytest.mark.parametrize("kind", EntryKind)
@@ -18,8 +33,16 @@ def test_every_kind_of_entry_has_its_words(kind):
     assert told(kind, to_status=Status.ACKNOWLEDGED).what
 
 
+@pytest.mark.parametrize("kind", [kind for kind in kinds() if kind.word not in set(EntryKind)])
+def test_kinds_of_other_apps_are_told_by_what_they_say_or_by_their_label(kind):
+    line = told(kind.word, said="Level 2 was called", reason="nobody answered")
+    assert (line.what, line.aside, line.tone) == ("Level 2 was called", "nobody answered", kind.tone)
+    assert told(kind.word).what == kind.label
+
+
 def test_a_kind_that_comes_later_is_told_by_its_name():
-    assert told("budget_burned", text="fast").what == "budget burned"
+    line = told("budget_burned", text="fast")
+    assert (line.what, line.quote) == ("Budget burned", "fast")
 
 
 @pytest.mark.parametrize("status", Status)

@@ -3,7 +3,7 @@ from __future__ import annotations
 from django.db import models
 
 from aiops.access.actors import ActorKind
-from incidents.choices import EntryKind, Status
+from incidents.choices import Status
 from incidents.core.models.incident import Incident
 
 
@@ -17,7 +17,7 @@ class TimelineEntry(models.Model):
         Incident, on_delete=models.CASCADE, related_name="timeline", db_constraint=False, db_index=False
     )
     at = models.DateTimeField()
-    kind = models.CharField(max_length=32, choices=EntryKind.choices)
+    kind = models.CharField(max_length=32)  # registered in ``incidents.core.timeline``
     actor_kind = models.CharField(max_length=16, choices=[(kind, kind) for kind in ActorKind])
     actor_id = models.CharField(max_length=64)
     actor_label = models.CharField(max_length=254)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -17,8 +18,10 @@ BY_WORD = {severity.word: severity for severity in Severity}
 def told(data: Mapping[str, Any], severities: Mapping[Severity, str]) -> dict[str, Any]:
     """*data* with its severity in the dialect's word and its instants as whole seconds with ``Z``."""
     shown = dict(data)
-    if (severity := BY_WORD.get(shown.get("severity", ""))) is not None:
-        shown["severity"] = severities[severity]
-    if shown.get("until"):
-        shown["until"] = rfc3339(datetime.fromisoformat(shown["until"]), timespec="seconds")
+    severity, until = shown.get("severity"), shown.get("until")
+    if isinstance(severity, str) and severity in BY_WORD:
+        shown["severity"] = severities[BY_WORD[severity]]
+    if isinstance(until, str):
+        with suppress(ValueError):  # another app's words
+            shown["until"] = rfc3339(datetime.fromisoformat(until), timespec="seconds")
     return shown

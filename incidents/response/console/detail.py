@@ -18,10 +18,11 @@ from aiops.kernel.errors import NotFound
 from incidents.choices import LIVE, Priority, Status
 from incidents.core import selectors
 from incidents.core.models import Alert, Incident, TimelineEntry
+from incidents.core.timeline import Entry
 from incidents.response.console.actions import buttons_of
 from incidents.response.console.forms import PRESETS
 from incidents.response.console.rows import look_of, next_of_all, who_has
-from incidents.response.console.story import Fact, Line, Step, line_of, steps_of
+from incidents.response.console.story import Line, Step, line_of, steps_of
 from incidents.response.slots import PANELS
 
 ALERTS = 10  # on the page; the latest
@@ -79,19 +80,7 @@ class Told:
 
 
 def _days(entries: list[TimelineEntry]) -> list[Told]:
-    return [
-        Told(
-            entry.at,
-            line_of(
-                Fact(
-                    entry.kind, entry.actor_kind, entry.actor_label, entry.from_status, entry.to_status, entry.text,
-                    entry.data if isinstance(entry.data, dict) else {},
-                )
-            ),
-            entry.pk,
-        )
-        for entry in entries
-    ]  # fmt: skip
+    return [Told(entry.at, line_of(Entry.of(entry)), entry.pk) for entry in entries]
 
 
 def _members(incident: Incident) -> list[User]:

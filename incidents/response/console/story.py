@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from aiops.access.actors import ActorKind
-from incidents.choices import PAGING, EntryKind, Result, SignalAction, SourceKind, Status
+from incidents.choices import EntryKind, Result, SignalAction, SourceKind, Status
+from incidents.core.timeline import Entry, kind_of, sentence_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,43 +24,35 @@ class Line:
     until: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Fact:
-    """The fields of a timeline entry."""
-
-    kind: str
-    actor_kind: str
-    actor_label: str
-    from_status: str
-    to_status: str
-    text: str
-    data: Mapping[str, Any]
+def line_of(entry: Entry) -> Line:
+    """How the timeline tells *entry*: the core's kinds in words of their own, others as their app registered them."""
+    tell = TELLERS.get(entry.kind, _registered)
+    return tell(entry)
 
 
-def line_of(fact: Fact) -> Line:
-    """How the timeline tells *fact*; a kind that it does not know is told by its name."""
-    tell = TELLERS.get(fact.kind)
-    return tell(fact) if tell else Line(fact.kind.replace("_", " "), _person(fact), quote=fact.text)
+def _registered(entry: Entry) -> Line:
+    reason = str(entry.data.get("reason") or "")
+    return Line(sentence_of(entry), aside=reason, quote=entry.text, tone=kind_of(entry.kind).tone)
 
 
-def _received(fact: Fact) -> Line:
-    said = [f"severity {fact.data.get('severity', 'unknown')}"]
-    if word := fact.data.get("severity_word"):
+def _received(entry: Entry) -> Line:
+    said = [f"severity {entry.data.get('severity', 'unknown')}"]
+    if word := entry.data.get("severity_word"):
         said.append(f"from the unknown word “{word}”")
-    said += [str(warning) for warning in fact.data.get("warnings", ())]
-    return Line("Alert received from", fact.actor_label, "; ".join(said), tone="alert")
+    said += [str(warning) for warning in entry.data.get("warnings", ())]
+    return Line("Alert received from", entry.actor_label, "; ".join(said), tone="alert")
 
 
-def _opened(fact: Fact) -> Line:
-    return Line("Incident opened", aside=fact.data.get("reason", ""), tone="alert")
+def _opened(entry: Entry) -> Line:
+    return Line("Incident opened", aside=entry.data.get("reason", ""), tone="alert")
 
 
-def _raised(fact: Fact) -> Line:
-    former = fact.data.get("former_title")
+def _raised(entry: Entry) -> Line:
+    former = entry.data.get("former_title")
     aside = f"it was “{former}” before" if former else ""
-    quote = str(fact.data.get("title", ""))
+    quote = str(entry.data.get("title", ""))
     return Line(
-        f"Severity raised to {fact.data.get('severity', 'a higher one')}", aside=aside, quote=quote, tone="warn"
+        f"Severity raised to {entry.data.get('severity', 'a higher one')}", aside=aside, quote=quote, tone="warn"
     )
 
 
@@ -72,61 +65,47 @@ _MOVES = {
 }
 
 
-def _moved(fact: Fact) -> Line:
+def _moved(entry: Entry) -> Line:
     what, tone = (
-        _MOVES.get(Status(fact.to_status), ("changed the status", "")) if fact.to_status else ("changed it", "")
+        _MOVES.get(Status(entry.to_status), ("changed the status", "")) if entry.to_status else ("changed it", "")
     )
-    if fact.data.get("action") == "unacknowledge":
+    if entry.data.get("action") == "unacknowledge":
         what = "gave it back: nobody has it now"
-    by = fact.data.get("by")
-    aside = "; ".join(filter(None, [f"for {by}" if by else "", fact.data.get("reason", "")]))
-    return Line(what, _person(fact), aside, fact.text, tone)
+    by = entry.data.get("by")
+    aside = "; ".join(filter(None, [f"for {by}" if by else "", entry.data.get("reason", "")]))
+    return Line(what, _person(entry), aside, entry.text, tone)
 
 
-def _noted(fact: Fact) -> Line:
-    return Line("noted", _person(fact), quote=fact.text, tone="think")
+def _noted(entry: Entry) -> Line:
+    return Line("noted", _person(entry), quote=entry.text, tone="think")
 
 
-def _snoozed(fact: Fact) -> Line:
-    by = fact.data.get("by")
-    aside = f"for {by}" if by and by != fact.actor_label else ""
-    return Line("snoozed it until", _person(fact), aside, fact.text, until=_instant(fact.data.get("until")))
+def _snoozed(entry: Entry) -> Line:
+    by = entry.data.get("by")
+    aside = f"for {by}" if by and by != entry.actor_label else ""
+    return Line("snoozed it until", _person(entry), aside, entry.text, until=_instant(entry.data.get("until")))
 
 
-def _woken(fact: Fact) -> Line:
-    return Line("woke it", _person(fact), fact.data.get("reason", ""), tone="warn")
+def _woken(entry: Entry) -> Line:
+    return Line("woke it", _person(entry), entry.data.get("reason", ""), tone="warn")
 
 
-def _assigned(fact: Fact) -> Line:
-    to = fact.data.get("assignee")
-    return Line(f"gave it to {to}" if to else "took it from whoever had it", _person(fact), tone="act")
+def _assigned(entry: Entry) -> Line:
+    to = entry.data.get("assignee")
+    return Line(f"gave it to {to}" if to else "took it from whoever had it", _person(entry), tone="act")
 
 
-def _priority(fact: Fact) -> Line:
-    return Line(f"set the priority to {fact.data.get('to', '?')}", _person(fact), f"was {fact.data.get('from', '?')}")
-
-
-def _escalated(fact: Fact) -> Line:
-    return Line("escalated it", _person(fact), quote=fact.text, tone="warn")
-
-
-def _told(fact: Fact) -> Line:
-    """What the apps above wrote down, in their own words."""
+def _priority(entry: Entry) -> Line:
     return Line(
-        str(fact.data.get("said") or EntryKind(fact.kind).label),
-        aside=fact.data.get("reason", ""),
-        tone=_TONES.get(fact.kind, ""),
+        f"set the priority to {entry.data.get('to', '?')}", _person(entry), f"was {entry.data.get('from', '?')}"
     )
 
 
-_TONES: dict[str, str] = {
-    EntryKind.NOTIFICATION_SENT: "act",
-    EntryKind.ESCALATION_LEVEL: "warn",
-    EntryKind.ESCALATION_EXHAUSTED: "alert",
-    EntryKind.NOTIFICATION_FAILED: "alert",
-}
+def _escalated(entry: Entry) -> Line:
+    return Line("escalated it", _person(entry), quote=entry.text, tone="warn")
 
-TELLERS: dict[str, Callable[[Fact], Line]] = {
+
+TELLERS: dict[str, Callable[[Entry], Line]] = {
     EntryKind.ALERT_RECEIVED: _received,
     EntryKind.INCIDENT_CREATED: _opened,
     EntryKind.SEVERITY_RAISED: _raised,
@@ -137,12 +116,11 @@ TELLERS: dict[str, Callable[[Fact], Line]] = {
     EntryKind.ASSIGNED: _assigned,
     EntryKind.PRIORITY_SET: _priority,
     EntryKind.ESCALATED: _escalated,
-    **dict.fromkeys(PAGING, _told),
 }
 
 
-def _person(fact: Fact) -> str:
-    return "aiops" if fact.actor_kind == ActorKind.SYSTEM else fact.actor_label
+def _person(entry: Entry) -> str:
+    return "aiops" if entry.actor_kind == ActorKind.SYSTEM else entry.actor_label
 
 
 def _instant(text: Any) -> datetime | None:

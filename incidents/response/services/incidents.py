@@ -11,7 +11,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -29,7 +29,8 @@ from incidents.contracts import Signal
 from incidents.core.events import IncidentEvent
 from incidents.core.lifecycle import Action, action_towards, decide
 from incidents.core.models import Incident, TimelineEntry
-from incidents.core.services import reactions, transitions
+from incidents.core.services import reactions, timeline, transitions
+from incidents.core.timeline import Entry
 from incidents.errors import NewerIncidentLive, NothingToDo
 from incidents.ingest.services.ingest import submit
 
@@ -223,18 +224,18 @@ class Work:
         to_status: str = "",
     ) -> TimelineEntry:
         """Append a timeline entry."""
-        return TimelineEntry.objects.create(
-            incident=self.incident,
-            at=self.now,
-            kind=kind,
-            actor_kind=self.actor.kind,
-            actor_id=self.actor.id,
-            actor_label=self.actor.label,
+        entry = Entry.by(
+            self.actor,
+            self.incident.pk,
+            self.now,
+            kind,
             from_status=from_status,
             to_status=to_status,
             text=text,
             data=data or {},
         )
+        (pk,) = timeline.record([entry])
+        return TimelineEntry(pk=pk, **asdict(entry))
 
     def publish(self, event: IncidentEvent, **more: Any) -> None:
         """Tell the apps above, inside the transaction; *more* are the further fields of this event's fact."""

@@ -21,8 +21,9 @@ from aiops.kernel import live
 from incidents.choices import EntryKind
 from incidents.core.events import IncidentEvent, IncidentFact
 from incidents.core.lifecycle import TRANSITIONS, Action, starts_of
-from incidents.core.models import Incident, TimelineEntry
-from incidents.core.services import reactions, transitions
+from incidents.core.models import Incident
+from incidents.core.services import reactions, timeline, transitions
+from incidents.core.timeline import Entry
 from incidents.ingest.models import RecentResolve, SeenEvent
 from incidents.querysets import IncidentQuerySet
 from incidents.upkeep.services import upkeep
@@ -93,8 +94,8 @@ def _wake(batch: list[Incident], now: datetime, reason: str = "") -> None:
     Incident.objects.filter(pk__in=[incident.pk for incident in batch]).update(snoozed_until=None, updated_at=now)
     until = {i.pk: i.snoozed_until.isoformat() if i.snoozed_until else None for i in batch}
     said = {"reason": reason} if reason else {}
-    TimelineEntry.objects.bulk_create(
-        system_entry(incident, now, EntryKind.UNSNOOZED, data={"until": until[incident.pk], **said})
+    timeline.record(
+        Entry.by(SYSTEM, incident.pk, now, EntryKind.UNSNOOZED, data={"until": until[incident.pk], **said})
         for incident in batch
     )
 
@@ -109,21 +110,9 @@ def _move(batch: list[Incident], now: datetime, action: Action, reason: str) -> 
     with connection.cursor() as cursor:
         cursor.execute(transitions.MOVE, [orjson.dumps(rows).decode()])
     data = {"action": str(action), "reason": reason}
-    TimelineEntry.objects.bulk_create(
-        system_entry(i, now, EntryKind.STATUS_CHANGED, data=data, from_status=i.status, to_status=target) for i in batch
-    )
-
-
-def system_entry(incident: Incident, at: datetime, kind: EntryKind, **fields: object) -> TimelineEntry:
-    """A timeline entry of what the platform did by itself (not saved)."""
-    return TimelineEntry(
-        incident=incident,
-        at=at,
-        kind=kind,
-        actor_kind=SYSTEM.kind,
-        actor_id=SYSTEM.id,
-        actor_label=SYSTEM.label,
-        **fields,
+    timeline.record(
+        Entry.by(SYSTEM, i.pk, now, EntryKind.STATUS_CHANGED, data=data, from_status=i.status, to_status=target)
+        for i in batch
     )
 
 

@@ -12,10 +12,11 @@ from django.db import transaction
 from django.db.models import Value
 from django.db.models.functions import Coalesce
 
+from aiops.access.actors import SYSTEM
 from aiops.kernel import live, site
 from aiops.kernel.sql import CompiledQuery, Given, insert
-from incidents.choices import EntryKind
-from incidents.response.services.timers import system_entry
+from incidents.core.services import timeline
+from incidents.core.timeline import Entry
 from notifications import metrics
 from notifications.channels import CHANNELS
 from notifications.channels.contracts import PermanentFailure, SendFailure, Sent, TemporaryFailure
@@ -26,6 +27,7 @@ from notifications.delivery.services import moved_addresses, owner_notices
 from notifications.delivery.services.claiming import bring_forward
 from notifications.delivery.services.throttle import refund
 from notifications.escalation.services import fallback, runs
+from notifications.delivery.timeline import PagingKind
 
 FIRST_PAUSE = 5.0  # seconds; doubles
 LONGEST_PAUSE = 300.0
@@ -63,7 +65,7 @@ def sent(deliveries: Sequence[Delivery], result: Sent, now: datetime) -> None:
             said=carrier.said,
         )
         _receipts(mine, result.state, result.detail, now)
-        _entries([d for d in mine if d.purpose in ASKING], EntryKind.NOTIFICATION_SENT, "", now)
+        _entries([d for d in mine if d.purpose in ASKING], PagingKind.NOTIFICATION_SENT, "", now)
         if carrier.destination_id is not None:
             # It works, whatever was said of it before.
             healthy = {"failures": 0, "open_until": None, "broken_at": None, "broken_reason": ""}
@@ -100,7 +102,7 @@ def failed(deliveries: Sequence[Delivery], failure: SendFailure, now: datetime, 
         )
         _receipts(mine, mine[0].state, reason, now)
         if final:
-            _entries([d for d in mine if d.purpose in ASKING], EntryKind.NOTIFICATION_FAILED, reason, now)
+            _entries([d for d in mine if d.purpose in ASKING], PagingKind.NOTIFICATION_FAILED, reason, now)
         if tried:
             _judge_destination(carrier, failure, final, now)
         live.publish_rows([(delivery.workspace_id, delivery.incident_id) for delivery in mine], "delivery")
@@ -146,23 +148,20 @@ def _receipts(deliveries: Sequence[Delivery], state: str, detail: str, now: date
     insert([Receipt(delivery=d, at=now, state=state, detail=detail[:500]) for d in deliveries])
 
 
-def _entries(deliveries: Sequence[Delivery], kind: EntryKind, reason: str, now: datetime) -> None:
-    insert(
-        [
-            system_entry(
-                d.incident, now, kind, data={"said": _sentence(d, kind), **({"reason": reason} if reason else {})}
-            )
-            for d in deliveries
-            if d.incident is not None
-        ]
+def _entries(deliveries: Sequence[Delivery], kind: PagingKind, reason: str, now: datetime) -> None:
+    because = {"reason": reason} if reason else {}
+    timeline.record(
+        Entry.by(SYSTEM, d.incident.pk, now, kind, data={"said": _sentence(d, kind), **because})
+        for d in deliveries
+        if d.incident is not None
     )
 
 
-def _sentence(delivery: Delivery, kind: EntryKind) -> str:
+def _sentence(delivery: Delivery, kind: PagingKind) -> str:
     """Who was told, by what: ``Told Ana by SMS (+49 …)``."""
     who = delivery.recipient.display_name if delivery.recipient is not None else ""
     where = delivery.destination.label if delivery.destination is not None else ""
-    verb = "Told" if kind == EntryKind.NOTIFICATION_SENT else "Could not tell"
+    verb = "Told" if kind == PagingKind.NOTIFICATION_SENT else "Could not tell"
     via = ChannelKind(delivery.kind).label
     return f"{verb} {who} by {via} ({where})" if who else f"{verb} {where} by {via}"
 

@@ -15,7 +15,7 @@ from typing import Any
 from django.template.loader import render_to_string
 from django.utils.safestring import SafeString
 
-from incidents.choices import PAGING, EntryKind, Status
+from incidents.choices import Status
 from incidents.core.models import Incident, TimelineEntry
 from incidents.response.console.next_step import NextStep
 from incidents.response.console.rows import who_has
@@ -23,6 +23,7 @@ from notifications.choices import MACHINES, NOTIFIED, ChannelKind, DeliveryState
 from notifications.delivery.contact import NO_MAIL_SERVER
 from notifications.delivery.intents import ACKNOWLEDGED
 from notifications.delivery.models import Delivery
+from notifications.delivery.timeline import PagingKind
 from notifications.escalation.definition import Definition
 from notifications.escalation.models import EscalationRun
 from notifications.escalation.selectors.next_steps import is_waited_for, ran_out
@@ -31,9 +32,9 @@ from notifications.escalation.services.work import level_name
 SHOWN = 60  # deliveries of an episode; the log has all
 REASONS = 20  # entries that say why somebody was not told
 MISSING = (
-    EntryKind.ESCALATION_STARTED,
-    EntryKind.ESCALATION_LEVEL,
-    EntryKind.ESCALATION_SKIPPED,
+    PagingKind.ESCALATION_STARTED,
+    PagingKind.ESCALATION_LEVEL,
+    PagingKind.ESCALATION_SKIPPED,
 )
 NO_POLICY = "No escalation policy is for this service and severity."
 
@@ -225,6 +226,6 @@ def _missed(entries: Sequence[TimelineEntry], run: EscalationRun | None) -> list
     said = [
         (str(entry.data.get("said", "")), str(entry.data.get("reason", "")))
         for entry in entries
-        if entry.at >= run.started_at and entry.kind in PAGING
+        if entry.at >= run.started_at and entry.kind in set(PagingKind)
     ]
     return list(dict.fromkeys(said))

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from django.db.models import F, Q
 
-from incidents.choices import PRIORITY_OF, EntryKind, Severity, SourceKind, Status
+from incidents.choices import PRIORITY_OF, Severity, SourceKind, Status
 from incidents.core.models import Incident
 from incidents.ingest.services import internal
 from incidents.upkeep.services import upkeep
@@ -29,6 +29,7 @@ from notifications.choices import (
 )
 from notifications.delivery.models import Delivery
 from notifications.delivery.selectors.recipients import Recipients
+from notifications.delivery.timeline import PagingKind
 from notifications.escalation.lifecycle import RunEvent
 from notifications.escalation.models import EscalationPolicy, EscalationRun
 from notifications.escalation.moves import urgency_at_the_end, why_exhausted
@@ -139,7 +140,7 @@ def _end(work: Work, reason: str, urgency: Urgency, outcome: Outcome, now: datet
     who = str(run.version.policy) if run.version is not None else "The escalation"
     said = f"{who} has run out" if reason in (UNANSWERED, UNREACHED) else f"{who} tells nobody"
     work.moves(RunEvent.RAN_OUT, now, reason=reason)
-    outcome.note(work, EntryKind.ESCALATION_EXHAUSTED, said, now, reason)
+    outcome.note(work, PagingKind.ESCALATION_EXHAUSTED, said, now, reason)
     run.round, run.alarm_id = run.round + 1, None  # escalated by hand after that, it is said once more
     reached = _last_resort(work, urgency, outcome, now)
     outcome.intents += fallback.intents(work.about, reached, urgency, reason, run.round, now)

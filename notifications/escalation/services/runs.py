@@ -15,14 +15,16 @@ from typing import Any
 import orjson
 from django.db import connection, transaction
 
-from aiops.access.actors import ActorKind
+from aiops.access.actors import SYSTEM, ActorKind
 from aiops.kernel.sql import prepared_cursor
-from incidents.choices import EntryKind, Status
+from incidents.choices import Status
 from incidents.core.events import IncidentFact
-from incidents.core.models import Incident, TimelineEntry
-from incidents.response.services.timers import system_entry
+from incidents.core.models import Incident
+from incidents.core.services import timeline
+from incidents.core.timeline import Entry
 from notifications.choices import Purpose, RunState, WakeReason
 from notifications.delivery.services import deliveries, doorbell, standing_down
+from notifications.delivery.timeline import PagingKind
 from notifications.escalation.lifecycle import DEMANDS, OUTRANKED, RISES, TABLE, Cell, Due, RunEvent
 from notifications.escalation.models import EscalationRun
 from notifications.escalation.selectors.in_force import IN_FORCE, WORDS
@@ -93,7 +95,7 @@ def pause(facts: Sequence[IncidentFact], now: datetime, reason: str, event: RunE
     """Silence: nothing is due any more, and what waits is not sent."""
     paused = _apply(event, _ids(facts), now, reason)
     deliveries.cancel_waiting(_ids(facts), reason, [Purpose.PAGE, Purpose.FALLBACK], now)
-    _note(paused, EntryKind.ESCALATION_PAUSED, {"said": "Escalation paused", "reason": reason}, now)
+    _note(paused, PagingKind.ESCALATION_PAUSED, {"said": "Escalation paused", "reason": reason}, now)
 
 
 def wake(
@@ -230,7 +232,7 @@ def _wake(cell: Cell) -> str:
 
 
 def _resumed(moved: dict[int, bool], reason: str, now: datetime) -> None:
-    _note(moved, EntryKind.ESCALATION_RESUMED, {"said": "Escalation goes on", "reason": reason}, now)
+    _note(moved, PagingKind.ESCALATION_RESUMED, {"said": "Escalation goes on", "reason": reason}, now)
     if moved:
         transaction.on_commit(doorbell.ring, robust=True)
 
@@ -248,8 +250,6 @@ def _ids(facts: Iterable[IncidentFact]) -> list[int]:
     return sorted({fact.incident_id for fact in facts})
 
 
-def _note(moved: dict[int, bool], kind: EntryKind, data: dict[str, Any], now: datetime) -> None:
+def _note(moved: dict[int, bool], kind: PagingKind, data: dict[str, Any], now: datetime) -> None:
     """An entry for each incident whose run has a policy."""
-    TimelineEntry.objects.bulk_create(
-        system_entry(Incident(pk=pk), now, kind, data=data) for pk, has_policy in moved.items() if has_policy
-    )
+    timeline.record(Entry.by(SYSTEM, pk, now, kind, data=data) for pk, has_policy in moved.items() if has_policy)

@@ -9,10 +9,10 @@ from datetime import datetime
 
 from django.db.models import F
 
-from incidents.choices import EntryKind
 from notifications.choices import DeliveryState, Purpose, Urgency, WakeReason
 from notifications.delivery.models import Delivery
 from notifications.delivery.selectors.recipients import Recipient
+from notifications.delivery.timeline import PagingKind
 from notifications.escalation.definition import Definition
 from notifications.escalation.moves import MOMENT, taken_over
 from notifications.escalation.selectors import in_force
@@ -45,7 +45,7 @@ def ask_anew(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
         work.stands_at(taken_over(run.position))
         run.anew_at = now
         said = f"{run.version.policy} takes over" + (f" from {before.policy}" if before is not None else "")
-        outcome.note(work, EntryKind.ESCALATION_RESUMED, said, now, "it became more urgent")
+        outcome.note(work, PagingKind.ESCALATION_RESUMED, said, now, "it became more urgent")
 
 
 def was_called(work: Work, call: Recipient, urgency: Urgency) -> bool:

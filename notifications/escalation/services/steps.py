@@ -16,9 +16,10 @@ import orjson
 from django.db import connection, transaction
 
 from aiops.kernel import live
-from aiops.kernel.sql import CompiledQuery, Given, insert
-from incidents.choices import LIVE, EntryKind, Severity, Status
+from aiops.kernel.sql import CompiledQuery, Given
+from incidents.choices import LIVE, Severity, Status
 from incidents.core.models import Incident
+from incidents.core.services import timeline
 from incidents.response.services import timers
 from incidents.upkeep.services import upkeep
 from notifications.choices import ChannelKind, Purpose, Rank, WakeReason
@@ -28,6 +29,7 @@ from notifications.delivery.services import deliveries
 from notifications.delivery.services.mailboxes import addressed
 from notifications.delivery.target import Target
 from notifications.escalation.definition import Definition
+from notifications.delivery.timeline import PagingKind
 from notifications.escalation.lifecycle import URGENT, RunEvent
 from notifications.escalation.models import EscalationRun
 from notifications.escalation.moves import Move, after_telling, next_move, undisturbed
@@ -199,13 +201,13 @@ def _apply(work: Work, resolver: RecipientResolver | None, outcome: Outcome, now
     assert move is not None and definition is not None
     for skipped in move.skipped:
         said = f"{level_name(definition, skipped.step)} skipped"
-        outcome.note(work, EntryKind.ESCALATION_SKIPPED, said, now, skipped.reason)
+        outcome.note(work, PagingKind.ESCALATION_SKIPPED, said, now, skipped.reason)
     if move.tell is not None and resolver is not None:
         move = _tell(work, move, move.tell, resolver, outcome, now)
     work.stands_at(move.position)
     if move.stopped:
         work.moves(RunEvent.STOPPED, now, reason=move.reason)
-        outcome.note(work, EntryKind.ESCALATION_STOPPED, "Escalation stopped", now, move.reason)
+        outcome.note(work, PagingKind.ESCALATION_STOPPED, "Escalation stopped", now, move.reason)
     elif move.exhausted:
         endings.run_out(work, outcome, now)
     else:
@@ -229,10 +231,10 @@ def _tell(work: Work, move: Move, index: int, resolver: RecipientResolver, outco
     names = list(dict.fromkeys(call.name for call in calls))
     names += [f"{name} (called a moment ago)" for name in dict.fromkeys(call.name for call in spared)]
     if recipients.calls:
-        kind = EntryKind.ESCALATION_STARTED if first_page else EntryKind.ESCALATION_LEVEL
+        kind = PagingKind.ESCALATION_STARTED if first_page else PagingKind.ESCALATION_LEVEL
         outcome.note(work, kind, f"{level}: {', '.join(names)}", now, missed)
     else:
-        outcome.note(work, EntryKind.ESCALATION_SKIPPED, f"{level} reaches nobody", now, missed)
+        outcome.note(work, PagingKind.ESCALATION_SKIPPED, f"{level} reaches nobody", now, missed)
     if spared and not calls:
         return undisturbed(definition, run.position, move, work.facts, now)
     return after_telling(definition, move, hearing_times([*calls, *(replace(call, at=now) for call in spared)]), now)
@@ -259,7 +261,7 @@ def _write(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
     """Everything that the batch decided; then what the incidents themselves have to know."""
     _save([work.run for work in works])
     deliveries.intend(outcome.intents, now)
-    insert(outcome.entries)
+    timeline.record(outcome.entries)
     if outcome.escalated:
         timers.mark_escalated(outcome.escalated, now)
     for wake, ids in outcome.released.items():

@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from incidents.choices import EntryKind, Priority, Severity
-from incidents.core.models import Incident, TimelineEntry
-from incidents.response.services import timers
+from aiops.access.actors import SYSTEM
+from incidents.choices import Priority, Severity
+from incidents.core.models import Incident
+from incidents.core.timeline import Entry
 from notifications.choices import RunState, Urgency, WakeReason
 from notifications.delivery.intents import Intent
 from notifications.delivery.selectors.recipients import Recipients
+from notifications.delivery.timeline import PagingKind
 from notifications.escalation.definition import Definition
 from notifications.escalation.lifecycle import Due, RunEvent, cell_of
 from notifications.escalation.models import EscalationRun
@@ -75,7 +77,7 @@ class Outcome:
     """
 
     intents: list[Intent] = field(default_factory=list)
-    entries: list[TimelineEntry] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
     escalated: list[int] = field(default_factory=list)
     released: dict[WakeReason, list[int]] = field(default_factory=dict)
     woken: list[int] = field(default_factory=list)
@@ -83,10 +85,10 @@ class Outcome:
     last_resorts: dict[tuple[int, tuple[int, ...], Urgency], Recipients] = field(default_factory=dict)
     people_told: set[int] = field(default_factory=set)
 
-    def note(self, work: Work, kind: EntryKind, said: str, now: datetime, reason: str = "") -> None:
+    def note(self, work: Work, kind: PagingKind, said: str, now: datetime, reason: str = "") -> None:
         """An entry for the incident's timeline."""
         data = {"said": said[:500], **({"reason": reason[:1000]} if reason else {})}
-        self.entries.append(timers.system_entry(work.incident, now, kind, data=data))
+        self.entries.append(Entry.by(SYSTEM, work.incident.pk, now, kind, data=data))
 
 
 def level_name(definition: Definition, index: int) -> str:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from aiops.access.actors import SYSTEM, ActorKind, ActorRef
 from incidents.choices import EntryKind, Result, Severity, Status
 from incidents.contracts import Arrival
+from incidents.core.timeline import Entry
 from incidents.ingest.services.ingest.trace import source_label
-
-Entry = dict[str, Any]
 
 
 def source_ref(arrival: Arrival) -> ActorRef:
@@ -22,10 +20,9 @@ def by_source(
     arrival: Arrival, pk: int, kind: EntryKind, data: dict[str, Any], from_status: str = "", to_status: str = ""
 ) -> Entry:
     """An entry of what the signal's source did, at its arrival."""
-    return _entry(
-        pk, arrival.received_at, kind, ActorKind.SOURCE, str(arrival.route.source_id), source_label(arrival), data,
-        from_status, to_status,
-    )  # fmt: skip
+    return Entry.by(
+        source_ref(arrival), pk, arrival.received_at, kind, from_status=from_status, to_status=to_status, data=data
+    )
 
 
 def opening(arrival: Arrival, pk: int, severity: Severity, result: Result) -> list[Entry]:
@@ -36,29 +33,11 @@ def opening(arrival: Arrival, pk: int, severity: Severity, result: Result) -> li
         received["severity_word"] = signal.severity_word
     if signal.warnings:
         received["warnings"] = signal.warnings
-    created = _entry(
-        pk, arrival.received_at, EntryKind.INCIDENT_CREATED, SYSTEM.kind, SYSTEM.id, SYSTEM.label,
-        {"title": signal.title}, "", Status.OPEN,
-    )  # fmt: skip
+    created = Entry.by(
+        SYSTEM, pk, arrival.received_at, EntryKind.INCIDENT_CREATED, to_status=Status.OPEN, data={"title": signal.title}
+    )
     entries = [by_source(arrival, pk, EntryKind.ALERT_RECEIVED, received), created]
     if result == Result.OPENED_RESOLVED:
         data = {"reason": "its resolve arrived before it"}
         entries.append(by_source(arrival, pk, EntryKind.STATUS_CHANGED, data, Status.OPEN, Status.RESOLVED))
     return entries
-
-
-def _entry(
-    pk: int, at: datetime, kind: EntryKind, actor_kind: ActorKind, actor_id: str, actor_label: str, data: dict[str, Any],
-    from_status: str, to_status: str,
-) -> Entry:  # fmt: skip
-    return {
-        "incident_id": pk,
-        "at": at,
-        "kind": kind,
-        "actor_kind": actor_kind,
-        "actor_id": actor_id,
-        "actor_label": actor_label,
-        "from_status": from_status,
-        "to_status": to_status,
-        "data": data,
-    }

@@ -5,6 +5,7 @@ Each takes its rows as one JSON document: one parameter and one plan for any num
 
 from __future__ import annotations
 
+from incidents.core.services import timeline
 from incidents.core.services.transitions import SET_CLAUSE
 
 # Plans are cached, and a table may grow from nothing to millions between two ANALYZE. So every look-up is written as a probe per
@@ -164,7 +165,7 @@ FROM incoming n LEFT JOIN found f ON f.seq = n.seq LEFT JOIN moved m ON m.seq = 
 """  # noqa: S608 - constants of this module
 
 # What came and what it told. Raw bodies travel beside the JSON, as bytes: they may hold anything; row by row in step with it.
-RECORD = """
+RECORD = f"""
 WITH stored AS (
     INSERT INTO incidents_alert (id, received_at, workspace_id, source_id, service_id, incident_id, action, result, dedup_key,
                                  title, severity, started_at, occurred_at, trace, raw)
@@ -176,9 +177,5 @@ WITH stored AS (
         unnest(%b::bytea[]))
     ON CONFLICT DO NOTHING
 )
-INSERT INTO incidents_timelineentry (incident_id, at, kind, actor_kind, actor_id, actor_label, from_status, to_status, data)
-SELECT incident_id, at, kind, actor_kind, actor_id, actor_label, from_status, to_status, data
-FROM json_to_recordset(%s::json) AS t(
-    incident_id bigint, at timestamptz, kind text, actor_kind text, actor_id text, actor_label text, from_status text,
-    to_status text, data jsonb)
-"""
+{timeline.INSERT}
+"""  # noqa: S608 - constants of modules

@@ -14,8 +14,9 @@ from incidents.contracts import Arrival, Outcome
 from incidents.core.events import IncidentEvent, IncidentFact
 from incidents.core.lifecycle import TRANSITIONS, Action
 from incidents.core.services import names, reactions
+from incidents.core.timeline import Entry
 from incidents.ingest.services.ingest import statements
-from incidents.ingest.services.ingest.entries import Entry, by_source, opening, source_ref
+from incidents.ingest.services.ingest.entries import by_source, opening, source_ref
 from incidents.ingest.services.ingest.fold import Row
 from incidents.ingest.services.ingest.rows import ACTIONS, alert_row, as_json, move_row, trigger_row
 

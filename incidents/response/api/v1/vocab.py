@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from incidents.choices import PAGING, Automation, EntryKind, Severity, Status
+from incidents.choices import Automation, Severity, Status
 from incidents.response.api import states
 
 SEVERITIES: dict[Severity, str] = {
@@ -26,27 +26,6 @@ STATES: states.Table = (
 NEVER = "Failed"
 
 DEFAULT_NAMESPACE = "default"  # what Kubernetes clients call the absence of one
-
-OTHER_ENTRY = "Event"  # the type of an entry of a kind that this version does not know
-
-ENTRY_TYPES: dict[str, str] = {
-    EntryKind.ALERT_RECEIVED: "Alert",
-    EntryKind.INCIDENT_CREATED: "Detection",
-    EntryKind.SEVERITY_RAISED: "SeverityChange",
-    EntryKind.STATUS_CHANGED: "StatusChange",
-    EntryKind.NOTE_ADDED: "Note",
-    EntryKind.SNOOZED: "Snooze",
-    EntryKind.UNSNOOZED: "Unsnooze",
-    EntryKind.ASSIGNED: "Assignment",
-    EntryKind.PRIORITY_SET: "PriorityChange",
-    EntryKind.ESCALATED: "Escalation",
-    **dict.fromkeys(PAGING, "Escalation"),
-    EntryKind.NOTIFICATION_SENT: "Notification",
-    EntryKind.NOTIFICATION_FAILED: "Notification",
-}
-
-# Who tells it, where that is a part of the platform.
-ENTRY_SOURCES: dict[str, str] = dict.fromkeys(PAGING, "notification-manager")
 
 # A change of status is told by where it led.
 CHANGE_TYPES: dict[Status, str] = {
