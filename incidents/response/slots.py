@@ -10,7 +10,7 @@ from django.utils.safestring import SafeString
 
 from aiops.kernel.slots import Slot
 from incidents.core.models import Incident
-from incidents.response.console.next_step import NextStep, most_urgent
+from incidents.response.next_step import NextStep, most_urgent
 
 
 class NextLoader(Protocol):

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from incidents.choices import RESPONSE, Priority, Status
-from incidents.response.console.next_step import NextStep, Situation, next_step
+from incidents.response.next_step import NextStep, Situation, next_step
 from tests.factories import NOW, minutes
 
 DAY = timedelta(days=1)

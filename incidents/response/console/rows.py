@@ -12,7 +12,7 @@ from django.urls import reverse
 from incidents.choices import LIVE, Priority, Status
 from incidents.core.models import Incident
 from incidents.querysets import IncidentQuerySet
-from incidents.response.console.next_step import NextStep, Situation, next_step
+from incidents.response.next_step import NextStep, Situation, next_step
 from incidents.response.slots import NEXT
 
 # What no row shows, and what is costly to read (JSON, long texts).

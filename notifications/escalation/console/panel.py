@@ -17,8 +17,8 @@ from django.utils.safestring import SafeString
 
 from incidents.choices import Status
 from incidents.core.models import Incident, TimelineEntry
-from incidents.response.console.next_step import NextStep
 from incidents.response.console.rows import who_has
+from incidents.response.next_step import NextStep
 from notifications.choices import MACHINES, NOTIFIED, ChannelKind, DeliveryState, Purpose, RunState, WakeReason
 from notifications.delivery.contact import NO_MAIL_SERVER
 from notifications.delivery.intents import ACKNOWLEDGED

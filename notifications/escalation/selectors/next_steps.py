@@ -13,7 +13,7 @@ from django.db.models import F
 from aiops.kernel.sql import CompiledQuery, Given
 from incidents.choices import LIVE, Priority, Severity, Status
 from incidents.core.models import Incident
-from incidents.response.console.next_step import NextStep
+from incidents.response.next_step import NextStep
 from notifications.choices import NO_STEP, UNREACHED, RunState, TargetKind, Urgency, WakeReason
 from notifications.delivery.selectors.recipients import RecipientResolver, Recipients, hearing_times
 from notifications.delivery.target import Target
