@@ -14,8 +14,10 @@ class NotificationsConfig(AppConfig):
         from notifications.escalation.console import panel  # noqa: PLC0415
         from notifications.escalation.selectors import next_steps, v1_annotations  # noqa: PLC0415
         from notifications.oncall.services import departures  # noqa: PLC0415
+        from notifications.replies.services import verbs  # noqa: PLC0415
 
         timeline.register()
+        verbs.register()
         handlers.subscribe()
         departures.subscribe()
         slots.NEXT.fill(next_steps.next_steps)

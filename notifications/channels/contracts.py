@@ -43,11 +43,15 @@ class IncidentFacts:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """Something the reader may do: *verb* (acknowledge, resolve, escalate, snooze, note) and the signed link that asks first."""
+    """Something the reader may do: the word of a *verb* (acknowledge, resolve, …) and the signed link that asks first.
+
+    *key* is pressed for it in a call ("": none is).
+    """
 
     verb: str
     label: str
     url: str
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

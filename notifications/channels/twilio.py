@@ -30,6 +30,7 @@ RING = 40  # seconds that a phone rings
 # Twilio's numbers for what is the number's fault: not valid, not reachable, not mobile, opted out, not allowed to be called.
 ADDRESS_CODES = frozenset((13223, 13224, 21211, 21214, 21217, 21401, 21408, 21610, 21612, 21614, 21635))
 KEYS = "Press 4 to acknowledge, 6 to resolve, 8 to escalate."  # hooks/twilio.py reads them
+OWN_KEYS = ("", "4", "6", "8")
 TAKEN_KEYS = "Press 6 to resolve, 8 to escalate."
 
 _ILLEGAL_IN_XML = re.compile("[\ufffe\uffff]")
@@ -85,7 +86,7 @@ def twiml(message: Message, outlet: Outlet) -> str:
     spoken = f"<Say>{fit(words, SPOKEN, escape)}</Say>"
     if message.asks and outlet.hook_url:
         words = answered(message, "incidents")
-        keys = f"<Say>{TAKEN_KEYS if taken(message) else KEYS}{f' They count for {say(escape(words))}.' if words else ''}</Say>"
+        keys = f"<Say>{_keys(message)}{f' They count for {say(escape(words))}.' if words else ''}</Say>"
         hook = quoteattr(_hook(message, outlet))
         # Without a key, too, we are asked how to go on: hooks/twilio.py asks again.
         gather = f'<Gather numDigits="1" timeout="8" actionOnEmptyResult="true" action={hook} method="POST">'
@@ -93,6 +94,14 @@ def twiml(message: Message, outlet: Outlet) -> str:
     else:
         inner = f'{spoken}<Pause length="1"/>{spoken}'
     return f'<?xml version="1.0" encoding="UTF-8"?><Response>{inner}</Response>'
+
+
+def _keys(message: Message) -> str:
+    """Which keys do what: ours, and those of the other verbs that the message offers."""
+    more = [
+        f"Press {each.key} to {line(each.label, 40).lower()}." for each in message.answers if each.key not in OWN_KEYS
+    ]
+    return escape(" ".join([TAKEN_KEYS if taken(message) else KEYS, *more]))
 
 
 def say(text: str) -> str:

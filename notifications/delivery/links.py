@@ -17,12 +17,9 @@ from django.utils.http import base36_to_int, int_to_base36
 from aiops.kernel import site
 from aiops.kernel.errors import DomainError
 from notifications.channels.contracts import Answer
-from notifications.delivery.verbs import Verb
+from notifications.delivery.verbs import ReplyVerb, by_letter, verb_of
 
 LIFE = timedelta(hours=24)
-LETTERS = {Verb.ACKNOWLEDGE: "a", Verb.RESOLVE: "r", Verb.ESCALATE: "e", Verb.SNOOZE: "s", Verb.NOTE: "n"}
-VERBS = {letter: verb for verb, letter in LETTERS.items()}
-OFFERED = (Verb.ACKNOWLEDGE, Verb.RESOLVE, Verb.ESCALATE, Verb.SNOOZE, Verb.NOTE)
 LONGEST = 200  # characters of a token
 
 
@@ -52,9 +49,10 @@ class ExpiredLink(BadLink):
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """What a token says. *user_id* None: it went to a shared place, so that nobody knows who reads it."""
+    """What a token says. *verb* is the word of a registered verb. *user_id* None: it went to a shared place, so that nobody knows
+    who reads it."""
 
-    verb: Verb
+    verb: str
     delivery_id: int
     incident_id: int
     episode: int
@@ -79,12 +77,10 @@ class Link:
             )
 
 
-def link(
-    *, delivery_id: int, incident_id: int, episode: int, user_id: int | None, verb: Verb | str, now: datetime
-) -> str:
+def link(*, delivery_id: int, incident_id: int, episode: int, user_id: int | None, verb: str, now: datetime) -> str:
     """The absolute URL of the page that asks for, and then does, *verb* to the incident as the person *user_id*."""
     expires_at = now + LIFE
-    token = Link(Verb(verb), delivery_id, incident_id, episode, user_id, expires_at).token
+    token = Link(verb, delivery_id, incident_id, episode, user_id, expires_at).token
     return site.url(f"/respond/{token}")
 
 
@@ -95,19 +91,21 @@ def links_for(
     episode: int,
     user_id: int | None,
     now: datetime,
-    verbs: Iterable[Verb | str] = OFFERED,
+    verbs: Iterable[ReplyVerb],
 ) -> tuple[Answer, ...]:
     """One answer per verb, for a message about a live incident."""
-    return tuple(
-        Answer(
-            str(verb),
-            Verb(verb).label,
-            link(
-                delivery_id=delivery_id, incident_id=incident_id, episode=episode, user_id=user_id, verb=verb, now=now
-            ),
+
+    def url(verb: ReplyVerb) -> str:
+        return link(
+            delivery_id=delivery_id,
+            incident_id=incident_id,
+            episode=episode,
+            user_id=user_id,
+            verb=verb.word,
+            now=now,
         )
-        for verb in verbs
-    )
+
+    return tuple(Answer(verb.word, verb.label, url(verb), verb.key) for verb in verbs)
 
 
 def read(token: str) -> Link:
@@ -118,7 +116,7 @@ def read(token: str) -> Link:
         letter, *numbers = _signer().unsign(token).split("-")
         delivery_id, incident_id, episode, user_id, minutes = (base36_to_int(number) for number in numbers)
         expires_at = datetime.fromtimestamp(minutes * 60, UTC)
-        return Link(VERBS[letter], delivery_id, incident_id, episode, user_id or None, expires_at)
+        return Link(by_letter(letter).word, delivery_id, incident_id, episode, user_id or None, expires_at)
     except (BadSignature, KeyError, ValueError, OverflowError, OSError):
         raise ForgedLink from None
 
@@ -126,7 +124,7 @@ def read(token: str) -> Link:
 def _payload(said: Link) -> str:
     minutes = int(said.expires_at.timestamp() // 60)
     numbers = (said.delivery_id, said.incident_id, said.episode, said.user_id or 0, minutes)
-    return "-".join([LETTERS[said.verb], *(int_to_base36(number) for number in numbers)])
+    return "-".join([verb_of(said.verb).letter, *(int_to_base36(number) for number in numbers)])
 
 
 def _signer() -> Signer:

@@ -11,22 +11,13 @@ import re
 import unicodedata
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cache
 
 from aiops.kernel.text import seen
 from incidents.ids import REFERENCE_PATTERN
-from notifications.delivery.verbs import Verb
+from notifications.delivery.verbs import Verb, typed
 from notifications.replies import phrases
 
-# Imperatives only: "resolved for me, not for others" is a note and no command.
-WORDS: dict[str, Verb] = {
-    "ack": Verb.ACKNOWLEDGE,
-    "acknowledge": Verb.ACKNOWLEDGE,
-    "resolve": Verb.RESOLVE,
-    "escalate": Verb.ESCALATE,
-    "esc": Verb.ESCALATE,
-    "snooze": Verb.SNOOZE,
-    "note": Verb.NOTE,
-}
 OTHERS = ("list", "oncall", "help")
 ALIASES = {"?": "help", "on-call": "oncall", "incidents": "list"}
 ALL = ("all", "everything", "both")
@@ -56,18 +47,35 @@ _BULLET = re.compile(r"^(?:[-*•–—·▪►‣●]\s+)+")
 _POINTS = ".,;:!-–—…"
 # What phones, mail programs and people put around a word.
 _AROUND = _POINTS + "\"'`´*_~=|()[]{}<>«»‹›“”„‟‘’‚「」『』\u200c\u200d\u200e\u200f\u061c\ufe0e\ufe0f"
-_VERBS = "|".join(sorted(WORDS, key=len, reverse=True))
-_GLUED = re.compile(rf"(?P<verb>{_VERBS})[#:=-]?(?=\d)|(?P<code>#?\d{{1,4}})(?=(?:{_VERBS})\b)", re.IGNORECASE)
-# Where another command begins that says what it is about, in either order.
-_NEXT = rf"(?=(?:{_VERBS}) {{0,3}}(?:#?\d|all\b|inc[-_]))"
-_NUMBER_FIRST = rf"(?=(?:#?\d{{1,4}}|inc[-_][\w-]{{1,30}}) {{0,3}}(?:{_VERBS})\b)"
-_BELOW = re.compile(rf"\n\s{{0,3}}(?:{_NEXT}|{_NUMBER_FIRST})", re.IGNORECASE)
-_JOINED = (
-    rf"(?: {{0,3}}[;,\n]\s{{0,3}}|\s{{1,3}}(?:and|then|und|&)\s{{1,3}})(?:{_NEXT}|{_NUMBER_FIRST})"  # ack 1, resolve 2
-)
-_BEHIND = re.compile(_JOINED, re.IGNORECASE)
-# "ack 1 resolve 2"; but in "1 ack 2 of 3 are back" the first number belongs to the verb.
-_BEHIND_VERB = re.compile(rf"{_JOINED}|(?<=\d)(?: {{1,3}}| {{0,3}}[./|–—-] {{1,3}}){_NEXT}", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class _Grammar:
+    """The patterns that the words of the verbs are in."""
+
+    glued: re.Pattern[str]  # "ack12", "12ack"
+    below: re.Pattern[str]  # a line that is a command itself
+    behind: re.Pattern[str]  # "ack 1, resolve 2"
+    behind_verb: re.Pattern[
+        str
+    ]  # "ack 1 resolve 2"; but in "1 ack 2 of 3 are back" the first number belongs to the verb
+
+
+@cache
+def _grammar(words: tuple[str, ...]) -> _Grammar:
+    verbs = "|".join(sorted(words, key=len, reverse=True))
+    # Where another command begins that says what it is about, in either order.
+    following = rf"(?=(?:{verbs}) {{0,3}}(?:#?\d|all\b|inc[-_]))"
+    number_first = rf"(?=(?:#?\d{{1,4}}|inc[-_][\w-]{{1,30}}) {{0,3}}(?:{verbs})\b)"
+    joined = rf"(?: {{0,3}}[;,\n]\s{{0,3}}|\s{{1,3}}(?:and|then|und|&)\s{{1,3}})(?:{following}|{number_first})"
+    glued = rf"(?P<verb>{verbs})[#:=-]?(?=\d)|(?P<code>#?\d{{1,4}})(?=(?:{verbs})\b)"
+    behind_verb = rf"{joined}|(?<=\d)(?: {{1,3}}| {{0,3}}[./|–—-] {{1,3}}){following}"
+    return _Grammar(
+        glued=re.compile(glued, re.IGNORECASE),
+        below=re.compile(rf"\n\s{{0,3}}(?:{following}|{number_first})", re.IGNORECASE),
+        behind=re.compile(joined, re.IGNORECASE),
+        behind_verb=re.compile(behind_verb, re.IGNORECASE),
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +86,7 @@ class Command:
     them: whatever was last. *text* is what follows. *unclear* is a number of which nobody knows what it means.
     """
 
-    verb: Verb | None = None
+    verb: str | None = None
     other: str = ""
     references: tuple[str, ...] = ()
     codes: tuple[int, ...] = ()
@@ -104,8 +112,9 @@ def read(text: str) -> tuple[Command, ...]:
     first = parse(text.partition("\n")[0])
     if first.verb is None:
         return (first if first.understood or first.named else Command(text=text),)
-    behind = _BEHIND if _bare(_first(text)[0]).lstrip("#")[:1].isdigit() else _BEHIND_VERB
-    pieces = (_BELOW if first.verb == Verb.NOTE else behind).split(text, MOST_COMMANDS - 1)
+    grammar = _grammar(tuple(typed()))
+    behind = grammar.behind if _bare(_first(text)[0]).lstrip("#")[:1].isdigit() else grammar.behind_verb
+    pieces = (grammar.below if first.verb == Verb.NOTE else behind).split(text, MOST_COMMANDS - 1)
     return tuple(_with_lines(piece.strip()) for piece in pieces)
 
 
@@ -136,7 +145,7 @@ class _Reader:
     def __init__(self, line: str) -> None:
         self.line = line.strip()
         self.rest = _BULLET.sub("", " ".join(seen(line).split()))
-        self.verb: Verb | None = None
+        self.verb: str | None = None
         self.references: list[str] = []
         self.codes: list[int] = []
         self.everything = False
@@ -192,13 +201,13 @@ class _Reader:
     def _takes_verb(self) -> bool:
         """Whether the rest begins with a verb, or with words that mean one."""
         start = self.rest.lstrip(_AROUND + "/# ")
-        if glued := _GLUED.match(start):
+        if glued := _grammar(tuple(typed())).glued.match(start):
             self.rest = f"{glued[0].rstrip('#:=-')} {start[glued.end() :]}"
         word, after = _first(self.rest)
         bare = _bare(word).lstrip("#")
         plain = phrases.TINTS.sub("", start)
-        if bare in WORDS:
-            self.verb, self.rest, self.pointed = WORDS[bare], after, word[-1:] in _POINTS
+        if bare in typed():
+            self.verb, self.rest, self.pointed = typed()[bare], after, word[-1:] in _POINTS
         elif found := phrases.ON_IT.match(start):
             self.verb, self.soft = Verb.ACKNOWLEDGE, "phrase"
             self._points(start[found.end() :])

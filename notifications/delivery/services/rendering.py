@@ -23,9 +23,8 @@ from notifications.channels.smtp import settings_of_url
 from notifications.channels.templating import BUILT_IN, DIGEST, Words
 from notifications.channels.text import block, line
 from notifications.choices import ASKING, ChannelKind, Purpose, Urgency
-from notifications.delivery import links, tokens
+from notifications.delivery import links, tokens, verbs
 from notifications.delivery.models import Delivery, Destination, MessageTemplate, Provider
-from notifications.delivery.verbs import Verb
 
 log = logging.getLogger(__name__)
 
@@ -182,18 +181,18 @@ def _own_words(
 
 
 def _answers(delivery: Delivery, now: datetime) -> tuple[Any, ...]:
-    """What may be answered: all that there is, but no acknowledgement of what somebody has."""
+    """What may be answered now."""
     incident = delivery.incident
     if incident is None or incident.status not in LIVE:
         return ()
-    verbs = [verb for verb in links.OFFERED if verb != Verb.ACKNOWLEDGE or incident.status == Status.OPEN]
+    offered = [verb for verb in verbs.registered() if verb.is_possible(incident) and verb.is_offered(incident)]
     return links.links_for(
         delivery_id=delivery.pk,
         incident_id=incident.pk,
         episode=delivery.episode,
         user_id=delivery.recipient_id,
         now=now,
-        verbs=verbs,
+        verbs=offered,
     )
 
 

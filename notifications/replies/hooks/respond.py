@@ -16,10 +16,9 @@ from django.views.decorators.http import require_http_methods
 
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError
-from incidents.core.models import Incident
 from incidents.response.services.incidents import MAX_NOTE
 from notifications.delivery import links
-from notifications.delivery.verbs import Verb
+from notifications.delivery.verbs import verb_of
 from notifications.replies import words
 from notifications.replies.services import clicks, responding
 from notifications.replies.services.clicks import Opened
@@ -39,15 +38,6 @@ STATUS = {
     "not_permitted": HTTPStatus.FORBIDDEN,
     "invalid_input": HTTPStatus.BAD_REQUEST,
 }
-EFFECT = {
-    Verb.ACKNOWLEDGE: "You take it: nobody else is called.",
-    Verb.RESOLVE: "It is over: everybody who was told hears that they can stand down.",
-    Verb.ESCALATE: "More people are needed: the next ones are called at once.",
-    Verb.SNOOZE: "Nobody is called about it for a while; then the escalation goes on.",
-    Verb.NOTE: "What you write stands in the timeline for everybody.",
-}
-SNOOZES = (("30m", "30 minutes"), ("1h", "1 hour"), ("4h", "4 hours"), ("8h", "8 hours"))
-ARGUMENTS = {Verb.RESOLVE: "What was it?", Verb.ESCALATE: "Why?", Verb.NOTE: "Note"}
 
 
 @csrf_exempt
@@ -78,27 +68,20 @@ def respond(request: HttpRequest, token: str) -> HttpResponse:
 
 def _ask(opened: Opened) -> dict[str, Any]:
     """What the page says before anything is done."""
-    incident, verb = opened.incident, opened.link.verb
+    incident, verb = opened.incident, verb_of(opened.link.verb)
     page: dict[str, Any] = {"incident": incident, "title": f"{verb.label}: {incident.name}"}
     if opened.user is None:
         return page | {"text": "This link went to a shared place. Sign in to answer, so that it is known who did."}
     return page | {
-        "possible": _possible(incident, verb),
+        "possible": verb.is_possible(incident),
         "verb": verb,
         "who": opened.user.display_name,
-        "effect": EFFECT[verb],
-        "asks": ARGUMENTS.get(verb, ""),
-        "needed": verb == Verb.NOTE,
+        "effect": verb.effect,
+        "asks": verb.asks,
+        "needed": verb.needs_text,
         "longest": MAX_NOTE,
-        "snoozes": SNOOZES if verb == Verb.SNOOZE else (),
+        "choices": verb.choices,
     }
-
-
-def _possible(incident: Incident, verb: Verb) -> bool:
-    """Whether the verb would do anything now."""
-    if verb == Verb.ACKNOWLEDGE:
-        return incident.status == "open"
-    return verb == Verb.NOTE or incident.is_live
 
 
 def _argument(request: HttpRequest) -> str:

@@ -22,7 +22,7 @@ from aiops.kernel import http
 from aiops.kernel.errors import DomainError, UnparsableBody
 from notifications.channels.slack import API, escape
 from notifications.choices import ChannelKind
-from notifications.delivery.verbs import Verb
+from notifications.delivery.verbs import ReplyVerb, find
 from notifications.replies import signatures
 from notifications.replies.commands import Command, read
 from notifications.replies.hooks.entry import Call, hook, plain
@@ -91,7 +91,8 @@ def _click(call: Call, payload: str) -> HttpResponse:
     actions = body.get("actions")
     action = actions[0] if isinstance(actions, list) and actions and isinstance(actions[0], dict) else {}
     word = str(action.get("action_id", "")).removeprefix(ACTION)
-    if body.get("type") != "block_actions" or word not in set(Verb):
+    verb = find(word)
+    if body.get("type") != "block_actions" or verb is None:
         return HttpResponse()  # a button that is a link, or a part of another app
     member = body.get("user")
     user = _person(call, plain(str(member.get("id", "")), 50) if isinstance(member, dict) else "")
@@ -99,19 +100,19 @@ def _click(call: Call, payload: str) -> HttpResponse:
     if user is not None:
         with transaction.atomic():
             _once(call)
-            said = _act(call, user, Verb(word), str(action.get("value", "")))
+            said = _act(call, user, verb, str(action.get("value", "")))
     _tell(str(body.get("response_url", "")), said)
     return HttpResponse()
 
 
-def _act(call: Call, user: User, verb: Verb, public_id: str) -> str:
+def _act(call: Call, user: User, verb: ReplyVerb, public_id: str) -> str:
     """Do what a button says to all that its message told of."""
     try:
         found = responding.incidents_of_message(public_id, call.workspace_id)
-        if verb == Verb.NOTE:
-            return f"Write it as a command: /aiops note {', '.join(each.name for each in found)} …"
-        answers = responding.respond_all(user, found, verb, call.now, via="Slack")
-        return " ".join(responding.summary(verb, answers, call.now))
+        if verb.needs_text:
+            return f"Write it as a command: /aiops {verb.word} {', '.join(each.name for each in found)} …"
+        answers = responding.respond_all(user, found, verb.word, call.now, via="Slack")
+        return " ".join(responding.summary(verb.word, answers, call.now))
     except DomainError as refused:
         return f"{responding.NOTHING} {text_commands.sentence(refused)}"
 

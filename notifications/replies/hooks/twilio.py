@@ -22,7 +22,7 @@ from notifications.channels.twilio import KEYS as SPOKEN_KEYS
 from notifications.channels.twilio import say
 from notifications.choices import ChannelKind, DeliveryState
 from notifications.delivery.services import receipts
-from notifications.delivery.verbs import Verb
+from notifications.delivery.verbs import by_key
 from notifications.replies import signatures
 from notifications.replies.commands import read
 from notifications.replies.hooks.entry import Call, hook, plain
@@ -40,7 +40,6 @@ STATES = {
     "canceled": DeliveryState.FAILED_PERMANENT,
 }
 KEYPAD = tuple("0123456789*#")
-KEYS = {"4": Verb.ACKNOWLEDGE, "6": Verb.RESOLVE, "8": Verb.ESCALATE}
 SPOKEN = 1200  # characters that are read out
 LONGEST = 600  # characters of an answer by text message
 STRANGER = (
@@ -93,10 +92,11 @@ def _pressed(call: Call, form: QueryDict) -> HttpResponse:
     public_id = call.request.GET.get("delivery", "")
     if not _fresh(call, f"{form.get('CallSid', '')}:{digit}:{public_id}:{asked}"):
         return _twiml()
-    if digit not in KEYS:
+    verb = by_key(digit)
+    if verb is None:
         return _ask_again(call, digit, int(asked) if asked in ("0", "1", "2") else ASKED_AGAIN)
     try:
-        lines = responding.by_delivery(public_id, call.workspace_id, KEYS[digit], call.now, via="a call")
+        lines = responding.by_delivery(public_id, call.workspace_id, verb.word, call.now, via="a call")
         _note(call, form.get("CallSid", ""), DeliveryState.READ, f"key {digit}")  # a mailbox presses none
     except DomainError as refused:
         lines = [responding.NOTHING, text_commands.sentence(refused)]

@@ -9,14 +9,14 @@ from zoneinfo import ZoneInfo
 from django.db import transaction
 
 from aiops.access.models import User
-from incidents.choices import ENDED, EntryKind, Status
+from incidents.choices import EntryKind
 from incidents.core.models import Incident, TimelineEntry
 from notifications.delivery.links import BadLink, Link
 from notifications.delivery.models import Delivery
-from notifications.delivery.verbs import Verb
+from notifications.delivery.verbs import Verb, verb_of
 from notifications.replies import words
 from notifications.replies.models import UsedLink
-from notifications.replies.services.responding import DONE, NEXT, Answered, StaleLink, acting, check_episode, respond
+from notifications.replies.services.responding import Answered, StaleLink, acting, check_episode, respond
 
 
 class UsedUp(BadLink):
@@ -86,9 +86,8 @@ def use_link(link: Link, argument: str, now: datetime) -> Answered:
         if not answered.done:
             used.delete()
             incident, me = answered.incident, opened.user.display_name
-            at = incident.acknowledged_at if link.verb == Verb.ACKNOWLEDGE else incident.resolved_at
-            mine = incident.acknowledged_by if link.verb == Verb.ACKNOWLEDGE else incident.resolved_by
-            if at is not None and mine == me and _is_as_wanted(link.verb, incident, me, now):
+            at, by = _first(link.verb, incident)
+            if at is not None and by == me and verb_of(link.verb).is_as_wanted(incident, me, now):
                 raise _already_done(link.verb, incident, me, at, opened.user)
     return answered
 
@@ -109,7 +108,7 @@ def _used(used: UsedLink, opened: Opened, now: datetime, said: str = "") -> BadL
     """Why a link is not acted on again: it is done already, or things have moved on. *said* is what was written this time."""
     verb, incident = opened.link.verb, opened.incident
     lost = said if verb == Verb.NOTE and not _is_noted(incident, said) else ""
-    if not lost and _is_as_wanted(verb, incident, used.used_by, now):
+    if not lost and verb_of(verb).is_as_wanted(incident, used.used_by, now):
         return _already_done(verb, incident, used.used_by, used.used_at, opened.user)
     why = "What you wrote now was not added: copy it and add it in the console." if lost else ""
     return UsedUp(
@@ -123,25 +122,18 @@ def _is_noted(incident: Incident, said: str) -> bool:
     return TimelineEntry.objects.filter(incident=incident, kind=EntryKind.NOTE_ADDED, text=said).exists()
 
 
-def _is_as_wanted(verb: Verb, incident: Incident, by: str, now: datetime) -> bool:
-    """Whether the incident stands as *by* wanted it."""
-    match verb:
-        case Verb.ACKNOWLEDGE:
-            return incident.status in (Status.ACKNOWLEDGED, Status.INVESTIGATING) and incident.acknowledged_by == by
-        case Verb.RESOLVE:
-            return incident.status in ENDED
-        case Verb.ESCALATE:
-            return incident.is_live and incident.escalated_at is not None
-        case Verb.SNOOZE:
-            return incident.is_live and incident.is_snoozed(now)
-    return True  # a note stays
+def _first(verb: str, incident: Incident) -> tuple[datetime | None, str]:
+    """When somebody did the same before, and who, where the incident tells."""
+    if verb == Verb.ACKNOWLEDGE:
+        return incident.acknowledged_at, incident.acknowledged_by
+    return (incident.resolved_at, incident.resolved_by) if verb == Verb.RESOLVE else (None, "")
 
 
-def _already_done(verb: Verb, incident: Incident, by: str, at: datetime, user: User | None) -> AlreadyDone:
+def _already_done(verb: str, incident: Incident, by: str, at: datetime, user: User | None) -> AlreadyDone:
     local = at.astimezone(ZoneInfo(user.time_zone)) if user is not None else at
-    done = "added a note to" if verb == Verb.NOTE else DONE[verb]
+    done = "added a note to" if verb == Verb.NOTE else verb_of(verb).done
     return AlreadyDone(
         f"{by} {done} this at {local:%H:%M} {local.tzname()} (you)",
-        details=NEXT.get(verb, ""),
+        details=verb_of(verb).then,
         data={"incident": incident},
     )

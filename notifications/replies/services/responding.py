@@ -8,10 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any
+from datetime import datetime
 
 from django.db import transaction
 
@@ -22,41 +21,28 @@ from aiops.access.services.workspaces import narrowed
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from incidents.choices import ENDED, Status
 from incidents.core.models import Incident
-from incidents.response.services import incidents
 from notifications.choices import ChannelKind
 from notifications.delivery.links import BadLink
 from notifications.delivery.models import Delivery
 from notifications.delivery.services import reply_codes
-from notifications.delivery.verbs import Verb
-from notifications.replies import commands, words
+from notifications.delivery.verbs import ReplyVerb, Verb, verb_of
+from notifications.replies import words
 from notifications.replies.models import UsedLink
 
 NOTHING = "Nothing was done."
 NAMED = 10  # incidents that a sentence names; the rest is counted
-DONE = {
-    Verb.ACKNOWLEDGE: "acknowledged",
-    Verb.RESOLVE: "resolved",
-    Verb.ESCALATE: "escalated",
-    Verb.SNOOZE: "snoozed",
-    Verb.NOTE: "noted",
-}
-NEXT = {
-    Verb.ACKNOWLEDGE: "You have it: nobody else is called.",
-    Verb.RESOLVE: "Whoever was told can stand down.",
-    Verb.ESCALATE: "The next people are called.",
-    Verb.SNOOZE: "Then the escalation goes on.",
-}
 PUBLIC_ID = re.compile(r"dlv-([0-9a-f]{8,15})")
-DEFAULT_SNOOZE = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What came of an answer. *done* False: it was overtaken. *said*: one sentence for whoever answered."""
+    """What came of an answer. *said* is one sentence for the person who answered. *done* False: it was overtaken, and *late* says
+    by what ("already resolved")."""
 
     incident: Incident
     done: bool
     said: str
+    late: str = ""
 
 
 class StaleLink(BadLink):
@@ -65,29 +51,31 @@ class StaleLink(BadLink):
     code = "stale_link"
 
 
-def respond(*, user: User, incident_id: int, verb: Verb, now: datetime, argument: str = "", via: str = "") -> Answered:
-    """Do *verb* as *user*. *argument* is the note, the reason, the resolution or the duration; *via* is where it came from
-    ("Slack"), for the timeline.
+def respond(*, user: User, incident_id: int, verb: str, now: datetime, argument: str = "", via: str = "") -> Answered:
+    """Do *verb* (the word of a registered one) as *user*. *argument* is the note, the reason, the resolution or the duration;
+    *via* is where it came from ("Slack"), for the timeline.
 
     Raises ``NotFound`` and ``NotPermitted`` (left, deactivated, role lost), ``InvalidInput``.
     """
     incident = Incident.objects.select_related("service", "workspace").filter(pk=incident_id).first()
     if incident is None:
         raise NotFound("Incident not found")
-    actor = acting(user, incident.workspace_id)
+    actor, chosen = acting(user, incident.workspace_id), verb_of(verb)
+    on = {"actor": actor, "incident_id": incident_id, "now": now}
     try:
-        VERBS[verb](
-            {"actor": actor, "incident_id": incident_id, "now": now}, argument.strip(), f"From {via}" if via else ""
-        )
-    except Conflict:
+        chosen.act(on, argument.strip(), f"From {via}" if via else "")
+    except Conflict as refused:
         incident.refresh_from_db()
-        return Answered(incident, False, f"{incident.name}: {words.state(incident, now)}")
+        if not chosen.moves_status:
+            why = refused.message.rstrip(".")
+            return Answered(incident, False, f"{incident.name}: {why}.", f"left alone ({why})")
+        return Answered(incident, False, f"{incident.name}: {words.state(incident, now)}", _already(incident))
     incident.refresh_from_db()
-    return Answered(incident, True, f"{incident.name} {_done(verb, incident, now)}.")
+    return Answered(incident, True, f"{incident.name} {_done(chosen, incident, now)}.")
 
 
 def respond_all(
-    user: User, found: Sequence[Incident], verb: Verb, now: datetime, *, argument: str = "", via: str = ""
+    user: User, found: Sequence[Incident], verb: str, now: datetime, *, argument: str = "", via: str = ""
 ) -> list[Answered]:
     """Do *verb* to all of *found*, or to none: the first refusal undoes the others. Raises what :func:`respond` raises."""
     answers: dict[int, Answered] = {}
@@ -97,31 +85,31 @@ def respond_all(
     return [answers[incident.pk] for incident in found]
 
 
-def summary(verb: Verb, answers: Sequence[Answered], now: datetime) -> list[str]:
+def summary(verb: str, answers: Sequence[Answered], now: datetime) -> list[str]:
     """What was done, to what, and what happens next, as sentences; and plainly when nothing was done."""
     done = [answer.incident for answer in answers if answer.done]
     if len(answers) == 1:
         said = answers[0].said
         return [said, *_next(verb, done)] if done else [f"{NOTHING} {said}"]
-    late = Counter(_already(answer.incident) for answer in answers if not answer.done)
-    others = ", ".join(f"{count} {'was' if count == 1 else 'were'} already {state}" for state, count in late.items())
+    late = Counter(answer.late for answer in answers if not answer.done)
+    others = ", ".join(f"{count} {'was' if count == 1 else 'were'} {what}" for what, count in late.items())
     if not done:
         return [f"{NOTHING} Of {len(answers)}, {others}."]
     names = ", ".join(incident.name for incident in done[:NAMED])
     more = f" and {len(done) - NAMED} more" if len(done) > NAMED else ""
-    until = done[0].snoozed_until
-    span = f" for {words.span(until - now, 2)}" if verb == Verb.SNOOZE and until else ""
+    chosen = verb_of(verb)
+    what = " ".join(filter(None, [chosen.done.capitalize(), str(len(done)), chosen.detail(done[0], now)]))
     return [
-        f"{DONE[verb].capitalize()} {len(done)}{span}: {names}{more}{f'; {others}' if others else ''}.",
+        f"{what}: {names}{more}{f'; {others}' if others else ''}.",
         *_next(verb, done),
     ]
 
 
-def _next(verb: Verb, done: Sequence[Incident]) -> list[str]:
+def _next(verb: str, done: Sequence[Incident]) -> list[str]:
     """What happens next."""
     if verb != Verb.NOTE:
-        said = NEXT[verb]
-        return [said if len(done) == 1 else said.replace("You have it", "You have them")]
+        said = verb_of(verb).then
+        return [said if len(done) == 1 else said.replace("You have it", "You have them")] if said else []
     unowned = sum(incident.status == Status.OPEN for incident in done)
     if not unowned:
         return []
@@ -131,8 +119,8 @@ def _next(verb: Verb, done: Sequence[Incident]) -> list[str]:
 
 def _already(incident: Incident) -> str:
     if incident.status in ENDED:
-        return "resolved"
-    return f"{Status(incident.status).label.lower()} by {incident.acknowledged_by or 'somebody'}"
+        return "already resolved"
+    return f"already {Status(incident.status).label.lower()} by {incident.acknowledged_by or 'somebody'}"
 
 
 def acting(user: User, workspace_id: int) -> Actor:
@@ -172,7 +160,7 @@ def asked_in(delivery: Delivery) -> Sequence[Incident]:
     return found
 
 
-def by_delivery(public_id: str, workspace_id: int, verb: Verb, now: datetime, via: str) -> list[str]:
+def by_delivery(public_id: str, workspace_id: int, verb: str, now: datetime, via: str) -> list[str]:
     """Do *verb* to all that a message told of, as the person whose message it is, and say what came of it. Raises
     ``NotPermitted`` for a shared destination, and what :func:`incidents_of_message` and :func:`respond` raise."""
     delivery = _delivery(public_id, workspace_id)
@@ -220,44 +208,7 @@ def check_episode(delivery: Delivery) -> Incident:
     return incident
 
 
-def _done(verb: Verb, incident: Incident, now: datetime) -> str:
-    if verb == Verb.SNOOZE and incident.snoozed_until:
-        return f"snoozed for {words.span(incident.snoozed_until - now, 2)}"
-    return "has your note" if verb == Verb.NOTE else DONE[verb]
-
-
-On = dict[str, Any]  # actor, incident_id, now
-
-
-def _acknowledge(on: On, argument: str, via: str) -> None:
-    incidents.acknowledge(**on, message=argument or via)
-
-
-def _resolve(on: On, argument: str, via: str) -> None:
-    incidents.resolve(**on, resolution=argument or via)
-
-
-def _escalate(on: On, argument: str, via: str) -> None:
-    incidents.escalate(**on, reason=argument or via)
-
-
-def _snooze(on: On, argument: str, via: str) -> None:
-    duration, reason = commands.duration_and_rest(argument)
-    if argument and duration is None:
-        raise InvalidInput("Say for how long, such as “snooze 2h”", field="duration")
-    incidents.snooze(**on, duration=duration or DEFAULT_SNOOZE, reason=reason or via)
-
-
-def _note(on: On, argument: str, via: str) -> None:
-    if not argument:
-        raise InvalidInput("Write the note after the word, such as “note looking at the logs”", field="note")
-    incidents.add_note(**on, content=argument)
-
-
-VERBS: dict[Verb, Callable[[On, str, str], None]] = {
-    Verb.ACKNOWLEDGE: _acknowledge,
-    Verb.RESOLVE: _resolve,
-    Verb.ESCALATE: _escalate,
-    Verb.SNOOZE: _snooze,
-    Verb.NOTE: _note,
-}
+def _done(verb: ReplyVerb, incident: Incident, now: datetime) -> str:
+    if verb.word == Verb.NOTE:
+        return "has your note"
+    return " ".join(filter(None, [verb.done, verb.detail(incident, now)]))

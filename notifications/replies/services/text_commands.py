@@ -21,7 +21,7 @@ from incidents.querysets import IncidentQuerySet
 from notifications.choices import ASKING, NOTIFIED
 from notifications.delivery.models import Delivery
 from notifications.delivery.services import reply_codes
-from notifications.delivery.verbs import Verb
+from notifications.delivery.verbs import Verb, registered, verb_of
 from notifications.escalation.selectors.current import current
 from notifications.replies import words
 from notifications.replies.commands import Command
@@ -30,8 +30,7 @@ from notifications.replies.services.responding import NOTHING, acting, asked_in,
 NAMED = 10  # incidents in a list; the rest is counted
 MOST = 200  # incidents that one "all" reaches
 HELP = (
-    "ack, resolve, escalate, snooze 2h, note … with the number or name of an incident: “ack 12”, “ack 4, 5”, "
-    "“snooze 12 2h”, “resolve INC-20260319-001”.",
+    "{verbs} with the number or name of an incident: “ack 12”, “ack 4, 5”, “snooze 12 2h”, “resolve INC-20260319-001”.",
     "“ack all” takes all that you were told of. “list”, “oncall”, “help”.",
 )
 
@@ -127,7 +126,7 @@ def _which_number(command: Command) -> str:
 def _no_command(actor: Actor, user: User, workspace_id: int, said: Command, now: datetime) -> list[str]:
     """What to say to what is no command: what a number alone stands for, or what may be said."""
     if not said.named:
-        return [f"{NOTHING} “{said.text[:100]}” is no command." if said.text else NOTHING, *HELP]
+        return [f"{NOTHING} “{said.text[:100]}” is no command." if said.text else NOTHING, *help_lines()]
     found = meant(actor, user, workspace_id, replace(said, verb=Verb.NOTE))
     asked = said.text[:100]
     about = [f"{incident.name} is “{incident.title[:100]}”. {words.state(incident, now)}" for incident in found[:NAMED]]
@@ -156,8 +155,8 @@ def _by_codes(user: User, workspace_id: int, command: Command) -> list[Incident]
     return list(found.values())
 
 
-def _statuses(verb: Verb | None) -> Sequence[Status]:
-    return (Status.OPEN,) if verb == Verb.ACKNOWLEDGE else LIVE
+def _statuses(verb: str | None) -> Sequence[Status]:
+    return [status for status in (verb_of(verb).statuses if verb else LIVE) if status in LIVE]
 
 
 def _told(user: User, workspace_id: int) -> IncidentQuerySet:
@@ -178,8 +177,14 @@ def _named(incident: Incident, codes: dict[int, int]) -> str:
     return f"{code} ({incident.name})" if code else incident.name
 
 
+def help_lines() -> list[str]:
+    """What may be typed."""
+    commands = ", ".join(verb.command for verb in registered())
+    return [line.format(verbs=commands) for line in HELP]
+
+
 def _help(actor: Actor, now: datetime) -> list[str]:
-    return list(HELP)
+    return help_lines()
 
 
 def _list(actor: Actor, now: datetime) -> list[str]:
