@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import logging
 import os
+from typing import Any
 
 from celery import Celery
 from celery.signals import task_postrun, worker_process_init
+from django.conf import settings
 from django.db import connections
 
-from aiops import process
+from aiops import beat, process
 from aiops.audit import facts
 from aiops.kernel.memory import Trimmer
+from aiops.kernel.outbox import duties
+from aiops.kernel.outbox.duty import QUEUES
+from aiops.kernel.outbox.standby import Standby
 from aiops.kernel.timekeeper import Timekeeper
-from aiops.standby import Standby
-
-QUEUES = ("paging", "long")  # each with processes of its own, so that long work never delays a page
-DEADLINES = ("incidents.tasks.sweep", "notifications.tasks.page")  # what must be looked for whatever happens
 
 
 class OneLine(logging.Filter):
@@ -43,8 +44,9 @@ def begin_beside(**_: object) -> None:
     facts.default_to(facts.TIMER)
     Timekeeper().start()
     Trimmer().start()
-    if "paging" in app.amqp.queues.consume_from:
-        standby = Standby({name: app.tasks[name] for name in DEADLINES})
+    first = QUEUES[0]
+    if first in app.amqp.queues.consume_from:
+        standby = Standby({duty.task: app.tasks[duty.task] for duty in duties() if duty.queue == first})
         task_postrun.connect(lambda task, **_: standby.told(task.name), weak=False)
         standby.start()
 
@@ -63,3 +65,11 @@ def make_app(name: str, *, current: bool = True) -> Celery:
 
 
 app = make_app("aiops")
+
+
+def beat_schedule() -> dict[str, Any]:
+    """What beat sends: the periodic work of the settings, and the sweeps of the duties that apps registered."""
+    sweeps = {
+        duty.task: beat.entry(duty.task, duty.queue, duty.every, settings.AIOPS_TASKS_EXPIRE) for duty in duties()
+    }
+    return settings.CELERY_BEAT_SCHEDULE | sweeps

@@ -16,9 +16,10 @@ from prometheus_client.registry import Collector
 
 from aiops import probes, process
 from aiops.access.actors import SYSTEM
-from aiops.celery import QUEUES, app
+from aiops.celery import app
 from aiops.kernel.clock import utcnow
 from aiops.kernel.metrics import REGISTRY
+from aiops.kernel.outbox.duty import QUEUES
 from incidents.core.counting import figures
 from incidents.tasks import SWEEP_MARK
 from notifications.escalation.selectors import overdue

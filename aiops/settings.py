@@ -12,10 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from celery.schedules import schedule
-
-from aiops import broker, env
-from aiops.kernel.clock import unset_now
+from aiops import beat, broker, env
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VERSION = "0.1.0"
@@ -200,16 +197,10 @@ CELERY_TASK_DEFAULT_QUEUE = "paging"  # short work; long work goes to its own qu
 CELERY_TASK_TIME_LIMIT = 120
 CELERY_DB_REUSE_MAX = 10**12  # tasks until Celery closes our pool of connections: never (aiops/celery.py)
 CELERY_BEAT_SCHEDULER = "celery.beat:Scheduler"
+# The sweeps of what is due are added by the apps (aiops/kernel/outbox).
 CELERY_BEAT_SCHEDULE = {
-    name: {
-        "task": task,
-        # Celery's own clock stands still for an hour when the machine's is set back by one.
-        "schedule": schedule(timedelta(seconds=seconds), nowfun=unset_now),
-        "options": {"queue": queue, "expires": AIOPS_TASKS_EXPIRE},
-    }
+    name: beat.entry(task, queue, seconds, AIOPS_TASKS_EXPIRE)
     for name, task, queue, seconds in (
-        ("sweep", "incidents.tasks.sweep", "paging", AIOPS_SWEEP_SECONDS),
-        ("page", "notifications.tasks.page", "paging", AIOPS_PAGING_SECONDS),
         ("paging-housekeeping", "notifications.tasks.housekeeping", "long", 600),
         ("watch-coverage", "notifications.tasks.watch_coverage", "long", 300),
         ("import-calendars", "notifications.tasks.import_calendars", "long", 60),

@@ -1,6 +1,10 @@
 from __future__ import annotations
 
 from django.apps import AppConfig
+from django.conf import settings
+
+from aiops.kernel import outbox
+from aiops.kernel.outbox import Duty
 
 
 class NotificationsConfig(AppConfig):
@@ -11,13 +15,18 @@ class NotificationsConfig(AppConfig):
         from incidents.response import slots  # noqa: PLC0415
         from notifications import checks, handlers  # noqa: F401, PLC0415 - models are loaded by now, and not before
         from notifications.delivery import timeline  # noqa: PLC0415
+        from notifications.delivery.services import doorbell  # noqa: PLC0415
         from notifications.escalation.console import panel  # noqa: PLC0415
         from notifications.escalation.selectors import next_steps, v1_annotations  # noqa: PLC0415
         from notifications.oncall.services import departures  # noqa: PLC0415
         from notifications.replies.services import verbs  # noqa: PLC0415
+        from notifications.watch.services import clock_rollback  # noqa: PLC0415
 
         timeline.register()
         verbs.register()
+        outbox.register(
+            Duty(task=doorbell.TASK, every=settings.AIOPS_PAGING_SECONDS, clock_went_back=clock_rollback.move)
+        )
         handlers.subscribe()
         departures.subscribe()
         slots.NEXT.fill(next_steps.next_steps)

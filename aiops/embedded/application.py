@@ -25,6 +25,7 @@ from aiops.access import keyring
 from aiops.access.checks import missing_for_production
 from aiops.access.devmode import dev_mode
 from aiops.celery import app as celery_app
+from aiops.celery import beat_schedule
 from aiops.embedded.announce import Welcome, announce_password, progress, welcome
 from aiops.embedded.failure import StartRefused
 from aiops.embedded.serve import serve, url_of
@@ -177,6 +178,7 @@ def run_beat(ready: Callable[[], None] = lambda: None) -> int:
     leave_no_connection()
     beat_init.connect(_stop_or(ready), weak=False)
     progress("beat")
+    celery_app.conf.beat_schedule = beat_schedule()
     celery_app.start(["--quiet", "beat", "--loglevel=WARNING", "--pidfile="])
     return 0
 

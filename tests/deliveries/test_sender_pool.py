@@ -194,7 +194,7 @@ def test_a_ring_that_comes_meanwhile_is_not_lost(
     workspace: Workspace, hook: Destination, receivers: Receivers, page: Page, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One works at a time in a process; who rings then returns at once, and the one that works looks once more."""
-    monkeypatch.setattr(tasks, "_pool", SenderPool())
+    monkeypatch.setattr(tasks, "_pool", SenderPool(queue_ended=tasks.OUTBOX.look_again))
     chat = mattermost(workspace, receivers)
     receivers.mattermost.fail(SILENCE)
     page(make_incident(workspace), chat)

@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Executor, ThreadPoolExecutor
 from datetime import datetime
 
-from django.db import Error, connection
+from django.db import connection
 
 from aiops.kernel.clock import utcnow
-from aiops.kernel.threads import essential
+from aiops.kernel.outbox.lease import Keeper
 from notifications.channels import CHANNELS
 from notifications.choices import ChannelKind
 from notifications.delivery.services.claiming import RENEWED, Batch, claim, renew_claims
@@ -26,7 +26,6 @@ log = logging.getLogger(__name__)
 
 BATCH = 200  # deliveries that are taken in hand at once
 THREADS = 6  # per kind and workspace
-RENEW = 3.0  # seconds between two renewals of what is in hand: what a dead process had is free a few seconds after its death
 
 
 Outlets = tuple[ChannelKind, int]  # of a kind, of a workspace
@@ -44,7 +43,7 @@ def threads_for(outlets: Outlets) -> Executor:
 class SenderPool:
     """Takes in hand what is due and can be begun.
 
-    Whenever a queue has ended there may be more to do: *changed* is set, and *queue_ended* called in the queue's thread.
+    Whenever a queue has ended there may be more to do: *queue_ended* is called in the queue's thread.
     """
 
     def __init__(
@@ -54,13 +53,11 @@ class SenderPool:
         queue_ended: Callable[[], None] = lambda: None,
         threads_for: Callable[[Outlets], Executor] = threads_for,
     ) -> None:
-        self.changed = threading.Event()
         self._queue_ended, self._threads_for = queue_ended, threads_for
         self._channels, self._clock = channels, clock
         self._lock = threading.Lock()
         self._queues: dict[int, Sequence[Batch]] = {}  # in hand
-        self._keeper: threading.Thread | None = None
-        self._idle = threading.Event()  # never set
+        self._keeper = Keeper(self._in_hand, renew_claims, clock)
         self._threads: dict[Outlets, Executor] = {}  # of those that have queues in hand
 
     @property
@@ -83,10 +80,8 @@ class SenderPool:
         batches = claim(now, limit, busy=busy, full=full, lease=RENEWED)
         for queue in queues_of(batches):
             self._start(queue)
-        with self._lock:
-            if self._queues and self._keeper is None:
-                self._keeper = essential("leases", self._keep)
-                self._keeper.start()
+        if self.is_busy:
+            self._keeper.start()
         return sum(len(batch.all) for batch in batches)
 
     def _start(self, queue: Sequence[Batch]) -> None:
@@ -110,18 +105,8 @@ class SenderPool:
                 del self._queues[id(queue)]
                 if outlets not in map(_outlets, self._queues.values()):
                     self._threads.pop(outlets).shutdown(wait=False)
-            self.changed.set()
             self._queue_ended()
 
-    def _keep(self) -> None:
-        """Renew the claims of what is in hand, for as long as this process lives."""
-        while not self._idle.wait(RENEW):
-            with self._lock:
-                in_hand = [batch for queue in self._queues.values() for batch in queue]
-            try:
-                if in_hand:
-                    renew_claims(in_hand, self._clock())
-            except Error as error:  # PostgreSQL is away: nobody else can claim them either
-                log.warning("claims could not be renewed: %s", error)
-            finally:
-                connection.close()
+    def _in_hand(self) -> list[Batch]:
+        with self._lock:
+            return [batch for queue in self._queues.values() for batch in queue]

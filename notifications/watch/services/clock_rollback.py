@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from django.db import connection, transaction
 from django.db.models import Case, F, Q, When
 
-from incidents.response.services import timers
+from aiops.kernel.outbox import move_deadlines
 from notifications.choices import WAITING, DeliveryState
 from notifications.delivery.models import Delivery, Destination
 from notifications.escalation.models import EscalationRun
@@ -59,12 +59,13 @@ def look() -> timedelta:
         back: timedelta = found[0]
         if back < NOTABLE:
             return timedelta(0)
-        _move(back, found[1])
+        move_deadlines(back, found[1])
     log.warning("The clock went back by %.0f s; deadlines were moved with it.", back.total_seconds())
     return back
 
 
-def _move(back: timedelta, now: datetime) -> None:
+def move(back: timedelta, now: datetime) -> None:
+    """The deadlines of paging after *now* come *back* earlier."""
     EscalationRun.objects.filter(next_step_at__gt=now).update(next_step_at=F("next_step_at") - back)
     Delivery.objects.filter(state__in=WAITING, due_at__gt=now).update(due_at=F("due_at") - back)
     in_hand = Delivery.objects.filter(state=DeliveryState.SENDING, claimed_until__gt=now)
@@ -76,4 +77,3 @@ def _move(back: timedelta, now: datetime) -> None:
             for name in ("open_until", "burst_began_at")
         }
     )
-    timers.clock_went_back(back, now)
