@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Self
 
@@ -19,10 +19,10 @@ WORD = re.compile(r"[a-z][a-z0-9_]{1,31}")
 TONES = ("", "act", "warn", "alert", "think", "done")  # how the console marks a line
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(kw_only=True)  # neither frozen nor with slots: ingest makes and serializes some for each incident
 class Entry:
-    """A fact about an incident. *text* is what a person wrote; *data* are the facts by kind: ``said`` is a whole sentence, and
-    ``reason`` says why."""
+    """A fact about an incident, which nobody changes. *text* is what a person wrote; *data* are the facts by kind: ``said`` is a
+    whole sentence, and ``reason`` says why."""
 
     incident_id: int
     at: datetime
@@ -51,8 +51,8 @@ class Entry:
     @classmethod
     def of(cls, row: Any) -> Self:
         """The entry that a row of the table holds."""
-        fields = {name: getattr(row, name) for name in cls.__slots__}
-        return cls(**{**fields, "data": row.data if isinstance(row.data, dict) else {}})
+        said = {each.name: getattr(row, each.name) for each in fields(cls)}
+        return cls(**{**said, "data": row.data if isinstance(row.data, dict) else {}})
 
 
 def _said(entry: Entry) -> str:

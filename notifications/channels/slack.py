@@ -44,7 +44,7 @@ from notifications.choices import ChannelKind
 API = "https://slack.com/api/"
 TIMEOUT = 10.0  # seconds
 HEADER, SECTION, FALLBACK, URL = 150, 3000, 3000, 3000  # Slack's limits
-BUTTONS, LISTED = 6, 20  # ours: buttons of a row, incidents of a digest that are links
+BUTTONS, LISTED = 8, 20  # ours: buttons of a row, incidents of a digest that are links
 
 # Slack's words for what is the address's fault, and for what passes. Everything else is the account's.
 ADDRESS_ERRORS = frozenset(

@@ -64,9 +64,10 @@ class ReplyVerb:
     *needs_text* whether nothing can be done without, *choices* the values and labels that it offers instead of a text field.
     *usage* is how help spells the command ("": the shortest word).
 
-    It does something in *statuses* only; *is_offered* says whether messages about an incident offer it, which is asked for each
-    message. *moves_status*: when it is overtaken, the status of the incident tells by whom. *is_as_wanted(incident, by, now)*
-    says whether things still stand as *by* wanted them who used a link before.
+    It does something in *statuses* only. *is_offered* says whether messages about an incident offer it, which is asked for each
+    message, and *place* in which order: some outlets show the first two only. *moves_status*: when it is overtaken, the status
+    of the incident tells by whom. *is_as_wanted(incident, by, now)* says whether things still stand as *by*, who used a link
+    before, wanted them.
     """
 
     word: str
@@ -85,6 +86,7 @@ class ReplyVerb:
     usage: str = ""
     statuses: Sequence[Status] = LIVE
     is_offered: Callable[[Incident], bool] = _yes
+    place: int = 1
     moves_status: bool = False
     is_as_wanted: Callable[[Incident, str, datetime], bool] = _yes
 
@@ -153,7 +155,7 @@ def by_key(key: str) -> ReplyVerb | None:
 
 def registered() -> tuple[ReplyVerb, ...]:
     """All verbs, in the order in which messages offer them."""
-    return tuple(_verbs.values())
+    return tuple(sorted(_verbs.values(), key=lambda verb: verb.place))
 
 
 def typed() -> Mapping[str, str]:

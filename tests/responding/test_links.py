@@ -17,7 +17,7 @@ from incidents.response.services import incidents
 from notifications.choices import ChannelKind
 from notifications.delivery import links
 from notifications.delivery.links import ForgedLink, Link
-from notifications.delivery.verbs import Verb
+from notifications.delivery.verbs import Verb, verb_of
 from notifications.models import Delivery, UsedLink
 from notifications.watch.services import retention
 from tests.factories import NOW, actor, make_incident, make_user
@@ -294,7 +294,9 @@ def test_what_was_used_is_forgotten_when_no_link_of_that_time_is_good(client: Cl
 
 def test_the_address_is_the_public_one(settings: object, delivery: Delivery) -> None:
     settings.AIOPS_PUBLIC_URL = "https://aiops.example/"
-    answers = links.links_for(delivery_id=1, incident_id=2, episode=0, user_id=3, now=NOW, verbs=["acknowledge"])
+    answers = links.links_for(
+        delivery_id=1, incident_id=2, episode=0, user_id=3, now=NOW, verbs=[verb_of("acknowledge")]
+    )
     assert [answer.verb for answer in answers] == ["acknowledge"]
     assert answers[0].url.startswith("https://aiops.example/respond/a-1-2-0-3-")
     assert len(answers[0].url) < 110

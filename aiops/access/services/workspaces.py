@@ -1,7 +1,7 @@
 """Verbs on workspaces: an administrator creates one, or the first request that names one with a key for all workspaces.
 
-An app that needs rows in every workspace subscribes to ``WorkspaceEvent.CREATED``. A workspace without those rows is of no use, so
-a handler that fails undoes the creation.
+An app that needs rows in every workspace subscribes to ``WorkspaceEvent.CREATED``. A workspace without those rows is of no
+use, so a handler that fails undoes the creation.
 """
 
 from __future__ import annotations

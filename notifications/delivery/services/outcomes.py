@@ -26,8 +26,8 @@ from notifications.delivery.selectors.recipients import admins_of
 from notifications.delivery.services import moved_addresses, owner_notices
 from notifications.delivery.services.claiming import bring_forward
 from notifications.delivery.services.throttle import refund
-from notifications.escalation.services import fallback, runs
 from notifications.delivery.timeline import PagingKind
+from notifications.escalation.services import fallback, runs
 
 FIRST_PAUSE = 5.0  # seconds; doubles
 LONGEST_PAUSE = 300.0

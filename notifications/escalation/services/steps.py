@@ -28,8 +28,8 @@ from notifications.delivery.selectors.recipients import Recipient, RecipientReso
 from notifications.delivery.services import deliveries
 from notifications.delivery.services.mailboxes import addressed
 from notifications.delivery.target import Target
-from notifications.escalation.definition import Definition
 from notifications.delivery.timeline import PagingKind
+from notifications.escalation.definition import Definition
 from notifications.escalation.lifecycle import URGENT, RunEvent
 from notifications.escalation.models import EscalationRun
 from notifications.escalation.moves import Move, after_telling, next_move, undisturbed

@@ -1,4 +1,7 @@
-"""The verbs of paging itself: their words, and what each does to an incident."""
+"""The verbs of paging itself: their words, and what each does to an incident.
+
+Messages offer *acknowledge* first, then what other apps ask (an approval), then the rest.
+"""
 
 from __future__ import annotations
 
@@ -60,6 +63,7 @@ def _if(holds: Callable[[Incident, str, datetime], bool]) -> Callable[[Incident,
 OWN = (
     ReplyVerb(
         word=Verb.ACKNOWLEDGE,
+        place=0,
         letter="a",
         typed=("ack",),
         key="4",
@@ -74,6 +78,7 @@ OWN = (
     ),
     ReplyVerb(
         word=Verb.RESOLVE,
+        place=2,
         letter="r",
         key="6",
         label="Resolve",
@@ -87,6 +92,7 @@ OWN = (
     ),
     ReplyVerb(
         word=Verb.ESCALATE,
+        place=2,
         letter="e",
         typed=("esc",),
         usage="escalate",
@@ -102,6 +108,7 @@ OWN = (
     ),
     ReplyVerb(
         word=Verb.SNOOZE,
+        place=2,
         letter="s",
         usage="snooze 2h",
         label="Snooze",
@@ -116,6 +123,7 @@ OWN = (
     ),
     ReplyVerb(
         word=Verb.NOTE,
+        place=2,
         letter="n",
         usage="note …",
         label="Add a note",
