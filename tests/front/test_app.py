@@ -12,6 +12,7 @@ import orjson
 import pytest
 from channels.db import database_sync_to_async
 from django.db import connection
+from psycopg import connect, sql
 
 from aiops.access import keyring
 from aiops.access.actors import SYSTEM, Role
@@ -178,8 +179,6 @@ async def test_a_signal_that_cant_even_be_written_down_fails_alone(door: FrontDo
 
 def reject_title(title: str | None) -> None:
     """Have the database refuse incidents of this title; None: of none."""
-    from psycopg import connect, sql
-
     with connect(**connection.get_connection_params()) as other:
         other.execute("ALTER TABLE incidents_incident DROP CONSTRAINT IF EXISTS refused")
         if title is not None:
@@ -252,8 +251,6 @@ async def test_what_is_committed_is_answered_though_the_next_batch_hangs(
     client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answers wait for a good moment, which is while the next batch is at the database; never for the database itself."""
-    from psycopg import connect
-
     monkeypatch.setattr(writer_module, "MAX_BATCH", 4)
     lock = "SELECT FROM incidents_incident WHERE dedup_key = %s FOR UPDATE"
     for key in ("x", "y"):
@@ -326,13 +323,17 @@ async def test_a_client_that_goes_away_loses_nothing(door: FrontDoor, key: str) 
         "query_string": b"",
         "headers": [(b"x-api-key", key.encode())],
     }
-    task = asyncio.create_task(door(scope, receive, send))  # type: ignore[arg-type]
-    await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    with connect(**connection.get_connection_params()) as other:
+        other.execute("LOCK TABLE incidents_incident IN ACCESS EXCLUSIVE MODE")
+        task = asyncio.create_task(door(scope, receive, send))  # type: ignore[arg-type]
+        while not door.waiting:
+            await asyncio.sleep(0)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert not sent
     await door.shutdown()
-    assert await database(Incident.objects.count) in (0, 1)
+    assert await database(Incident.objects.count) == 1
     assert door.waiting == 0
 
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import gzip
 import zlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -31,6 +31,17 @@ real_sockets = pytest.mark.django_db(transaction=True)
 async def server(key: str) -> AsyncIterator[Server]:
     async with running(Bounds(body_memory=300_000, small_body=10_000, connections=20)) as server:
         yield server
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(PATIENCE):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+def connections(server: Server) -> list[Any]:
+    """Those that the door's guard watches."""
+    return list(server.door.guard._connections)
 
 
 async def endless(server: Server, start: bytes, more: bytes, most: int = 200) -> tuple[int, str, dict[str, Any], int]:
@@ -112,7 +123,7 @@ async def test_who_is_slow_with_the_head_or_says_nothing_is_let_go(server: Serve
     reader, writer = await server.connect()
     writer.write(b"POST /webhook HT")
     silent, _ = await server.connect()
-    await asyncio.sleep(0.05)
+    await until(lambda: sorted(each._head for each in connections(server)) == [0, 16])
     now = asyncio.get_running_loop().time()
     server.door.guard.sweep(now + 14)
     server.door.guard.sweep(now + 16)
@@ -124,13 +135,13 @@ async def test_who_is_slow_with_the_head_or_says_nothing_is_let_go(server: Serve
 # --- bodies ------------------------------------------------------------------------------------------------------------
 @real_sockets
 async def test_a_body_has_30_seconds_and_one_more_for_every_10_kb(server: Server, key: str) -> None:
-    connections = [await server.connect() for _ in range(2)]
+    senders = [await server.connect() for _ in range(2)]
     head = f"POST /api/v2/alerts HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\nContent-Length: 200000\r\n\r\n".encode()
-    for (_, writer), size in zip(connections, (1, 100_000), strict=True):
+    for (_, writer), size in zip(senders, (1, 100_000), strict=True):
         writer.write(head + b"a" * size)
-    await asyncio.sleep(0.2)
+    await until(lambda: sorted(each.received for each in connections(server)) == [1, 100_000])
     server.door.guard.sweep(asyncio.get_running_loop().time() + 32)
-    (slow, _), (steady, _) = connections
+    (slow, _), (steady, _) = senders
     assert (await answer(slow))[2]["code"] == 408
     with pytest.raises(TimeoutError):
         await asyncio.wait_for(steady.read(1), 0.1)
@@ -175,7 +186,7 @@ async def test_bodies_on_their_way_share_a_budget_of_memory(server: Server, key:
     head = f"POST /webhook HTTP/1.1\r\nHost: x\r\nX-API-Key: {key}\r\nContent-Length: 200000\r\n\r\n".encode()
     first = await server.connect()
     first[1].write(head + b"a" * 190_000)
-    await asyncio.sleep(0.2)
+    await until(lambda: [each.received for each in connections(server)] == [190_000])
     reader, writer = await server.connect()
     writer.write(head + b"a" * 190_000)
     status, answered, _ = await answer(reader)
@@ -208,7 +219,7 @@ async def test_what_is_sent_around_a_chunked_body_is_bounded_too(server: Server,
 @real_sockets
 async def test_silent_connections_make_room_for_new_ones(server: Server, key: str) -> None:
     silent = [await server.connect() for _ in range(20)]
-    await asyncio.sleep(0.05)
+    await until(lambda: server.door.guard.open == 20)
     reader, writer = await server.connect()
     writer.write(request(key, "the 21st"))
     assert (await answer(reader))[0] == 200
