@@ -17,6 +17,7 @@ import pytest
 import redis
 
 from aiops.embedded import valkey
+from tests.patience import PATIENCE
 
 MISSING = "{} is not installed here"
 # The programs that proofs talk to, and Debian's packages of them; .ci/run installs them.
@@ -91,7 +92,8 @@ class PrivateRedis:
         """Start it and wait until it answers."""
         self._process = subprocess.Popen(self._command, stdout=subprocess.DEVNULL)
         client = redis.Redis.from_url(self.url, socket_timeout=1)
-        for _ in range(200):
+        deadline = time.monotonic() + PATIENCE
+        while time.monotonic() < deadline:
             with contextlib.suppress(redis.RedisError):
                 client.ping()
                 client.close()

@@ -15,6 +15,7 @@ from aiops.asgi import application
 from incidents.response.console.consumer import ConsoleConsumer
 from tests.api.conftest import Caller
 from tests.factories import make_user
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -136,7 +137,7 @@ async def handshake(path: str) -> str:
     await communicator.send_input({"type": "websocket.connect"})
     heard = str((await communicator.receive_output(5))["type"])
     await communicator.send_input({"type": "websocket.disconnect", "code": 1000})
-    await communicator.wait(5)
+    await communicator.wait(PATIENCE)
     return heard
 
 

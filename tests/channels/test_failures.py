@@ -16,6 +16,7 @@ from notifications.channels import CHANNELS, http_call
 from notifications.channels.contracts import PermanentFailure, Sent, TemporaryFailure
 from notifications.choices import ChannelKind
 from tests.channels.samples import HTTP, page
+from tests.patience import PATIENCE
 from tests.receivers import RESET, SILENCE, Answer, Receivers, too_many
 
 KINDS = pytest.mark.parametrize("kind", HTTP, ids=str)
@@ -199,7 +200,7 @@ def test_an_answer_without_end_holds_nobody_up(http: httpx.Client) -> None:
     thread = threading.Thread(target=serve, daemon=True)
     thread.start()
     answer = http_call.call(http, "GET", f"http://127.0.0.1:{listener.getsockname()[1]}/", who="It")
-    thread.join(10)
+    thread.join(PATIENCE)
     listener.close()
     assert len(answer.content) == http_call.LARGEST
     assert sent < 50_000_000

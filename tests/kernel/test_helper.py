@@ -13,6 +13,7 @@ import psutil
 import pytest
 
 from aiops.kernel.helper import Helper, Lost
+from tests.patience import PATIENCE
 
 
 def helper(**limits: Any) -> Helper:
@@ -94,4 +95,4 @@ def test_a_helper_without_its_starter_ends() -> None:
     alone = helper()
     process = psutil.Process(alone.ask({"do": "echo", "word": "one"}).value["helper"])
     alone._control.close()  # type: ignore[union-attr]  # as the kernel does when its starter is killed
-    process.wait(20)
+    process.wait(PATIENCE)

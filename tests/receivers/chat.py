@@ -14,6 +14,7 @@ from urllib.parse import urlencode, urlsplit
 
 import httpx
 
+from tests.patience import PATIENCE
 from tests.receivers.http import Answer, HttpReceiver, Request
 
 
@@ -86,7 +87,7 @@ class SlackReceiver(HttpReceiver):
             "X-Slack-Request-Timestamp": stamp,
             "X-Slack-Signature": f"v0={digest.hexdigest()}",
         }
-        return httpx.post(url, content=body, headers=headers, timeout=20)
+        return httpx.post(url, content=body, headers=headers, timeout=PATIENCE)
 
     @staticmethod
     def _invalid_blocks(blocks: list[dict[str, Any]]) -> str:

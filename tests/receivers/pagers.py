@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 import httpx
 
+from tests.patience import PATIENCE
 from tests.receivers.http import Answer, HttpReceiver, Request
 
 
@@ -60,7 +61,7 @@ class PagerDutyReceiver(HttpReceiver):
         keys = secrets or (self.webhook_secret,)
         signed = ",".join(f"v1={hmac.new(key.encode(), body, hashlib.sha256).hexdigest()}" for key in keys)
         headers = {"Content-Type": "application/json", "X-PagerDuty-Signature": signed, "X-Webhook-Id": event["id"]}
-        return httpx.post(url, content=body, headers=headers, timeout=20)
+        return httpx.post(url, content=body, headers=headers, timeout=PATIENCE)
 
     def _apply(self, action: str, key: str) -> None:
         state = self.alerts.get(key, "resolved")

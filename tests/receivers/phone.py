@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 
 import httpx
 
+from tests.patience import PATIENCE
 from tests.receivers.http import Answer, HttpReceiver, Request
 
 ACCOUNT = "AC" + "0" * 32
@@ -113,4 +114,6 @@ class TwilioReceiver(HttpReceiver):
         """Post a form, signed as Twilio signs: HMAC-SHA1 over the URL and the sorted fields."""
         said = url + "".join(f"{name}{form[name]}" for name in sorted(form))
         digest = hmac.new((token or self.token).encode(), said.encode(), hashlib.sha1).digest()
-        return httpx.post(url, data=form, headers={"X-Twilio-Signature": base64.b64encode(digest).decode()}, timeout=20)
+        return httpx.post(
+            url, data=form, headers={"X-Twilio-Signature": base64.b64encode(digest).decode()}, timeout=PATIENCE
+        )

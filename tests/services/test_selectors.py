@@ -19,6 +19,7 @@ from incidents.core import counting, selectors
 from incidents.models import Incident
 from incidents.response.services import incidents
 from tests.factories import NOW, actor, make_incident, make_workspace
+from tests.patience import PATIENCE
 
 pytestmark = pytest.mark.django_db
 
@@ -96,7 +97,7 @@ def test_a_count_that_is_asked_for_again_is_renewed_beside_the_requests(monkeypa
     assert kept.get(*asked) == 5000
     assert not renewed.wait(0.2)  # asked for once: not worth it
     assert kept.get(*asked) == 5000
-    assert renewed.wait(5)
+    assert renewed.wait(PATIENCE)
     kept.forget()
 
 
