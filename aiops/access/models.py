@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import zoneinfo
-
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 
 from aiops.access.actors import Role
+from aiops.kernel.validation import zones
 
 ROLE_CHOICES = [(role.value, role.word) for role in Role]
 
 
 def validate_time_zone(value: str) -> None:
     """An IANA zone name such as Europe/Berlin."""
-    if value not in zoneinfo.available_timezones():
+    if value not in zones():
         raise ValidationError(
             "%(value)s is no IANA time zone; expected a name such as Europe/Berlin.", params={"value": value}
         )

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import zoneinfo
-
 from aiops.access.actors import Actor, ActorKind, Role
 from aiops.access.models import User
 from aiops.kernel.errors import InvalidInput, NotPermitted
+from aiops.kernel.validation import zones
 
 
 def set_time_zone(*, actor: Actor, user: User, time_zone: str) -> None:
@@ -14,7 +13,7 @@ def set_time_zone(*, actor: Actor, user: User, time_zone: str) -> None:
     mine = actor.kind == ActorKind.USER and actor.id == str(user.pk)
     if not mine and actor.everywhere != Role.ADMIN:
         raise NotPermitted("Somebody's time zone is theirs to say.")
-    if time_zone not in zoneinfo.available_timezones():
+    if time_zone not in zones():
         raise InvalidInput("time_zone: expected an IANA name such as Europe/Berlin.", field="time_zone")
     user.time_zone = time_zone
     user.save(update_fields=["time_zone"])

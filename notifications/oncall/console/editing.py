@@ -9,12 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from django.http import QueryDict
 
 from aiops.access.models import User, Workspace
 from aiops.kernel.errors import InvalidInput, Location, path_of
+from aiops.kernel.validation import zones
 from notifications.choices import RotationUnit
 from notifications.oncall import FUTURE
 from notifications.oncall.console.forms import STAMP, read_wall
@@ -180,7 +181,7 @@ def _holder_of(found: Foretold) -> set[int]:
 
 def editor_context(sheet: Sheet, workspace: Workspace, schedule: Schedule | None, now: datetime) -> dict[str, Any]:
     """What the editor's page shows."""
-    zone = sheet.time_zone if sheet.time_zone in available_timezones() else "UTC"
+    zone = sheet.time_zone if sheet.time_zone in zones() else "UTC"
     there = wall_of(now, ZoneInfo(zone))
     nine = (there - timedelta(hours=9)).replace(hour=9, minute=0)  # the last one, so that somebody has it from now on
     blank = LayerRow(starts_at=nine.strftime(STAMP), order=str(len(sheet.layers) + 1))
@@ -192,7 +193,7 @@ def editor_context(sheet: Sheet, workspace: Workspace, schedule: Schedule | None
         "schedule": schedule,
         "teams": workspace.teams.order_by("name"),
         "members": _people(members_of(workspace.pk).order_by("username")),
-        "zones": sorted(available_timezones()),
+        "zones": sorted(zones()),
         "units": RotationUnit.choices,
         "section": "oncall",
     }
@@ -245,7 +246,7 @@ def _typed_rule(data: QueryDict, prefix: str) -> RuleRow | None:
 def _layer(place: int, row: LayerRow, schedule_zone: str) -> LayerDraft:
     name, prefix = row.name or f"Layer {row.order}", f"layer-{place}-"
     zone = row.time_zone or schedule_zone
-    if zone not in available_timezones():
+    if zone not in zones():
         field = f"{prefix}time_zone" if row.time_zone else "time_zone"
         name = name if row.time_zone else "The schedule"
         raise InvalidInput(f"{name}: {zone[:64]!r} is no IANA time zone such as Europe/Berlin", field=field)

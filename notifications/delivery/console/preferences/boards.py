@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import zoneinfo
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import Membership, User, Workspace
+from aiops.kernel.validation import zones
 from notifications.channels import CHANNELS
 from notifications.channels.contracts import Channel
 from notifications.choices import ChannelKind, Urgency
@@ -65,7 +65,7 @@ def page(actor: Actor, user: User, now: datetime) -> dict[str, Any]:
         "quiet": quiet,
         "quiet_said": hours(Window(tuple(quiet.days), quiet.begins, quiet.ends, user.time_zone)) if quiet else "",
         "weekdays": [(str(n), word, quiet is not None and n in quiet.days) for n, word in enumerate(DAYS)],
-        "zones": sorted(zoneinfo.available_timezones()),
+        "zones": sorted(zones()),
         "push_key": push_key(home),
         "may_set_up": home is not None and actor.may(Role.ADMIN, home.pk),
         "no_mail_server": NO_MAIL_SERVER,
