@@ -56,8 +56,10 @@ def _sendable(text: str) -> str:
     return text.encode("utf-8", "backslashreplace").decode()
 
 
-def pytest_terminal_summary(terminalreporter: Any) -> None:
-    """Say which proofs were skipped for want of a peer, and how to get it."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: Any) -> Iterator[None]:
+    """Say at the very end which proofs were skipped for want of a peer, and how to get it."""
+    yield
     skipped = terminalreporter.stats.get("skipped", ())
     if lines := peers.what_was_skipped(report.longrepr[2] for report in skipped if isinstance(report.longrepr, tuple)):
         terminalreporter.section("proofs that were skipped")
