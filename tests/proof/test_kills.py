@@ -13,7 +13,7 @@ import pytest
 from tests.proof.harness import ADMIN_KEY, SIGN_IN, caller, embedded, eventually
 from tests.proof.production import WAITS, Production
 from tests.proof.senders import burst, nothing_lost_and_nothing_twice
-from tests.runtime.installation import Installation
+from tests.runtime.installation import Installation, is_alive
 
 pytestmark = pytest.mark.proof
 
@@ -35,8 +35,11 @@ def test_the_web_process_dies_in_a_burst(victim: Installation) -> None:
         victim.signal(signal.SIGKILL)
         victim.wait_until_ended()
     assert sent.unanswered, "nothing was under way when it died"
+    orphan = victim.postgres_pid()
+    assert orphan is not None  # it outlived us, and must not be in the way now
     victim.start()
     victim.wait_until_ready()
+    assert not is_alive(orphan)
     with victim.database() as database:
         nothing_lost_and_nothing_twice(sent, database)
     assert victim.post("/webhook", json={"title": "After the kill"}).status_code == 200
@@ -44,12 +47,12 @@ def test_the_web_process_dies_in_a_burst(victim: Installation) -> None:
 
 def test_the_database_dies_in_a_burst(victim: Installation) -> None:
     with burst("database", victim) as sent:
-        for _ in range(2):
+        for number in (signal.SIGKILL, signal.SIGQUIT):
             before = len(sent.taken())
             eventually("the burst is on", lambda: len(sent.taken()) >= before + SOME)  # noqa: B023
             pid = victim.postgres_pid()
             assert pid is not None
-            os.kill(pid, signal.SIGKILL)
+            os.kill(pid, number)
             eventually("PostgreSQL is back", lambda: victim.postgres_pid() not in (None, pid))  # noqa: B023
         before = len(sent.taken())
         eventually("alerts are taken again", lambda: len(sent.taken()) >= before + SOME)

@@ -1,98 +1,18 @@
-"""Whatever is killed, what was answered is there afterwards, once."""
+"""Whatever is killed or frozen comes back, and the next start clears what is left (bursts: ``tests/proof/test_kills.py``)."""
 
 from __future__ import annotations
 
 import os
 import signal
-import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-import httpx
 import pytest
 
-from tests.patience import PATIENCE
 from tests.runtime.installation import Installation, is_alive, wait_for
 
 pytestmark = pytest.mark.proof
-
-
-class Burst:
-    """Senders that post alerts of their own until they are told to stop, and note what was answered."""
-
-    def __init__(self, installation: Installation, senders: int = 8) -> None:
-        self.url = installation.url
-        self.answered: list[str] = []
-        self._stop = threading.Event()
-        self._threads = [threading.Thread(target=self._send, args=(number,), daemon=True) for number in range(senders)]
-        for thread in self._threads:
-            thread.start()
-
-    def _send(self, sender: int) -> None:
-        with httpx.Client(timeout=PATIENCE) as client:
-            for number in range(1_000_000):
-                if self._stop.is_set():
-                    return
-                key = f"burst-{sender}-{number}"
-                try:
-                    answer = client.post(f"{self.url}/webhook", json={"title": "burst", "dedup_key": key})
-                except httpx.TransportError:
-                    time.sleep(0.05)
-                    continue
-                if answer.is_success:
-                    self.answered.append(key)
-
-    def wait_for(self, count: int) -> None:
-        wait_for(lambda: len(self.answered) >= count)
-
-    def stop(self) -> list[str]:
-        """What was answered in all."""
-        self._stop.set()
-        for thread in self._threads:
-            thread.join(PATIENCE)
-        return self.answered
-
-
-def stored(installation: Installation) -> dict[str, int]:
-    """How many alerts each dedup key of the burst has in the database."""
-    with installation.database() as connection:
-        rows = connection.execute(
-            "SELECT i.dedup_key, count(*) FROM incidents_incident i JOIN incidents_alert a ON a.incident_id = i.id"
-            " WHERE i.title = 'burst' GROUP BY 1"
-        ).fetchall()
-    return {str(key): int(count) for key, count in rows}
-
-
-def test_killed_in_the_middle_of_a_burst(running: Installation) -> None:
-    burst = Burst(running)
-    burst.wait_for(100)
-    running.signal(signal.SIGKILL)
-    assert running.wait_until_ended() == -signal.SIGKILL
-    answered = burst.stop()
-    orphan = running.postgres_pid()
-    assert orphan is not None  # it outlived us, and must not be in the way now
-    running.start()
-    running.wait_until_ready()
-    assert not is_alive(orphan)
-    found = stored(running)
-    assert [key for key in answered if found.get(key) != 1] == []
-
-
-@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGQUIT])
-def test_postgres_dies_in_the_middle_of_a_burst(number: signal.Signals, running: Installation) -> None:
-    before = running.postgres_pid()
-    assert before is not None
-    burst = Burst(running)
-    burst.wait_for(100)
-    os.kill(before, number)
-    wait_for(lambda: running.postgres_pid() not in (None, before))
-    burst.wait_for(len(burst.answered) + 100)
-    answered = burst.stop()
-    found = stored(running)
-    assert [key for key in answered if found.get(key) != 1] == []
-    assert running.get("/readyz").status_code == 200
-    assert running.stop() == 0
 
 
 def test_no_connection_of_before_is_handed_out(running: Installation) -> None:
