@@ -248,11 +248,12 @@ async def test_while_the_disk_is_full_senders_are_asked_to_come_again_and_soon_a
 
 
 async def test_what_is_committed_is_answered_though_the_next_batch_hangs(
-    client: httpx.AsyncClient, monkeypatch: pytest.MonkeyPatch
+    client: httpx.AsyncClient, door: FrontDoor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Answers wait for a good moment, which is while the next batch is at the database; never for the database itself."""
     monkeypatch.setattr(writer_module, "MAX_BATCH", 4)
     lock = "SELECT FROM incidents_incident WHERE dedup_key = %s FOR UPDATE"
+    held = "SELECT 1 FROM pg_stat_activity WHERE pg_backend_pid() = ANY(pg_blocking_pids(pid))"
     for key in ("x", "y"):
         await client.post("/webhook", json={"title": key, "dedup_key": key})
 
@@ -264,9 +265,11 @@ async def test_what_is_committed_is_answered_though_the_next_batch_hangs(
         with connect(**connection.get_connection_params()) as another:
             another.execute(lock, ["x"])
             first = post("x")
-            await asyncio.sleep(0.1)  # it hangs
+            while not another.execute(held).fetchone():  # it hangs
+                await asyncio.sleep(0.01)
             batch, hanging = [post(f"new {n}") for n in range(4)], post("y")
-            await asyncio.sleep(0.1)
+            while door.waiting < 6:
+                await asyncio.sleep(0.01)
             assert not any(task.done() for task in (first, *batch))
         done, _ = await asyncio.wait([first, *batch], timeout=PATIENCE)
         assert {task.result().status_code for task in done} == {200}
