@@ -47,7 +47,7 @@ def begin_beside(**_: object) -> None:
     first = QUEUES[0]
     if first in app.amqp.queues.consume_from:
         standby = Standby({duty.task: app.tasks[duty.task] for duty in duties() if duty.queue == first})
-        task_postrun.connect(lambda task, **_: standby.told(task.name), weak=False)
+        task_postrun.connect(lambda task, **_: standby.rang(task.name), weak=False)
         standby.start()
 
 

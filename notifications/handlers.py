@@ -33,7 +33,7 @@ def acted(facts: Sequence[IncidentFact], now: datetime) -> None:
 def assigned(facts: Sequence[IncidentFact], now: datetime) -> None:
     """``incident.assigned``: whose it is now hears of it."""
     runs.renew(facts, now)
-    assignments.tell(facts, now)
+    assignments.notify(facts, now)
 
 
 def priority_set(facts: Sequence[PriorityFact], now: datetime) -> None:

@@ -17,7 +17,7 @@ class Trouble(models.Model):
     since = models.DateTimeField()
     last_at = models.DateTimeField()
     forget_at = models.DateTimeField(db_index=True)  # it is over by then unless it fails again
-    told_at = models.DateTimeField(null=True, blank=True)  # when an incident told of it
+    reported_at = models.DateTimeField(null=True, blank=True)  # when an incident told of it
 
     class Meta:
         ordering = ["since"]

@@ -30,7 +30,7 @@ class Position:
     A *step* past the last one: the first again (in a further cycle), or the end.
 
     *level_at* is when the level was first told in this pass: the next step's delay counts from there, repeats in between or not.
-    Bit n of *told*: step n was told in this cycle. *risen*: severity or priority rose since the steps were gone through.
+    Bit n of *notified_steps*: step n was notified in this cycle. *risen*: severity or priority rose since.
     *forced*: somebody asked for people, so that no rule by severity or priority ends the run.
     """
 
@@ -41,7 +41,7 @@ class Position:
     repeats: int = 0
     wake: WakeReason = WakeReason.OPENED
     level_at: datetime | None = None
-    told: int = 0
+    notified_steps: int = 0
     risen: bool = False
     forced: bool = False
 
@@ -67,13 +67,13 @@ class Skipped:
 class Move:
     """What to do now, and what then: *position* and *next_at* are the run's afterwards.
 
-    Exactly one of: *tell* (the index of the step whose people are told), *wait*, *exhausted*, *stopped*.
+    Exactly one of: *notify* (the index of the step whose people are told), *wait*, *exhausted*, *stopped*.
     """
 
     position: Position
     next_at: datetime | None
     reason: str = ""
-    tell: int | None = None
+    notify: int | None = None
     urgency: Urgency = Urgency.HIGH
     wait: bool = False
     exhausted: bool = False
@@ -103,7 +103,7 @@ def next_move(definition: Definition, at: Position, facts: Facts, now: datetime)
             goes_on = position.cycle < definition.repeat or may_begin_anew
             if goes_on and len(skipped) < len(definition.steps):
                 cycle = position.cycle if may_begin_anew else position.cycle + 1
-                index, position = 0, replace(position, cycle=cycle, round=position.round + 1, told=0)
+                index, position = 0, replace(position, cycle=cycle, round=position.round + 1, notified_steps=0)
                 may_begin_anew = False
                 continue
             return _exhausted(definition, position, skipped)
@@ -134,11 +134,11 @@ def undisturbed(definition: Definition, at: Position, move: Move, facts: Facts, 
     """*move* after a rise, when all of its people were called a moment ago. Where it would have told the current level again, the
     run goes on from *at* as if nothing had risen. Where it would have gone back to a level that was passed over, that counts as
     told, and the run looks once more for another one: what comes next is not put off for people who were not called."""
-    if at.level is None or at.level_at is None or move.tell is None:
+    if at.level is None or at.level_at is None or move.notify is None:
         return move
-    if at.risen and move.tell < at.step and not at.told >> move.tell & 1:
-        return replace(move, position=replace(at, told=at.told | 1 << move.tell), next_at=now)
-    if move.tell != at.level:
+    if at.risen and move.notify < at.step and not at.notified_steps >> move.notify & 1:
+        return replace(move, position=replace(at, notified_steps=at.notified_steps | 1 << move.notify), next_at=now)
+    if move.notify != at.level:
         return move
     step = definition.steps[at.level]
     rest = replace(at, risen=False)
@@ -156,7 +156,7 @@ def why_exhausted(move: Move, *, anybody_was_told: bool) -> str:
     return UNANSWERED if anybody_was_told else UNREACHED
 
 
-def after_telling(definition: Definition, move: Move, hearing_times: Collection[datetime], now: datetime) -> Move:
+def after_notifying(definition: Definition, move: Move, hearing_times: Collection[datetime], now: datetime) -> Move:
     """*move*, once it is known when the people of its step hear of it.
 
     Nobody does: what follows comes at once, but for beginning anew, which would find the same nobody. They all wait for the
@@ -187,7 +187,7 @@ def urgency_by(facts: Facts) -> Urgency:
 
 def urgency_at_the_end(definition: Definition, at: Position, facts: Facts) -> Urgency:
     """How urgent it is that nobody answered: as urgent as the incident, or as the most urgent step that was told."""
-    loud = any(at.told >> n & 1 and step.urgency == Urgency.HIGH for n, step in enumerate(definition.steps))
+    loud = any(at.notified_steps >> n & 1 and step.urgency == Urgency.HIGH for n, step in enumerate(definition.steps))
     return Urgency.HIGH if loud else urgency_by(facts)
 
 
@@ -198,7 +198,7 @@ def _begins_at(definition: Definition, at: Position, facts: Facts, now: datetime
     """
     if at.risen:
         for index in range(min(at.step, len(definition.steps))):
-            if not at.told >> index & 1 and not _why_not(definition.steps[index], facts, now):
+            if not at.notified_steps >> index & 1 and not _why_not(definition.steps[index], facts, now):
                 return index, False
     if at.wake in AGAIN and at.level is not None:
         return at.level, True
@@ -219,23 +219,23 @@ def _tell(
     step = definition.steps[index]
     repeating = again and at.wake == WakeReason.REPEAT
     since = _since(definition, at, index, now) if again and at.level_at else now
-    told = replace(
+    notified = replace(
         at,
         step=index + 1,
         level=index,
         round=at.round + 1 if again else at.round,
         repeats=at.repeats + 1 if repeating else 0,
         level_at=since,
-        told=at.told | 1 << index,
+        notified_steps=at.notified_steps | 1 << index,
         risen=False,
     )
-    after, due = _after(definition, told, index, since)
-    if told.repeats < step.repeat_times and now + step.repeat_every < due:
-        after, due = replace(told, wake=WakeReason.REPEAT), now + step.repeat_every
+    after, due = _after(definition, notified, index, since)
+    if notified.repeats < step.repeat_times and now + step.repeat_every < due:
+        after, due = replace(notified, wake=WakeReason.REPEAT), now + step.repeat_every
     return Move(
         position=after,
         next_at=_no_later(definition, facts, max(due, now)),
-        tell=index,
+        notify=index,
         urgency=urgency_of(step, facts),
         skipped=skipped,
         reason=at.wake.label,
@@ -254,12 +254,12 @@ def _since(definition: Definition, at: Position, index: int, now: datetime) -> d
     return first if rises and _after(definition, at, index, first)[1] > now else now
 
 
-def _after(definition: Definition, told: Position, index: int, since: datetime) -> tuple[Position, datetime]:
+def _after(definition: Definition, notified: Position, index: int, since: datetime) -> tuple[Position, datetime]:
     """What comes after level *index*, which was first told at *since*, and when. Past the last step it begins anew or ends."""
-    after = replace(told, step=index + 1, wake=WakeReason.STEP)
+    after = replace(notified, step=index + 1, wake=WakeReason.STEP)
     if after.step < len(definition.steps):
         return after, since + definition.steps[after.step].delay
-    if told.cycle < definition.repeat:
+    if notified.cycle < definition.repeat:
         return after, since + definition.final_wait
     return replace(after, wake=WakeReason.EXHAUST), since + definition.final_wait
 

@@ -72,7 +72,9 @@ class Schedule(Calendar):
     )
     # Who was the fallback person before, in order: [[user id or null, until when]]. The last one ends where this one begins.
     fallbacks_before = models.JSONField(default=list, blank=True, editable=False)
-    gaps_told = models.JSONField(default=list, blank=True, editable=False)  # the gaps that an incident was opened for
+    reported_gaps = models.JSONField(
+        default=list, blank=True, editable=False
+    )  # the gaps that an incident was opened for
     created_at = models.DateTimeField(default=timezone.now, editable=False)  # the fallback has nothing before
 
     objects = WorkspaceQuerySet.as_manager()

@@ -308,7 +308,7 @@ class _Reader:
         """Whether words that mean a verb elsewhere are only the beginning of a sentence here."""
         if not self.soft:
             said = self.verb in (Verb.NOTE, Verb.SNOOZE) or self.named_first
-            return not said and phrases.tells(self.rest, named=self._named, pointed=self.pointed)
+            return not said and phrases.is_statement(self.rest, named=self._named, pointed=self.pointed)
         if self.line.rstrip(" \"'*_").endswith("?"):
             return True
         if phrases.THANKS.fullmatch(self.rest):

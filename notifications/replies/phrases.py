@@ -90,7 +90,7 @@ def takes_back(rest: str) -> bool:
     return _NOT.search(_ALL_THE_SAME.sub("", rest)) is not None
 
 
-def tells(rest: str, *, named: bool, pointed: bool) -> bool:
+def is_statement(rest: str, *, named: bool, pointed: bool) -> bool:
     """Whether what follows a verb's name shows that it is none to be done now. *named*: incidents stand between them; *pointed*:
     a comma or the like does."""
     rest = rest.lstrip()

@@ -146,7 +146,7 @@ def test_rows_say_what_they_went_with_and_the_one_that_went_which_it_carried(
     three = [make_incident(workspace) for _ in range(3)]
     tell(phone, *three)
     carrier = Delivery.objects.get(digest=None)
-    assert carrier.told_along.count() == 2
+    assert carrier.bundled.count() == 2
     for row in Delivery.objects.all():
         assert [each.incident for each in reply_codes.carried(row)] == sorted(three, key=lambda i: i.pk)
 

@@ -30,8 +30,8 @@ def walk(definition: Definition, facts: Facts = FACTS, start: Position | None = 
     for _ in range(100):
         move = next_move(definition, position, facts, now)
         minute = (now - NOW).total_seconds() / 60
-        if move.tell is not None:
-            story.append((minute, move.tell, move.position.round if move.position.step else move.position.round - 1))
+        if move.notify is not None:
+            story.append((minute, move.notify, move.position.round if move.position.step else move.position.round - 1))
         if move.next_at is None:
             return [*story, (minute, "exhausted" if move.exhausted else "stopped")]
         position, now = move.position, move.next_at
@@ -120,14 +120,14 @@ AT_L2 = Position(step=2, level=1, round=3, wake=WakeReason.STEP, level_at=NOW)
 def test_why_it_wakes_decides_which_level_is_told(wake: WakeReason, tell: int, round_: int, step: int) -> None:
     move = next_move(policy(*L3), replace(AT_L2, wake=wake), FACTS, NOW)
 
-    assert (move.tell, move.position.round, move.position.step, move.position.level) == (tell, round_, step, tell)
+    assert (move.notify, move.position.round, move.position.step, move.position.level) == (tell, round_, step, tell)
 
 
 @pytest.mark.parametrize(
     "wake", [WakeReason.RESUMED, WakeReason.SEVERITY_RAISED, WakeReason.ESCALATED, WakeReason.UNREACHED]
 )
 def test_before_anybody_was_told_every_wake_tells_the_first_level(wake: WakeReason) -> None:
-    assert next_move(policy(*L3), Position(wake=wake), FACTS, NOW).tell == 0
+    assert next_move(policy(*L3), Position(wake=wake), FACTS, NOW).notify == 0
 
 
 def test_a_resumed_run_goes_through_what_is_left_of_it() -> None:
@@ -166,7 +166,7 @@ def test_hours_of_a_step_on_a_named_clock(at: str, tells: bool) -> None:
 
     move = next_move(definition, Position(), replace(FACTS, started_at=now), now)
 
-    assert (move.tell == 0) is tells
+    assert (move.notify == 0) is tells
     assert move.exhausted is not tells
     if not tells:
         assert move.skipped[0].reason == "only Mon Tue Wed Thu Fri 09:00–18:00 in Europe/Berlin"
@@ -177,7 +177,7 @@ def test_hours_past_midnight_belong_to_the_day_they_began() -> None:
     definition = policy({"conditions": {"window": hours}})
 
     def told(text: str) -> bool:
-        return next_move(definition, Position(), FACTS, NOW.fromisoformat(text)).tell == 0
+        return next_move(definition, Position(), FACTS, NOW.fromisoformat(text)).notify == 0
 
     assert told("2026-03-21T05:59:00+00:00")  # Saturday morning
     assert told("2026-03-20T22:00:00+00:00")
@@ -223,7 +223,7 @@ def test_what_is_due_late_is_done_at_once_and_never_in_the_past() -> None:
     repeat = Position(step=1, level=0, wake=WakeReason.REPEAT, level_at=NOW)
     move = next_move(definition, repeat, FACTS, late)
 
-    assert move.tell == 0
+    assert move.notify == 0
     assert move.next_at == late  # the next level was due long ago
 
 
@@ -232,7 +232,7 @@ def test_a_move_is_exactly_one_thing() -> None:
     position, now = Position(), NOW
     for _ in range(50):
         move: Move = next_move(definition, position, FACTS, now)
-        assert sum([move.tell is not None, move.wait, move.exhausted, move.stopped]) == 1
+        assert sum([move.notify is not None, move.wait, move.exhausted, move.stopped]) == 1
         assert (move.next_at is None) == (move.exhausted or move.stopped)
         if move.next_at is None:
             return

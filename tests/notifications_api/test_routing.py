@@ -147,7 +147,7 @@ def test_a_dry_run_says_why_not_and_where_to(workspace: Workspace, slack: Destin
         actor=actor(workspace, Role.VIEWER), workspace_id=workspace.pk, now=NOW, severity=Severity.LOW
     )
     assert [(one.route.name, one.why_not) for one in tried] == [("all", ""), ("prod", "the label env is not prod")]
-    assert [(told.destination.label, told.problem) for told in tried[0].told] == [
+    assert [(told.destination.label, told.problem) for told in tried[0].destinations] == [
         ("#noc", ""),
         ("#old", "it is switched off"),
     ]

@@ -20,7 +20,7 @@ PATIENCE = 5.0  # seconds without a word
 
 
 class Standby:
-    """A thread that calls each of *duties* (by the name of its task) when ``told`` has not heard of it for *patience* seconds."""
+    """A thread that calls each of *duties* (by the name of its task) when ``rang`` has not heard of it for *patience* seconds."""
 
     def __init__(self, duties: Mapping[str, Callable[[], object]], patience: float = PATIENCE) -> None:
         self._duties, self._patience = duties, patience
@@ -31,7 +31,7 @@ class Standby:
         """Begin to wait; it ends with the process."""
         self._thread.start()
 
-    def told(self, name: str) -> None:
+    def rang(self, name: str) -> None:
         """The task *name* ran in this process."""
         if name in self._heard:
             self._heard[name] = time.monotonic()

@@ -15,7 +15,7 @@ DEFAULT_RESOLUTION = "Manually resolved via dashboard"  # contract: of a request
 BY_WORD = {severity.word: severity for severity in Severity}
 
 
-def told(data: Mapping[str, Any], severities: Mapping[Severity, str]) -> dict[str, Any]:
+def translated(data: Mapping[str, Any], severities: Mapping[Severity, str]) -> dict[str, Any]:
     """*data* with its severity in the dialect's word and its instants as whole seconds with ``Z``."""
     shown = dict(data)
     severity, until = shown.get("severity"), shown.get("until")

@@ -71,7 +71,7 @@ def detail_context(actor: Actor, user: User, incident: Incident, now: datetime) 
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class DatedLine:
     """A line of the timeline and when it happened."""
 
     at: datetime
@@ -79,8 +79,8 @@ class Told:
     pk: int
 
 
-def _days(entries: list[TimelineEntry]) -> list[Told]:
-    return [Told(entry.at, line_of(Entry.of(entry)), entry.pk) for entry in entries]
+def _days(entries: list[TimelineEntry]) -> list[DatedLine]:
+    return [DatedLine(entry.at, line_of(Entry.of(entry)), entry.pk) for entry in entries]
 
 
 def _members(incident: Incident) -> list[User]:

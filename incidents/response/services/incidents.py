@@ -90,7 +90,7 @@ def snooze(
         incident.snooze_reason = reason
         work.save("snoozed_until", "snoozed_at", "snoozed_by", "snooze_reason")
         data = {"until": incident.snoozed_until.isoformat(), "by": incident.snoozed_by}
-        work.tell(EntryKind.SNOOZED, data=data, text=reason)
+        work.record(EntryKind.SNOOZED, data=data, text=reason)
         work.publish(IncidentEvent.SNOOZED)
     return work.incident
 
@@ -103,7 +103,7 @@ def unsnooze(*, actor: Actor, incident_id: int, now: datetime) -> Incident:
             raise NothingToDo("Incident is not snoozed")
         until, incident.snoozed_until = incident.snoozed_until, None
         work.save("snoozed_until")
-        work.tell(EntryKind.UNSNOOZED, data={"until": until.isoformat() if until else None})
+        work.record(EntryKind.UNSNOOZED, data={"until": until.isoformat() if until else None})
         work.publish(IncidentEvent.UNSNOOZED)
     return work.incident
 
@@ -117,7 +117,7 @@ def add_note(*, actor: Actor, incident_id: int, now: datetime, content: str) -> 
         raise InvalidInput(f"content must be at most {MAX_NOTE} characters", field="content")
     with _locked(actor, incident_id, now) as work:
         work.save()
-        entry = work.tell(EntryKind.NOTE_ADDED, text=text, data={"email": actor.email} if actor.email else {})
+        entry = work.record(EntryKind.NOTE_ADDED, text=text, data={"email": actor.email} if actor.email else {})
         work.publish(IncidentEvent.NOTED)
     return entry
 
@@ -135,7 +135,7 @@ def assign(*, actor: Actor, incident_id: int, now: datetime, assignee: User | No
         incident.assignee = assignee
         work.save("assignee")
         data = {"assignee": assignee.display_name if assignee else None, "user_id": assignee.pk if assignee else None}
-        work.tell(EntryKind.ASSIGNED, data=data)
+        work.record(EntryKind.ASSIGNED, data=data)
         work.publish(IncidentEvent.ASSIGNED)
     return work.incident
 
@@ -148,7 +148,7 @@ def set_priority(*, actor: Actor, incident_id: int, now: datetime, priority: Pri
             raise NothingToDo(f"Priority is {priority.label} already")
         work.incident.priority, work.incident.priority_by_hand = priority, True
         work.save("priority", "priority_by_hand")
-        work.tell(EntryKind.PRIORITY_SET, data={"from": before.label, "to": priority.label})
+        work.record(EntryKind.PRIORITY_SET, data={"from": before.label, "to": priority.label})
         work.publish(IncidentEvent.PRIORITY_SET, rose=priority < before)
     return work.incident
 
@@ -159,7 +159,7 @@ def escalate(*, actor: Actor, incident_id: int, now: datetime, reason: str = "")
         incident = work.require_live("escalate")
         incident.escalated_at = incident.escalated_at or now
         work.save("escalated_at")
-        work.tell(EntryKind.ESCALATED, text=reason)
+        work.record(EntryKind.ESCALATED, text=reason)
         work.publish(IncidentEvent.ESCALATED)
     return work.incident
 
@@ -214,7 +214,7 @@ class Work:
         self.incident.updated_at = self.now
         self.incident.save(update_fields=[*fields, "updated_at"])
 
-    def tell(
+    def record(
         self,
         kind: EntryKind,
         *,
@@ -294,7 +294,7 @@ def _apply(work: Work, action: Action, *, note: str = "", by: str = "") -> None:
         raise
     incident.refresh_from_db()
     data = {"action": str(action), **({"by": by} if by and by != work.actor.label else {})}
-    work.tell(EntryKind.STATUS_CHANGED, data=data, text=note, from_status=before, to_status=after)
+    work.record(EntryKind.STATUS_CHANGED, data=data, text=note, from_status=before, to_status=after)
     work.publish(EVENT_OF[action])
 
 

@@ -137,7 +137,7 @@ def well(subject: Subject, now: datetime) -> None:
         row = Trouble.objects.select_for_update().filter(key=subject.key[:200]).first()
         if row is None:
             return
-        if row.told_at is not None:
+        if row.reported_at is not None:
             workspace = row.workspace_id or _primary()
             if workspace is not None:
                 internal.clear_internal(scope="upkeep", workspace_id=workspace, dedup_key=_dedup_key(row.key), now=now)
@@ -199,7 +199,7 @@ def _remember(subject: Subject, words: str, now: datetime, patience: timedelta) 
         },
     )
     Trouble.objects.filter(pk=row.pk).update(error=words, last_at=now, forget_at=now + subject.gone)
-    if row.told_at is not None or now - row.since < patience:
+    if row.reported_at is not None or now - row.since < patience:
         return
     workspace = subject.workspace_id or _primary()
     if workspace is None:
@@ -214,7 +214,7 @@ def _remember(subject: Subject, words: str, now: datetime, patience: timedelta) 
         signal_type="upkeep",
         now=now,
     )
-    Trouble.objects.filter(pk=row.pk).update(told_at=now)
+    Trouble.objects.filter(pk=row.pk).update(reported_at=now)
 
 
 def _primary() -> int | None:

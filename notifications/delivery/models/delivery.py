@@ -47,7 +47,7 @@ class Delivery(models.Model):
         default=False, db_default=False
     )  # a worker died in the one window where nobody can know
     digest = models.ForeignKey(
-        "self", null=True, on_delete=models.SET_NULL, related_name="told_along"
+        "self", null=True, on_delete=models.SET_NULL, related_name="bundled"
     )  # went with that one
     provider_ref = models.CharField(max_length=300, blank=True, default="", db_default="")  # how the provider calls it
     said = models.CharField(max_length=32, blank=True, default="", db_default="")  # digest of the words that were sent

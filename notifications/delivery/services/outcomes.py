@@ -108,7 +108,7 @@ def failed(deliveries: Sequence[Delivery], failure: SendFailure, now: datetime, 
         live.publish_rows([(delivery.workspace_id, delivery.incident_id) for delivery in mine], "delivery")
     metrics.NOTIFICATIONS.labels(carrier.kind, carrier.purpose, "failed" if final else "retried").inc()
     if final:
-        tell_others(mine, now)
+        follow_up(mine, now)
     elif carrier.attempts >= fallback.TRIES:
         _tell_admins_of_ends(mine, now)
 
@@ -195,7 +195,7 @@ def _warn_owner(destination: Destination, workspace_id: int, now: datetime) -> N
     """Whose destination it is hears of it by another channel; of a shared one, the admins of the workspace."""
     is_shared = destination.owner_id is None
     owners = admins_of([workspace_id])[workspace_id] if is_shared else [destination.owner_id]
-    owner_notices.tell(
+    owner_notices.notify(
         workspace_id=workspace_id,
         user_ids=[pk for pk in owners if pk is not None],
         subject=f"Pages no longer reach {destination.label}",
@@ -215,7 +215,7 @@ def _warn_of_account(delivery: Delivery, reason: str, now: datetime) -> None:
     )
     if said.filter(created_at__gt=now - SAME_ACCOUNT).exists():
         return
-    owner_notices.tell(
+    owner_notices.notify(
         workspace_id=delivery.workspace_id,
         user_ids=admins_of([delivery.workspace_id])[delivery.workspace_id],
         subject=subject,
@@ -236,7 +236,7 @@ def _drops(delivery: Delivery) -> bool:
     return len(states) == most and all(state == DeliveryState.FAILED_PERMANENT for state in states)
 
 
-def tell_others(deliveries: Sequence[Delivery], now: datetime) -> None:
+def follow_up(deliveries: Sequence[Delivery], now: datetime) -> None:
     """A page that will never arrive: the person's other ways come forward; when a whole step reaches nobody, the run goes on, and
     when a whole fallback does, the admins are told."""
     _tell_admins_of_ends(deliveries, now)

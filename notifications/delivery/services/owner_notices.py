@@ -41,7 +41,7 @@ def swap_declined(swap: ShiftSwap, by: str, now: datetime) -> None:
     _tell(swap, swap.requester, f"{by} can't take {swap.schedule.name}", text, now)
 
 
-def tell(*, workspace_id: int, user_ids: Collection[int], subject: str, text: str, url: str, now: datetime) -> int:
+def notify(*, workspace_id: int, user_ids: Collection[int], subject: str, text: str, url: str, now: datetime) -> int:
     """Tell people something; returns how many messages that is. Those without any destination are not told."""
     targets = [Target(TargetKind.USER, user_id) for user_id in user_ids]
     calls = RecipientResolver(targets, now).recipients(targets, workspace_id, Urgency.LOW).calls
@@ -67,7 +67,7 @@ def tell(*, workspace_id: int, user_ids: Collection[int], subject: str, text: st
 
 def _tell(swap: ShiftSwap, user: User, subject: str, text: str, now: datetime) -> None:
     url = site.url(reverse("console-oncall-swap", args=[swap.pk]))
-    tell(workspace_id=swap.schedule.workspace_id, user_ids=[user.pk], subject=subject, text=text, url=url, now=now)
+    notify(workspace_id=swap.schedule.workspace_id, user_ids=[user.pk], subject=subject, text=text, url=url, now=now)
 
 
 def _span(swap: ShiftSwap, reader: User) -> str:

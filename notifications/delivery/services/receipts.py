@@ -44,7 +44,7 @@ def note(
         moved = [row for row in rows if _moves(row, state, detail, now)]
         live.publish_rows([(row.workspace_id, row.incident_id) for row in moved], "delivery")
     if state == DeliveryState.FAILED_PERMANENT and moved:
-        outcomes.tell_others(moved, now)
+        outcomes.follow_up(moved, now)
     return known
 
 

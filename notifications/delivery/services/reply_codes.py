@@ -88,4 +88,4 @@ def _code(carrier: Delivery, along: Sequence[Delivery], phone_id: int) -> int | 
 
 def _alone(rows: QuerySet[Delivery]) -> QuerySet[Delivery]:
     """Those of *rows* that were, or are, messages of their own."""
-    return rows.filter(digest__isnull=True, told_along__isnull=True)
+    return rows.filter(digest__isnull=True, bundled__isnull=True)

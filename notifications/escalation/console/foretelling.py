@@ -78,7 +78,7 @@ class Moment:
         return self.what == "told" and self.mark == "bad"
 
     @property
-    def told(self) -> list[tuple[str, str]]:
+    def notified(self) -> list[tuple[str, str]]:
         """Who, and by which kinds of channel; a person's numbers are nobody's business."""
         how: dict[tuple[str, int | None], list[str]] = {}
         for line in self.lines:

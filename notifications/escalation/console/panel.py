@@ -106,7 +106,7 @@ def _context(
 ) -> dict[str, Any]:
     version = run.version if run is not None else None
     definition = Definition.of_json(version.definition) if version is not None else None
-    said, got = headline(incident, run, following, now), told(deliveries)
+    said, got = headline(incident, run, following, now), notified_summary(deliveries)
     if got and is_waited_for(incident, now):
         got += ", nobody has it yet"
     return {
@@ -151,7 +151,7 @@ def headline(incident: Incident, run: EscalationRun | None, following: NextStep 
     return Headline(RunState(run.state).label, detail=run.reason)
 
 
-def told(deliveries: Sequence[Delivery]) -> str:
+def notified_summary(deliveries: Sequence[Delivery]) -> str:
     """Whom messages have got to, people before machines: ``2 people told, 1 channel, 1 log``; "" before any was sent."""
     got = [row for row in deliveries if row.state in NOTIFIED and row.purpose in (Purpose.PAGE, Purpose.ANNOUNCE)]
     people = len({row.recipient_id for row in got if row.recipient_id is not None})

@@ -46,7 +46,7 @@ class EscalationRun(models.Model):
     wake = models.CharField(max_length=16, choices=WakeReason.choices, default=WakeReason.OPENED)
     started_at = models.DateTimeField()
     level_at = models.DateTimeField(null=True)  # when that level was told
-    told = models.PositiveIntegerField(default=0, db_default=0)  # bit n: step n was told in this cycle
+    notified_steps = models.PositiveIntegerField(default=0, db_default=0)  # bit n: step n was told in this cycle
     risen = models.BooleanField(
         default=False, db_default=False
     )  # severity or priority rose since policy and steps were asked
@@ -86,7 +86,7 @@ class EscalationRun(models.Model):
             repeats=self.repeats,
             wake=WakeReason(self.wake),
             level_at=self.level_at,
-            told=self.told,
+            notified_steps=self.notified_steps,
             risen=self.risen,
             forced=self.forced,
         )

@@ -45,8 +45,8 @@ class _Next:
         """Whom the move tells; when the policy runs out, its fallback and the admins."""
         if self.move is None:
             return ()
-        if self.move.tell is not None:
-            return self.definition.steps[self.move.tell].targets
+        if self.move.notify is not None:
+            return self.definition.steps[self.move.notify].targets
         return (*self.fallback, *self.admins) if self.move.exhausted else ()
 
     @property
@@ -107,18 +107,18 @@ def _sentence(it: _Next, resolver: RecipientResolver | None, now: datetime) -> s
     if move is None or at is None or not is_waited_for(run.incident, now):
         return ""
     then = "paging stops, as the policy says" if move.stopped else ""
-    if move.tell is not None and resolver is not None:
-        step = it.definition.steps[move.tell]
+    if move.notify is not None and resolver is not None:
+        step = it.definition.steps[move.notify]
         recipients = resolver.recipients(
             step.targets, run.workspace_id, move.urgency, step.responders_hours, max(at, now)
         )
-        again = " again" if run.level == move.tell else ""
+        again = " again" if run.level == move.notify else ""
         if recipients.people:
             then = f"{_are(recipients.people)} paged{again}{_later(recipients, max(at, now), now)}"
         elif recipients.rooms:
             then = f"{_are(recipients.rooms)} told{again}"
         else:
-            then = f"the next level ({step.name or move.tell + 1}) reaches nobody"
+            then = f"the next level ({step.name or move.notify + 1}) reaches nobody"
     elif move.exhausted:
         recipients = _last_resort(it, resolver, max(at, now)) if resolver is not None else Recipients()
         last, later = [*recipients.people, *recipients.rooms], _later(recipients, max(at, now), now)
@@ -189,8 +189,8 @@ def _said(it: _Next, resolver: RecipientResolver | None, now: datetime) -> NextS
 def _moves(it: _Next, resolver: RecipientResolver | None, at: datetime, now: datetime) -> NextStep | None:
     move, recipients = it.move, Recipients()
     assert move is not None
-    if move.tell is not None and resolver is not None:
-        step = it.definition.steps[move.tell]
+    if move.notify is not None and resolver is not None:
+        step = it.definition.steps[move.notify]
         recipients = resolver.recipients(
             step.targets, it.run.workspace_id, move.urgency, step.responders_hours, max(at, now)
         )
@@ -199,8 +199,8 @@ def _moves(it: _Next, resolver: RecipientResolver | None, at: datetime, now: dat
     at = max(at, min(hearing_times(recipients.calls), default=at))  # they may sleep until then
     when = at if at > now else None
     style, tone = ("until", "due") if when else ("", "now")
-    if move.tell is not None:
-        name = it.definition.steps[move.tell].name or f"level {move.tell + 1}"
+    if move.notify is not None:
+        name = it.definition.steps[move.notify].name or f"level {move.notify + 1}"
         if recipients.people:
             return NextStep(f"{'pages' if when else 'paging'} {_named(recipients.people)}", when, style, tone)
         if recipients.rooms:

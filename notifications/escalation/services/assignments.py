@@ -19,7 +19,7 @@ from notifications.delivery.services.mailboxes import account_mailboxes
 from notifications.delivery.target import Target
 
 
-def tell(facts: Sequence[IncidentFact], now: datetime) -> int:
+def notify(facts: Sequence[IncidentFact], now: datetime) -> int:
     """Tell the people whose these incidents are now; returns how many messages that is.
 
     Nobody is told of what they took themselves, of what has ended, or of what is suppressed.

@@ -46,7 +46,7 @@ TITLES = {  # of an alarm, by why the policy has run out
 }
 
 
-def remember_people_told(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
+def remember_notified_people(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
     """Of which incidents, of those whose policy runs out now, a page reached somebody, or is about to. Machines are nobody."""
     ended = [work.incident.pk for work in works if work.move is not None and work.move.exhausted]
     if not ended:
@@ -55,13 +55,13 @@ def remember_people_told(works: Sequence[Work], outcome: Outcome, now: datetime)
     pages = Delivery.objects.filter(
         reaches, incident__in=ended, episode=F("incident__episode"), purpose=Purpose.PAGE
     ).exclude(kind__in=MACHINES)
-    outcome.people_told = {pk for pk in pages.values_list("incident_id", flat=True).distinct() if pk is not None}
+    outcome.notified_people = {pk for pk in pages.values_list("incident_id", flat=True).distinct() if pk is not None}
 
 
 def run_out(work: Work, outcome: Outcome, now: datetime) -> None:
     """No step of the policy is left."""
     assert work.definition is not None and work.move is not None
-    reason = why_exhausted(work.move, anybody_was_told=work.incident.pk in outcome.people_told)
+    reason = why_exhausted(work.move, anybody_was_told=work.incident.pk in outcome.notified_people)
     _end(work, reason, urgency_at_the_end(work.definition, work.move.position, work.facts), outcome, now)
 
 

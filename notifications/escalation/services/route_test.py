@@ -39,7 +39,7 @@ def test_routes(*, actor: Actor, service: Service, severity: Severity, message: 
         told.destination.pk: told.destination
         for one in tried
         if not one.why_not
-        for told in one.told
+        for told in one.destinations
         if not told.problem
     }
     data = {"severity": severity.word, "service": service.name}

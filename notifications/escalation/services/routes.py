@@ -45,11 +45,11 @@ class RouteDestination:
 
 @dataclass(frozen=True, slots=True)
 class Tried:
-    """A route in a dry run: *why_not* is empty when it takes the sample, and *told* is where it leads then."""
+    """A route in a dry run: *why_not* is empty when it takes the sample, and *destinations* are where it leads then."""
 
     route: Route
     why_not: str
-    told: tuple[RouteDestination, ...]
+    destinations: tuple[RouteDestination, ...]
 
 
 _routes = CompiledQuery(

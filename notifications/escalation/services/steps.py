@@ -32,14 +32,15 @@ from notifications.delivery.timeline import PagingKind
 from notifications.escalation.definition import Definition
 from notifications.escalation.lifecycle import URGENT, RunEvent
 from notifications.escalation.models import EscalationRun
-from notifications.escalation.moves import Move, after_telling, next_move, undisturbed
+from notifications.escalation.moves import Move, after_notifying, next_move, undisturbed
 from notifications.escalation.services import endings, routes, severity_rises
 from notifications.escalation.services.work import Outcome, Work, level_name
 
 BATCH = 250
 SAVED = {
     "version_id": "bigint", "state": "text", "announced_at": "timestamptz", "step": "int", "level": "int", "round": "int",
-    "cycle": "int", "repeats": "int", "next_step_at": "timestamptz", "wake": "text", "level_at": "timestamptz", "told": "int",
+    "cycle": "int", "repeats": "int", "next_step_at": "timestamptz", "wake": "text", "level_at": "timestamptz",
+    "notified_steps": "int",
     "risen": "boolean", "anew_at": "timestamptz", "ended_at": "timestamptz", "alarm_id": "bigint", "reason": "text",
 }  # fmt: skip
 _SAVE = f"""
@@ -187,10 +188,10 @@ def _decide(works: Sequence[Work], outcome: Outcome, now: datetime) -> None:
     for work in works:
         assert work.definition is not None
         work.move = next_move(work.definition, work.run.position, work.facts, now)
-        if work.move.tell is not None:
-            wanted.update(work.definition.steps[work.move.tell].targets)
+        if work.move.notify is not None:
+            wanted.update(work.definition.steps[work.move.notify].targets)
     resolver = RecipientResolver(wanted, now) if wanted else None
-    endings.remember_people_told(works, outcome, now)
+    endings.remember_notified_people(works, outcome, now)
     for work in works:
         _apply(work, resolver, outcome, now)
 
@@ -202,8 +203,8 @@ def _apply(work: Work, resolver: RecipientResolver | None, outcome: Outcome, now
     for skipped in move.skipped:
         said = f"{level_name(definition, skipped.step)} skipped"
         outcome.note(work, PagingKind.ESCALATION_SKIPPED, said, now, skipped.reason)
-    if move.tell is not None and resolver is not None:
-        move = _tell(work, move, move.tell, resolver, outcome, now)
+    if move.notify is not None and resolver is not None:
+        move = _tell(work, move, move.notify, resolver, outcome, now)
     work.stands_at(move.position)
     if move.stopped:
         work.moves(RunEvent.STOPPED, now, reason=move.reason)
@@ -237,7 +238,7 @@ def _tell(work: Work, move: Move, index: int, resolver: RecipientResolver, outco
         outcome.note(work, PagingKind.ESCALATION_SKIPPED, f"{level} reaches nobody", now, missed)
     if spared and not calls:
         return undisturbed(definition, run.position, move, work.facts, now)
-    return after_telling(definition, move, hearing_times([*calls, *(replace(call, at=now) for call in spared)]), now)
+    return after_notifying(definition, move, hearing_times([*calls, *(replace(call, at=now) for call in spared)]), now)
 
 
 def _page(work: Work, index: int, call: Recipient, first_page: bool) -> Intent:

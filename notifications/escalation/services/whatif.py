@@ -18,7 +18,14 @@ from incidents.core.models import Incident
 from notifications.choices import MACHINES, Urgency
 from notifications.delivery.selectors.recipients import RecipientResolver, Recipients, hearing_times
 from notifications.escalation.definition import Definition
-from notifications.escalation.moves import Facts, Position, after_telling, next_move, urgency_at_the_end, why_exhausted
+from notifications.escalation.moves import (
+    Facts,
+    Position,
+    after_notifying,
+    next_move,
+    urgency_at_the_end,
+    why_exhausted,
+)
 from notifications.escalation.selectors.in_force import policies_of
 from notifications.escalation.services import fallback, routes
 
@@ -96,12 +103,12 @@ def walk(definition: Definition, resolver: RecipientResolver, workspace_id: int,
         move = next_move(definition, position, facts, now)
         for skipped in move.skipped:
             yield _line(facts, now, "skipped", definition, skipped.step, note=skipped.reason)
-        if move.tell is not None:
-            step = definition.steps[move.tell]
+        if move.notify is not None:
+            step = definition.steps[move.notify]
             recipients = resolver.recipients(step.targets, workspace_id, move.urgency, step.responders_hours, now)
-            yield from _told(facts, now, definition, move.tell, recipients)
+            yield from _told(facts, now, definition, move.notify, recipients)
             anybody = anybody or any(call.kind not in MACHINES and not call.lacks for call in recipients.calls)
-            move = after_telling(definition, move, hearing_times(recipients.calls), now)
+            move = after_notifying(definition, move, hearing_times(recipients.calls), now)
         if move.next_at is None:
             why = why_exhausted(move, anybody_was_told=anybody) if move.exhausted else move.reason
             last = _line(facts, now, "exhausted" if move.exhausted else "stopped", definition, None, note=why)

@@ -65,14 +65,14 @@ class Work:
         """Write the position into the run."""
         run = self.run
         run.step, run.level, run.round, run.cycle, run.repeats = at.step, at.level, at.round, at.cycle, at.repeats
-        run.wake, run.level_at, run.told, run.risen = at.wake, at.level_at, at.told, at.risen
+        run.wake, run.level_at, run.notified_steps, run.risen = at.wake, at.level_at, at.notified_steps, at.risen
 
 
 @dataclass(slots=True)
 class Outcome:
     """What a batch leads to, collected to be written at once.
 
-    *exhausted*: the runs that ran out, each with its urgency. *people_told*: the incidents, of those, of which a page reached
+    *exhausted*: the runs that ran out, each with its urgency. *notified_people*: the incidents, of those, of which a page reached
     somebody.
     """
 
@@ -83,7 +83,7 @@ class Outcome:
     woken: list[int] = field(default_factory=list)
     exhausted: list[tuple[Work, Urgency]] = field(default_factory=list)
     last_resorts: dict[tuple[int, tuple[int, ...], Urgency], Recipients] = field(default_factory=dict)
-    people_told: set[int] = field(default_factory=set)
+    notified_people: set[int] = field(default_factory=set)
 
     def note(self, work: Work, kind: PagingKind, said: str, now: datetime, reason: str = "") -> None:
         """An entry for the incident's timeline."""

@@ -63,7 +63,7 @@ class Week:
     starts_at: datetime
     ends_at: datetime
     days: list[date]
-    lanes: list[CalendarRow]
+    rows: list[CalendarRow]
     now: str | None
 
 

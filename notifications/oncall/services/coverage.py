@@ -35,7 +35,7 @@ def watch(now: datetime) -> int:
     )
     found: list[bool] = []
     upkeep.each(watched, lambda schedule: found.append(_look(schedule, now)), of=_subject_of, now=now)
-    no_more = Schedule.objects.exclude(gaps_told=[]).exclude(pk__in=[row.pk for row in watched])
+    no_more = Schedule.objects.exclude(reported_gaps=[]).exclude(pk__in=[row.pk for row in watched])
     upkeep.each(no_more, lambda schedule: _tell(schedule, [], now), of=_subject_of, now=now)
     return sum(found)
 
@@ -63,18 +63,18 @@ def _tell(schedule: Schedule, gaps: Sequence[Span], now: datetime) -> None:
     ends = {gap.end.isoformat() for gap in gaps if gap.end < ahead} | {"on" for gap in gaps if gap.end >= ahead}
     soon = {f"{gap.end.isoformat()} soon" for gap in gaps if gap.start < now + SOON}
     told = sorted(ends | soon)
-    if told == sorted(schedule.gaps_told):
+    if told == sorted(schedule.reported_gaps):
         return
     with transaction.atomic():
         locked = Schedule.objects.select_for_update(no_key=True).filter(pk=schedule.pk).first()
-        if locked is None or locked.gaps_told != schedule.gaps_told:
+        if locked is None or locked.reported_gaps != schedule.reported_gaps:
             return  # somebody else is at it
-        Schedule.objects.filter(pk=schedule.pk).update(gaps_told=told)
+        Schedule.objects.filter(pk=schedule.pk).update(reported_gaps=told)
         if not gaps:
             internal.clear_internal(
                 scope=SCOPE, workspace_id=schedule.workspace_id, dedup_key=dedup_key(schedule.pk), now=now
             )
-        elif set(told) - set(schedule.gaps_told):
+        elif set(told) - set(schedule.reported_gaps):
             internal.raise_internal(
                 scope=SCOPE,
                 workspace_id=schedule.workspace_id,

@@ -145,7 +145,7 @@ def asked_in(delivery: Delivery) -> Sequence[Incident]:
     Raises :class:`StaleLink` when all of them were, and ``InvalidInput`` when it told of more than one answer takes.
     """
     carried = reply_codes.carried(delivery)
-    if not carried and (delivery.digest_id is not None or delivery.told_along.exists()):
+    if not carried and (delivery.digest_id is not None or delivery.bundled.exists()):
         raise InvalidInput(
             "That message told of too many incidents to answer at once", details="Answer in the console."
         )

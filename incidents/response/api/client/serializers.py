@@ -14,7 +14,7 @@ from aiops.kernel.clock import rfc3339
 from incidents.core.models import Incident, TimelineEntry
 from incidents.ids import incident_id
 from incidents.response.api.client import vocab
-from incidents.response.api.facts import told
+from incidents.response.api.facts import translated
 from incidents.response.api.fields import StateField, WordField
 from incidents.response.services.incidents import LONGEST_SNOOZE, MAX_NOTE
 
@@ -103,7 +103,7 @@ class TimelineEvent(serializers.Serializer):
     def get_payload(self, entry: TimelineEntry) -> dict[str, Any]:
         """The facts of the entry; for a change of status also where from and to, and what a person wrote."""
         moved = {"from": entry.from_status, "to": entry.to_status} if entry.from_status else {}
-        return {**told(entry.data, vocab.SEVERITIES), **moved, **({"text": entry.text} if entry.text else {})}
+        return {**translated(entry.data, vocab.SEVERITIES), **moved, **({"text": entry.text} if entry.text else {})}
 
 
 class TimelineOut(serializers.Serializer):

@@ -11,14 +11,14 @@ from incidents.choices import EntryKind, Status
 from incidents.core.lifecycle import Action
 from incidents.core.models import TimelineEntry
 from incidents.core.timeline import Entry, kind_of, sentence_of
-from incidents.response.api.facts import told
+from incidents.response.api.facts import translated
 from incidents.response.api.v1 import vocab
 
 
 def event(row: TimelineEntry) -> dict[str, Any]:
     """``{timestamp, type, source, message}`` and, where there is some, ``severity`` and ``details``."""
     entry = Entry.of(row)
-    facts = told(entry.data, vocab.SEVERITIES)
+    facts = translated(entry.data, vocab.SEVERITIES)
     entry = replace(entry, data=facts)
     shown: dict[str, Any] = {
         "timestamp": rfc3339(entry.at, timespec="seconds"),

@@ -138,7 +138,7 @@ class DryRun(ClientView):
             service_id=service.pk,
             labels=sample["labels"],
         )
-        told = [it.destination.label for one in tried if not one.why_not for it in one.told if not it.problem]
+        told = [it.destination.label for one in tried if not one.why_not for it in one.destinations if not it.problem]
         body = {
             "service": service.name,
             "severity": severity,

@@ -122,7 +122,7 @@ class TriedOut(serializers.Serializer):
     route_id = serializers.IntegerField(source="route.pk")
     matched = serializers.SerializerMethodField()
     why_not = serializers.CharField(allow_blank=True)
-    destinations = RouteDestinationOut(source="told", many=True)
+    destinations = RouteDestinationOut(many=True)
 
     def get_matched(self, tried: Tried) -> bool:
         return not tried.why_not

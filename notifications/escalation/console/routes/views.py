@@ -45,7 +45,9 @@ def overview(request: ActorRequest) -> HttpResponse:
         )
         tried = {one.route.pk: one for one in found}
         context["told"] = list(
-            dict.fromkeys(t.destination.label for one in found if not one.why_not for t in one.told if not t.problem)
+            dict.fromkeys(
+                t.destination.label for one in found if not one.why_not for t in one.destinations if not t.problem
+            )
         )
     ways = ways_of(workspace)
     context |= {"sample": sample, "tried": bool(tried), "ways": [(way, tried.get(way.route.pk)) for way in ways]}
