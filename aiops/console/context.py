@@ -26,10 +26,7 @@ SCRIPTS = tuple(
     f"js/{name}.js"
     for name in (
         "patch",
-        "rows",
-        "still",
-        "pill",
-        "refetch",
+        "lists",
         "live",
         "times",
         "countdown",

@@ -1,9 +1,9 @@
-"""Live push: the one function that tells open browsers that something changed.
+"""Live push: tells the web processes which incidents changed, so that open pages follow.
 
-Any thread may call :func:`publish_rows`. Changes of a workspace are coalesced for a moment and leave as one message
-``{"type": "live.change", "incidents": [ids], "kinds": […], "count": n, "at": …}`` to the Channels group of the workspace; the
-first change after a quiet spell leaves at once. *at* names the change (it is no clock to compare): who heard of it may ask for
-what was rendered after it. Each web process listens once for all of its pages, and paces what they are told.
+Any thread may call :func:`publish_rows`. The changes of a workspace leave as one message to its Channels group: the first at
+once, those that follow it together. A message is ``{"type": "live.change", "workspace": id, "incidents": [ids], "kinds": […],
+"count": n, "origin": …, "n": …}``. No incident means many. *n* counts the messages of one origin about one workspace, so that
+a listener notices when one was lost.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import partial
+from uuid import uuid4
 
 from channels.layers import get_channel_layer
 from django.db import transaction
@@ -23,12 +24,11 @@ from aiops.kernel.threads import essential
 
 log = logging.getLogger(__name__)
 
-QUIET = 0.02  # seconds between two messages of one workspace while little happens
-BUSY = 0.25  # … and while a storm passes, so that pushes never eat what ingest needs
-STORM = 50  # changes in one message that count as a storm
-MAX_IDS = 200  # a message that would name more incidents says "many" (an empty list) instead
-AGAIN = 1.5  # seconds between two attempts while the channel layer is away; once it is back, so are its listeners within one
-SILENT = 60.0  # seconds between two lines about that in the log
+TOGETHER = (
+    0.05  # seconds between two messages about a workspace, so that a busy ingest does not spend its time on messages
+)
+MAX_IDS = 200  # incidents that a message names; with more it says "many"
+AGAIN = 1.5  # seconds between two attempts while the channel layer is away; its listeners are back within one of them
 
 
 def group(workspace_id: int) -> str:
@@ -37,36 +37,37 @@ def group(workspace_id: int) -> str:
 
 
 @dataclass(slots=True)
-class _Pending:
+class _Changes:
+    """Changes of one workspace that have not left yet."""
+
     incidents: set[int] = field(default_factory=set)
     kinds: set[str] = field(default_factory=set)
     count: int = 0
-    next_at: float = 0.0
-    scheduled: bool = False
-    failed: bool = False  # some of it was tried in vain before
 
     def add(self, incidents: Iterable[int], kinds: Iterable[str], count: int) -> None:
-        """Take in changes; beyond the number that a message may name, more ids would say no more."""
-        if len(self.incidents) <= MAX_IDS:
+        if len(self.incidents) <= MAX_IDS:  # more ids would say no more
             self.incidents.update(incidents)
         self.kinds.update(kinds)
         self.count += count
 
 
 class LivePush:
-    """Coalesces changes and posts them from one event loop: the web server's, or a thread of our own elsewhere."""
+    """Sends changes from one event loop: the web server's, or a thread of our own elsewhere."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._pending: dict[int, _Pending] = {}
+        self._waiting: dict[int, _Changes] = {}  # by workspace; each has its message planned
+        self._next_at: dict[int, float] = {}  # by workspace, in time.monotonic()
+        self._sent: dict[int, int] = {}  # messages, by workspace
+        self._failing: set[int] = set()  # workspaces whose last message could not be sent
+        self._origin = uuid4().hex
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._silent_until = 0.0
 
     def bind(self, loop: asyncio.AbstractEventLoop | None) -> None:
         """Use *loop* from now on (lifespan start-up); None forgets it (shutdown)."""
         with self._lock:
             self._loop = loop
-            self._pending.clear()
+            self._waiting.clear()
 
     def publish_rows(self, rows: Iterable[tuple[int, int | None]], kind: str) -> None:
         """Tell the open pages which incidents changed, once the transaction of this thread has committed.
@@ -78,81 +79,56 @@ class LivePush:
         for workspace_id, incident_id in rows:
             if incident_id is not None:
                 changes.setdefault(workspace_id, []).append(incident_id)
-        if changes:
-            transaction.on_commit(partial(self._tell_all, changes, kind), robust=True)
+        for workspace_id, incidents in changes.items():
+            transaction.on_commit(partial(self._take, workspace_id, incidents, [kind], len(incidents)), robust=True)
 
-    def _tell_all(self, changes: dict[int, list[int]], kind: str) -> None:
-        for workspace_id, incident_ids in changes.items():
-            self._tell(workspace_id, incident_ids, [kind], len(incident_ids))
-
-    def _tell(self, workspace_id: int, incidents: Iterable[int], kinds: Iterable[str], count: int) -> None:
+    def _take(self, workspace_id: int, incidents: Iterable[int], kinds: Iterable[str], count: int) -> None:
         try:
             loop = self._running_loop()
             with self._lock:
-                pending = self._pending.setdefault(workspace_id, _Pending())
-                pending.add(incidents, kinds, count)
-                if pending.scheduled:
-                    return
-                pending.scheduled = True
-            loop.call_soon_threadsafe(self._schedule, workspace_id)
-        except RuntimeError as error:  # the loop is closing: pages resync when they reconnect
+                planned = workspace_id in self._waiting
+                self._waiting.setdefault(workspace_id, _Changes()).add(incidents, kinds, count)
+            if not planned:
+                loop.call_soon_threadsafe(self._plan, loop, workspace_id)
+        except RuntimeError as error:  # the loop is closing: pages ask for everything when they reconnect
             log.debug("live push skipped: %s", error)
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
             if self._loop is None or self._loop.is_closed():
-                loop = asyncio.new_event_loop()
-                essential("live-push", loop.run_forever).start()
-                self._loop = loop
+                self._loop = asyncio.new_event_loop()
+                essential("live-push", self._loop.run_forever).start()
             return self._loop
 
-    def _schedule(self, workspace_id: int) -> None:
-        pending = self._pending.get(workspace_id)
-        if pending is None or self._loop is None:
+    def _plan(self, loop: asyncio.AbstractEventLoop, workspace_id: int) -> None:
+        delay = self._next_at.get(workspace_id, 0.0) - time.monotonic()
+        loop.call_later(max(0.0, delay), lambda: asyncio.ensure_future(self._send(workspace_id)))
+
+    async def _send(self, workspace_id: int) -> None:
+        with self._lock:
+            changes = self._waiting.pop(workspace_id, None)
+        if changes is None:
             return
-        delay = max(0.0, pending.next_at - time.monotonic())
-        self._loop.call_later(delay, lambda: asyncio.ensure_future(self._flush(workspace_id)))
-
-    async def _flush(self, workspace_id: int) -> None:
-        with self._lock:
-            pending = self._pending.get(workspace_id)
-            if pending is None:
-                return
-            message = {
-                "type": "live.change",
-                "incidents": sorted(pending.incidents) if len(pending.incidents) <= MAX_IDS else [],
-                "kinds": sorted(pending.kinds),
-                "count": pending.count,
-                "at": f"{time.time_ns():x}",
-            }
-            storm = pending.count > STORM
-            self._pending[workspace_id] = _Pending(next_at=time.monotonic() + (BUSY if storm else QUIET))
+        self._next_at[workspace_id] = time.monotonic() + TOGETHER
+        self._sent[workspace_id] = self._sent.get(workspace_id, 0) + 1
+        message = {
+            "type": "live.change", "workspace": workspace_id, "kinds": sorted(changes.kinds), "count": changes.count,
+            "incidents": sorted(changes.incidents) if len(changes.incidents) <= MAX_IDS else [],
+            "origin": self._origin, "n": self._sent[workspace_id],
+        }  # fmt: skip
+        again = partial(self._take, workspace_id, changes.incidents, changes.kinds, changes.count)
         try:
-            layer = get_channel_layer()
-            if layer is not None:
-                await layer.group_send(group(workspace_id), message)
+            await get_channel_layer().group_send(group(workspace_id), message)
         except Exception as error:  # noqa: BLE001 - whatever a channel layer raises: nobody waits for this task
-            self._failed(workspace_id, pending, error)
+            if not self._failing:
+                log.warning("live pushes do not get through, and are tried again: %s", error)
+            self._failing.add(workspace_id)
+            self._next_at[workspace_id] = time.monotonic() + AGAIN
+            again()
         else:
-            if pending.failed and self._loop is not None:
-                # Those who listen may have come back later than we did: tell them once more.
-                again = (workspace_id, pending.incidents, pending.kinds, pending.count)
-                self._loop.call_later(AGAIN, self._tell, *again)
-
-    def _failed(self, workspace_id: int, lost: _Pending, error: Exception) -> None:
-        """Keep what could not be told, and try again, together with what comes meanwhile."""
-        now = time.monotonic()
-        if now >= self._silent_until:
-            self._silent_until = now + SILENT
-            log.warning("live pushes do not get through, and are tried again: %s", error)
-        with self._lock:
-            pending = self._pending.setdefault(workspace_id, _Pending())
-            pending.add(lost.incidents, lost.kinds, lost.count)
-            pending.failed, pending.next_at = True, now + AGAIN
-            if pending.scheduled:
-                return
-            pending.scheduled = True
-        self._schedule(workspace_id)
+            if workspace_id in self._failing:  # those who listen may be back later than we are: tell them once more
+                self._failing.discard(workspace_id)
+                asyncio.get_running_loop().call_later(AGAIN, again)
 
 
 _push = LivePush()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -21,6 +21,8 @@ from django.views.decorators.cache import never_cache
 from aiops.access.forms import GuardedAuthenticationForm
 from aiops.kernel.errors import DomainError, NotFound, NotPermitted
 from aiops.web import kept_input
+
+TAKEN = "console-taken"  # the cookie with the address of the form that was taken last; drafts.js reads it
 
 View = Callable[..., HttpResponse]
 
@@ -38,10 +40,19 @@ def console_view(view: View) -> View:
                 response = view(request, *args, **kwargs)
             except DomainError as error:
                 response = refusal(request, error)
+        if request.method == "POST" and isinstance(response, HttpResponseRedirect) and not is_fragment(request):
+            _note_taken(request, response)
         patch_vary_headers(response, ["HX-Request"])
         return response
 
     return wrapped
+
+
+def _note_taken(request: HttpRequest, response: HttpResponse) -> None:
+    """Tell the scripts of the next page, whichever it is, that this form was taken: its draft is not needed any more."""
+    response.set_cookie(
+        TAKEN, quote(request.path, safe=""), max_age=600, path="/console", secure=request.is_secure(), samesite="Lax"
+    )
 
 
 def refusal(request: HttpRequest, error: DomainError) -> HttpResponse:

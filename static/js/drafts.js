@@ -41,12 +41,16 @@ document.addEventListener("input", ({ target }) => {
 });
 document.addEventListener("drafts:sent", ({ detail: { form } }) => form.matches("form[data-draft]") && forget(form));
 
-// A form that leaves the page has arrived when the next page is another one.
+// A form that leaves the page was taken when the server says so (the cookie), or when the next page is another one.
 document.addEventListener("submit", ({ target }) => {
   if (target.matches("form[data-draft]:not([hx-post])")) keep(SENT, JSON.stringify(fieldsOf(target).map(keyOf)));
 });
 const here = new Set([...document.querySelectorAll("form[data-draft]")].flatMap((form) => fieldsOf(form).map(keyOf)));
-for (const key of JSON.parse(kept(SENT) ?? "[]")) if (!here.has(key)) keep(key, "");
+const sent = JSON.parse(kept(SENT) ?? "[]");
+const taken = /(?:^|; )console-taken=([^;]+)/.exec(document.cookie)?.[1];
+const isTaken = (key) => taken !== undefined && key.startsWith(`draft:${person}:${decodeURIComponent(taken)}:`);
+for (const key of sent) if (!here.has(key) || isTaken(key)) keep(key, "");
+if (sent.length) document.cookie = "console-taken=; path=/console; max-age=0";
 keep(SENT, "");
 
 document.addEventListener("fragments:patched", restore);

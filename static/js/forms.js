@@ -12,19 +12,23 @@ document.addEventListener("htmx:configRequest", ({ target, detail }) => {
   }
 });
 
-document.addEventListener("htmx:afterRequest", ({ target, detail }) => {
-  const { xhr, successful } = detail;
-  if (target.closest("details.menu") && successful && !xhr.responseText.includes("data-refused")) target.closest("details.menu").open = false;
-  if (!successful && !xhr.responseText.includes("data-fragment")) {
+// The server took the form: what was typed into it is no draft any more.
+function sent(form) {
+  document.dispatchEvent(new CustomEvent("drafts:sent", { detail: { form } }));
+  if (form.matches("[data-reset]")) for (const field of form.querySelectorAll("textarea")) field.defaultValue = ""; // it may have come back from signing in
+  form.reset();
+}
+
+document.addEventListener("htmx:afterRequest", ({ target, detail: { xhr, successful } }) => {
+  const html = xhr.responseText;
+  const taken = successful && !html.includes("data-refused");
+  if (taken && target.closest("details.menu")) target.closest("details.menu").open = false;
+  if (taken && html && target.matches("form[method=post]")) sent(target);
+  if (html.includes("data-fragment")) {
+    document.dispatchEvent(new CustomEvent("fragments:arrived", { detail: { html, from: target } }));
+  } else if (!successful) {
     say(xhr.status ? `That did not work (${xhr.status}). Reload the page and try again.` : "The server can't be reached.");
-  } else if (xhr.responseText.includes("data-fragment")) {
-    document.dispatchEvent(new CustomEvent("fragments:arrived", { detail: { html: xhr.responseText, from: target } }));
   }
-  if (!successful || !xhr.responseText || xhr.responseText.includes("data-refused")) return; // what was typed is still needed
-  if (target.matches("form")) document.dispatchEvent(new CustomEvent("drafts:sent", { detail: { form: target } }));
-  if (!target.matches("[data-reset]")) return;
-  for (const field of target.querySelectorAll("textarea")) field.defaultValue = ""; // it may have come back from signing in
-  target.reset();
 });
 
 document.addEventListener("keydown", (event) => {

@@ -26,10 +26,8 @@ from aiops.kernel import live
 from aiops.kernel.clock import utcnow
 from incidents.models import Incident
 from incidents.response.console import consumer as consumers
-from incidents.response.console import pace
+from incidents.response.console import feed
 from incidents.response.console.consumer import RIGHTS_CHANGED, SIGNED_OUT
-from incidents.response.console.feed import Feed
-from incidents.response.console.fragments import Fragments
 from incidents.response.console.rights import rights_of
 from incidents.response.services import incidents as services
 from tests.console.conftest import element
@@ -91,7 +89,7 @@ class Page:
                 return message
 
     async def hears_nothing_of(self, key: str) -> bool:
-        """That no message with *key* comes, after a ping has been answered (so everything before has arrived)."""
+        """That no message with *key* has come, now that a ping is answered."""
         await self.says({"ping": 7})
         while True:
             message = await self.next()
@@ -99,9 +97,20 @@ class Page:
                 return True
             assert key not in message, message
 
-    async def asks(self, **question: Any) -> str:
-        await self.says({"ask": 1, "at": "1", "query": "", **question})
+    async def asks(self, fragment: Any = "page", query: Any = "", **more: Any) -> None:
+        """Open the page's question."""
+        await self.says({"ask": fragment, "query": query, **more})
+
+    async def is_shown(self, fragment: Any = "page", query: Any = "") -> str | None:
+        """The fragment as it is now, as a page asks for it that has missed something."""
+        await self.asks(fragment, query, missed=True)
         return (await self.hears("answer"))["html"]
+
+    async def waits(self, about: str = "") -> None:
+        """Take the first answer, which comes at once, and open the next question."""
+        await self.asks(incident=about)
+        await self.hears("answer")
+        await self.asks(incident=about)
 
     async def is_closed_with(self, code: int) -> bool:
         while True:
@@ -114,8 +123,17 @@ async def open_page(user: User | None) -> Page:
     return await sync_to_async(Page)(user)
 
 
-async def change(workspace_id: int, *incidents: int, kind: str = "ingest", at: str = "1", count: int = 1) -> None:
-    message = {"type": "live.change", "incidents": list(incidents), "kinds": [kind], "count": count, "at": at}
+_numbers = itertools.count(1)
+
+
+async def change(workspace_id: int, *incidents: int, kind: str = "ingest", count: int = 1, lost: int = 0) -> None:
+    """What kernel.live sends after a change, with *lost* messages missing before it."""
+    for _ in range(lost):
+        next(_numbers)
+    message = {
+        "type": "live.change", "workspace": workspace_id, "incidents": list(incidents), "kinds": [kind], "count": count,
+        "origin": "test", "n": next(_numbers),
+    }  # fmt: skip
     await get_channel_layer().group_send(live.group(workspace_id), message)
 
 
@@ -139,21 +157,36 @@ async def test_a_deactivated_person_hears_nothing(workspace, ana):
         assert await page.is_closed_with(SIGNED_OUT)
 
 
-async def test_a_change_is_named_and_numbered_with_the_new_figures(workspace, viewer, opened):
-    incident = await sync_to_async(opened)()
+async def test_a_change_answers_the_open_question_with_the_new_figures(workspace, viewer, opened):
     async with await open_page(viewer) as page:
-        await change(workspace.pk, incident.pk, at="a1")
-        assert await page.next() == {
-            "v": 1, "incidents": [incident.public_id], "kinds": ["ingest"], "count": 1, "at": "a1", "wait": 0, "rest": 0,
+        await page.waits()
+        incident = await sync_to_async(opened)()
+        await change(workspace.pk, incident.pk)
+        assert await page.hears("answer") == {
+            "answer": "", "html": None,
             "counts": {
                 "live": 1, "need_someone": 1, "snoozed": 0, "open": 1, "acknowledged": 0,
                 "investigating": 0, "info": 0, "low": 0, "medium": 1, "high": 0, "critical": 0,
             },
         }  # fmt: skip
-        await change(workspace.pk, incident.pk, at="a2")
+
+
+async def test_a_page_that_asks_nothing_hears_the_figures_and_later_what_it_is_owed(workspace, viewer, opened):
+    async with await open_page(viewer) as page:
+        await page.asks()
+        await page.hears("answer")
+        incident = await sync_to_async(opened)()
+        await change(workspace.pk, incident.pk)
         message = await page.next()
-        assert (message["v"], message["at"]) == (2, "a2")
-        assert "counts" not in message  # they are what the page shows
+        assert (list(message), message["counts"]["live"]) == (["counts"], 1)
+        await page.asks()
+        assert "answer" in await page.next()
+
+
+async def test_nothing_new_is_no_answer(workspace, viewer):
+    async with await open_page(viewer) as page:
+        await page.waits()
+        assert await page.hears_nothing_of("answer")
 
 
 async def test_what_a_service_does_is_heard(workspace, viewer, opened, now):
@@ -161,36 +194,57 @@ async def test_what_a_service_does_is_heard(workspace, viewer, opened, now):
     live.bind(asyncio.get_running_loop())
     try:
         async with await open_page(viewer) as page:
+            await page.waits(incident.public_id)
             await sync_to_async(services.snooze)(
                 actor=actor(workspace), incident_id=incident.pk, now=now, duration=timedelta(hours=1)
             )
-            message = await page.hears("incidents")
-            assert (message["incidents"], message["kinds"]) == ([incident.public_id], ["incident"])
-            assert message["at"]
-            assert message["counts"]["snoozed"] == 1
+            assert (await page.hears("answer"))["counts"]["snoozed"] == 1
     finally:
         live.bind(None)
 
 
+async def test_the_page_of_an_incident_hears_of_no_other(workspace, viewer):
+    async with await open_page(viewer) as page:
+        await page.waits("inc-00000001")
+        await change(workspace.pk, 2)
+        await asyncio.sleep(feed.STEP * 3)
+        assert await page.hears_nothing_of("answer")
+        await change(workspace.pk, 1)
+        assert await page.hears("answer")
+
+
+@pytest.mark.parametrize("lost", [0, 1])
+async def test_after_a_lost_message_every_page_is_answered(workspace, viewer, lost):
+    async with await open_page(viewer) as page:
+        await page.waits("inc-00000001")
+        await change(workspace.pk, 2)
+        await change(workspace.pk, 2, lost=lost)
+        await asyncio.sleep(feed.STEP * 3)
+        assert await page.hears("answer") if lost else await page.hears_nothing_of("answer")
+
+
 async def test_other_workspaces_are_not_heard(workspace, stranger):
     async with await open_page(stranger) as page:
+        await page.waits()
         await change(workspace.pk, 1)
-        assert await page.hears_nothing_of("incidents")
+        await asyncio.sleep(feed.STEP * 3)
+        assert await page.hears_nothing_of("answer")
 
 
 async def test_a_superuser_hears_all(workspace, stranger):
     stranger.is_superuser = True
     await stranger.asave()
     async with await open_page(stranger) as page:
+        await page.waits("inc-00000001")
         await change(workspace.pk, 1)
-        assert (await page.hears("incidents"))["incidents"] == ["inc-00000001"]
+        assert await page.hears("answer")
 
 
 class TestQuestions:
     async def test_the_board_is_what_the_page_shows(self, workspace, ana, opened):
         await sync_to_async(opened)("Disk full")
         async with await open_page(ana) as page:
-            html = await page.asks(fragment="board", query="severity=medium")
+            html = await page.is_shown("board", "severity=medium")
             whole = await sync_to_async(page.client.get)("/console/incidents?severity=medium")
             assert html.strip() == element(whole.content.decode(), "board") + ">"
             assert "Disk full" in html
@@ -198,64 +252,72 @@ class TestQuestions:
     async def test_the_overview_too(self, workspace, ana, opened):
         await sync_to_async(opened)("Disk full")
         async with await open_page(ana) as page:
-            assert "Disk full" in await page.asks(fragment="overview")
+            assert "Disk full" in await page.is_shown("overview")
 
     async def test_only_what_one_may_see(self, workspace, stranger, opened):
         await sync_to_async(opened)("Disk full")
         async with await open_page(stranger) as page:
-            assert "Disk full" not in await page.asks(fragment="board")
+            assert "Disk full" not in await page.is_shown("board")
 
     async def test_what_was_rendered_for_one_workspace_is_never_shown_in_another(
         self, workspace, ana, stranger, opened
     ):
         await sync_to_async(opened)("Disk full")
         async with await open_page(ana) as hers, await open_page(stranger) as his:
-            assert "Disk full" in await hers.asks(fragment="board", at="s1")
-            assert "Disk full" not in await his.asks(fragment="board", at="s1")
+            assert "Disk full" in await hers.is_shown("board")
+            assert "Disk full" not in await his.is_shown("board")
 
     async def test_times_are_in_the_zone_of_the_reader(self, workspace, ana, viewer, opened, now):
         viewer.time_zone = "Asia/Kathmandu"  # UTC+5:45
         await viewer.asave()
         await sync_to_async(opened)()
         async with await open_page(ana) as hers, await open_page(viewer) as his:
-            assert f"{now:%-d %b %H:%M}" in await hers.asks(fragment="board", at="s1")
+            assert f"{now:%-d %b %H:%M}" in await hers.is_shown("board")
             local = now + timedelta(hours=5, minutes=45)
-            assert f"{local:%-d %b %H:%M}" in await his.asks(fragment="board", at="s1")
+            assert f"{local:%-d %b %H:%M}" in await his.is_shown("board")
 
     async def test_mine_is_ones_own(self, workspace, ana, viewer, opened, now):
         incident = await sync_to_async(opened)("Disk full")
         await sync_to_async(services.assign)(actor=actor(workspace), incident_id=incident.pk, now=now, assignee=ana)
         async with await open_page(ana) as hers, await open_page(viewer) as his:
-            assert "Disk full" in await hers.asks(fragment="board", query="view=mine")
-            assert "Disk full" not in await his.asks(fragment="board", query="view=mine")
+            assert "Disk full" in await hers.is_shown("board", "view=mine")
+            assert "Disk full" not in await his.is_shown("board", "view=mine")
 
-    async def test_what_cannot_be_answered_is_answered_with_nothing(self, workspace, ana):
+    async def test_what_is_ones_own_comes_with_the_board(self, workspace, ana, opened, now):
+        incident = await sync_to_async(opened)("Disk full")
+        await sync_to_async(services.assign)(actor=actor(workspace), incident_id=incident.pk, now=now, assignee=ana)
         async with await open_page(ana) as page:
-            for question in (
-                {"fragment": "secrets"},
-                {"fragment": "board", "query": "severity=terrible"},
-                {"fragment": "board", "at": ""},
-                {"fragment": "board", "query": "x" * 5000},
-                {"fragment": "board", "query": "&".join(["a=1"] * 1500)},
-                {"fragment": "board", "query": "q=%00"},
-                {"fragment": None, "query": None},
-            ):
-                assert await page.asks(**question) == ""
+            await page.asks("board")
+            assert (await page.hears("answer"))["counts"]["mine"] == 1
+
+    @pytest.mark.parametrize(
+        ("fragment", "query"),
+        [
+            ("secrets", ""), ("page", ""), ("board", "severity=terrible"), ("board", "x" * 5000),
+            ("board", "&".join(["a=1"] * 1500)), ("board", "q=%00"), ("board", None), ("board", {"a": []}),
+        ],
+    )  # fmt: skip
+    async def test_what_cannot_be_rendered_is_left_to_the_page_itself(self, workspace, ana, fragment, query):
+        async with await open_page(ana) as page:
+            assert await page.is_shown(fragment, query) is None
 
     async def test_nonsense_is_passed_over(self, workspace, ana):
         async with await open_page(ana) as page:
-            for text in ("", "[", "[]", "7", '"x"', '{"ask": "1"}', '{"ping": "x"}', "{}"):
+            for text in ("", "[", "[]", "7", '"x"', '{"ask": 1}', '{"ask": null}', '{"ping": "x"}', "{}"):
                 await page.says(text)
             await page.socket.send_input({"type": "websocket.receive", "bytes": b"\x00"})
             assert await page.hears_nothing_of("answer")
 
-    async def test_pages_of_one_state_share_one_rendering(self, workspace, ana, viewer, opened, monkeypatch):
+    async def test_pages_share_one_rendering_until_the_next_change(self, workspace, ana, viewer, opened):
         await sync_to_async(opened)("first")
         async with await open_page(ana) as one, await open_page(viewer) as two:
-            first = await one.asks(fragment="board", at="s1")
+            first = await one.is_shown("board")
             await sync_to_async(Incident.objects.update)(title="changed")
-            assert await two.asks(fragment="board", at="s1") == first
-            assert "changed" in await two.asks(fragment="board", at="s2")
+            assert await two.is_shown("board") == first
+            await one.asks("board")
+            await change(workspace.pk)
+            assert "changed" in (await one.hears("answer"))["html"]
+            assert "changed" in await two.is_shown("board")
 
 
 class TestRights:
@@ -271,13 +333,13 @@ class TestRights:
         async with await open_page(ana) as page:
             ana.set_password("another horse battery")
             await ana.asave()
-            await page.says({"ask": 1, "fragment": "board", "query": "", "at": "x"})
+            await page.asks("board")
             assert await page.is_closed_with(SIGNED_OUT)
 
     async def test_a_new_membership_makes_the_page_connect_again(self, workspace, ana, believed_for):
         believed_for(0)
         async with await open_page(ana) as page:
-            assert await page.hears_nothing_of("incidents")
+            assert await page.hears_nothing_of("answer")
             other = await sync_to_async(make_workspace)()
             await Membership.objects.acreate(user=ana, workspace=other, role=Role.VIEWER.value)
             await page.says({"ping": 1})
@@ -314,39 +376,103 @@ class TestRights:
         believed_for(1000)
         async with await open_page(ana) as page:
             await sync_to_async(page.client.logout)()
-            assert await page.hears_nothing_of("incidents")
+            assert await page.hears_nothing_of("answer")
 
 
-class TestSharing:
+class TestPace:
+    @pytest.mark.parametrize(
+        ("pages", "rate", "figures", "lists"),
+        [(1, 1, 0.0125, 0.1), (1, 100, 0.125, 1.0), (20, 100, 0.56, 4.5), (1, 2000, 0.56, 4.5), (20, 2000, 2.5, 20)],
+    )
+    def test_the_more_happens_and_the_more_watch_the_longer_are_the_pauses(self, pages, rate, figures, lists):
+        assert feed.pause(feed.FIGURES, pages, rate) == pytest.approx(figures, rel=0.1)
+        assert feed.pause(feed.LISTS, pages, rate) == pytest.approx(lists, rel=0.1)
+
     async def test_figures_are_read_once_for_all_pages(self, workspace, ana, viewer, monkeypatch):
         readings = []
-        monkeypatch.setattr(
-            "incidents.response.console.feed.read_counts", lambda actor, oldest: readings.append(actor) or {"live": 1}
-        )
+        monkeypatch.setattr(feed, "read_counts", lambda actor: readings.append(actor) or {"live": len(readings)})
         async with await open_page(ana) as one, await open_page(viewer) as two:
             await change(workspace.pk, 1)
-            assert (await one.hears("counts"))["counts"] == (await two.hears("counts"))["counts"] == {"live": 1}
+            assert (await one.hears("counts")) == (await two.hears("counts")) == {"counts": {"live": 1}}
             for _ in range(50):
                 await change(workspace.pk, 1)
-            await asyncio.sleep(pace.TURN * 1.5)
-        assert len(readings) <= 4
+            assert (await one.hears("counts")) == (await two.hears("counts")) == {"counts": {"live": 2}}
+        assert len(readings) == 2
 
-    async def test_a_page_whose_line_is_slow_keeps_nobody_waiting(self, workspace, ana):
+    async def test_in_a_storm_figures_go_on_and_lists_wait(self, workspace, viewer, monkeypatch):
+        readings = itertools.count(1)
+        monkeypatch.setattr(feed, "read_counts", lambda actor: {"live": next(readings)})
+        monkeypatch.setattr(feed, "LISTS", 1000)
+        async with await open_page(viewer) as page:
+            await page.waits()
+            for n in range(3):
+                await change(workspace.pk, 1, count=10)
+                assert list(await page.hears("counts")) == ["counts"], n
+
+    async def test_and_end_with_the_last_state_once_it_is_calm(self, workspace, viewer, opened, monkeypatch):
+        monkeypatch.setattr(feed, "LISTS", 1000)
+        async with await open_page(viewer) as page:
+            await page.asks("board")
+            await page.hears("answer")
+            await page.asks("board")
+            await sync_to_async(opened)("The last one")
+            await change(workspace.pk, 1, count=100)
+            assert "The last one" in (await page.hears("answer"))["html"]  # without a further change
+
+    async def test_what_a_person_does_does_not_wait_for_the_end_of_a_storm(self, workspace, viewer, monkeypatch):
+        monkeypatch.setattr(feed, "LISTS", 1000)
+        monkeypatch.setattr(feed, "FIGURES", 1000)
+        async with await open_page(viewer) as page:
+            await page.waits()
+            await change(workspace.pk, 1, count=10_000)
+            await change(workspace.pk, 1, kind="incident")
+            assert await page.hears("answer")
+
+    async def test_pages_are_answered_one_after_the_other(self, workspace, monkeypatch):
+        monkeypatch.setattr(feed, "read_counts", lambda actor: {})
+        answered: list[float] = []
+
+        async def answer(counts: feed.Counts) -> None:
+            answered.append(asyncio.get_running_loop().time())
+
+        async def publish(counts: feed.Counts) -> None: ...
+
+        shared = feed.Feed(actor(workspace), [live.group(workspace.pk)])
+        pages = [feed.OpenPage(publish, answer, is_owed=False) for _ in range(4)]
+        for page in pages:
+            await shared.join(page)
+            shared.ask(page, missed=False)
+        try:
+            await change(workspace.pk, 1, count=100)  # so that a page is answered every two seconds
+            async with asyncio.timeout(PATIENCE):
+                while len(answered) < 3:
+                    await asyncio.sleep(feed.STEP)
+        finally:
+            for page in pages:
+                await shared.leave(page)
+        assert answered[2] - answered[0] > 0.8, "not all at one instant"
+
+    async def test_a_page_whose_line_is_slow_keeps_nobody_waiting(self, workspace, monkeypatch):
+        readings = itertools.count(1)
+        monkeypatch.setattr(feed, "read_counts", lambda actor: {"live": next(readings)})
         gate, slow, quick = asyncio.Event(), [], []
         heard = asyncio.Semaphore(0)
 
-        async def slowly(text: str) -> None:
+        async def slowly(counts: feed.Counts) -> None:
             await gate.wait()
-            slow.append(json.loads(text)["incidents"])
+            slow.append(counts["live"])
             heard.release()
 
-        async def quickly(text: str) -> None:
-            quick.append(json.loads(text)["incidents"])
+        async def quickly(counts: feed.Counts) -> None:
+            quick.append(counts["live"])
             heard.release()
 
-        feed = Feed(actor(workspace), [live.group(workspace.pk)])
-        await feed.join(slowly)
-        await feed.join(quickly)
+        async def answer(counts: feed.Counts) -> None: ...
+
+        shared = feed.Feed(actor(workspace), [live.group(workspace.pk)])
+        pages = [feed.OpenPage(publish, answer) for publish in (slowly, quickly)]
+        for page in pages:
+            await shared.join(page)
         try:
             for pk in (1, 2, 3):
                 await change(workspace.pk, pk)
@@ -355,52 +481,18 @@ class TestSharing:
             for _ in range(2):
                 await asyncio.wait_for(heard.acquire(), PATIENCE)
         finally:
-            feed.leave(slowly)
-            feed.leave(quickly)
-            await feed.stop()
-        assert quick == [["inc-00000001"], ["inc-00000002"], ["inc-00000003"]]
-        assert slow == [["inc-00000001"], ["inc-00000002", "inc-00000003"]]  # nothing is lost
+            for page in pages:
+                await shared.leave(page)
+        assert quick == [1, 2, 3]
+        assert slow == [1, 3]  # it ends with the last figures
 
-    async def test_in_a_storm_figures_go_on_and_rows_wait_for_its_end(self, workspace, viewer, monkeypatch):
-        readings = itertools.count(1)
-        monkeypatch.setattr(
-            "incidents.response.console.feed.read_counts", lambda actor, oldest: {"live": next(readings)}
-        )
-        monkeypatch.setattr(pace, "STORM_ROWS", 30)
-        async with await open_page(viewer) as page:
-            await change(workspace.pk, 1, at="a0")
-            assert (await page.hears("incidents"))["rest"] == 0
-            await change(workspace.pk, 1, at="a1", count=100)
-            assert (await page.hears("incidents"))["rest"] > 0  # that it begins does not wait
-            monkeypatch.setattr(pace, "STORM_ROWS", 0.3)
-            await change(workspace.pk, 2, at="a2")
-            await change(workspace.pk, 3, at="a3")
-            assert list(await page.next()) == ["counts"]
-            message = await page.hears("incidents")  # without a further change
-            assert (message["incidents"], message["at"]) == (["inc-00000002", "inc-00000003"], "a3")
-            assert message["rest"] > 0
-            message = await page.hears("incidents")  # the storm is over
-            assert (message["incidents"], message["at"], message["rest"]) == ([], "a3", 0)
 
-    async def test_in_a_flood_older_figures_do_and_new_ones_come_after_it(self, workspace, viewer, monkeypatch):
-        asked = []
-        monkeypatch.setattr(
-            "incidents.response.console.feed.read_counts", lambda actor, oldest: asked.append(oldest) or {"live": 1}
-        )
-        monkeypatch.setattr(pace, "FLOOD_FIGURES", 0.3)
-        async with await open_page(viewer) as page:
-            await change(workspace.pk, 1, at="a1", count=1000)
-            await page.hears("counts")
-            assert asked[-1] > 0
-            async with asyncio.timeout(PATIENCE):
-                while asked[-1] > 0:  # without a further change
-                    await asyncio.sleep(0.05)
-            read = len(asked)
-            await asyncio.sleep(pace.TURN * 3)
-            assert len(asked) == read, "and then it is quiet"
+class TestSharing:
+    def make_feed(self, workspace) -> feed.Feed:
+        return feed.Feed(actor(workspace), [live.group(workspace.pk)])
 
-    async def test_a_rendering_that_failed_is_tried_again(self):
-        fragments, attempts = Fragments(), []
+    async def test_a_rendering_that_failed_is_tried_again(self, workspace):
+        shared, attempts = self.make_feed(workspace), []
 
         async def make() -> str:
             attempts.append(1)
@@ -409,33 +501,34 @@ class TestSharing:
             return "html"
 
         with pytest.raises(RuntimeError):
-            await fragments.get("key", make)
-        assert await fragments.get("key", make) == "html"
-        assert await fragments.get("key", make) == "html"
+            await shared.once("key", make)
+        assert await shared.once("key", make) == "html"
+        assert await shared.once("key", make) == "html"
         assert len(attempts) == 2
 
-    async def test_whoever_asks_meanwhile_waits_for_the_first(self):
-        fragments, attempts, gate = Fragments(), [], asyncio.Event()
+    async def test_whoever_asks_meanwhile_waits_for_the_first(self, workspace):
+        shared, attempts, gate = self.make_feed(workspace), [], asyncio.Event()
 
         async def make() -> str:
             attempts.append(1)
             await gate.wait()
             return "html"
 
-        asking = [asyncio.create_task(fragments.get("key", make)) for _ in range(20)]
+        asking = [asyncio.create_task(shared.once("key", make)) for _ in range(20)]
         await asyncio.sleep(0)
         asking.pop().cancel()  # one page closes meanwhile: the others still get theirs
         gate.set()
         assert await asyncio.gather(*asking) == ["html"] * 19
         assert len(attempts) == 1
 
-    async def test_memory_is_bounded(self):
-        fragments, made = Fragments(kept=2), []
+    async def test_memory_is_bounded(self, workspace, monkeypatch):
+        monkeypatch.setattr(feed, "KEPT", 2)
+        shared, made = self.make_feed(workspace), []
 
         async def make() -> str:
             made.append(1)
             return "html"
 
-        for key in ("a", "b", "c", "c", "a"):
-            await fragments.get(key, make)
+        for key in ("a", "b", "b", "c", "a"):
+            await shared.once(key, make)
         assert len(made) == 4

@@ -199,31 +199,6 @@ def test_a_list_under_the_pointer_holds_still(laptop: Installation, ann: Window)
     expect(row(ann, later)).to_be_visible()
 
 
-# Has the page hear of a storm, and answers it with other rows each time; gives when it asked, in ms.
-STORM = """({ wait, rest, times }) => new Promise((done) => {
-  const list = document.querySelector("[data-keyed]").outerHTML;
-  const change = { incidents: [], kinds: ["ingest"], at: "storm", wait, rest };
-  const storm = () => document.dispatchEvent(new CustomEvent("live:change", { detail: change }));
-  const asked = [];
-  document.addEventListener("live:ask", ({ detail }) => {
-    asked.push(performance.timeOrigin + performance.now());
-    detail.answer(list.replaceAll("row-", `row-${asked.length}-`));
-    if (asked.length < times) storm();
-    else done(asked);
-  });
-  storm();
-})"""
-
-
-@pytest.mark.parametrize("wait", [100, 500])
-def test_in_a_storm_each_page_asks_at_its_own_place_in_the_round(laptop: Installation, ann: Window, wait: int) -> None:
-    fire(laptop)
-    show_list(ann)
-    asked = ann.page.evaluate(STORM, {"wait": wait, "rest": 600, "times": 5})
-    late = sorted((at - wait + 5) % 600 for at in asked)  # a timer may also be a little early
-    assert late[3] < 150, late  # one of them may have waited for a busy machine
-
-
 def test_the_keyboard_is_enough(laptop: Installation, ann: Window) -> None:
     older, newer = fire(laptop), fire(laptop)
     show_list(ann)

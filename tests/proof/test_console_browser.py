@@ -188,6 +188,68 @@ def test_a_note_outlives_a_reload_and_a_session_that_ended(laptop: Installation,
     window.close()
 
 
+def test_what_is_in_hand_survives_what_others_do(laptop: Installation, ann: Window) -> None:
+    incident, page = fire(laptop, "Somebody is about to resolve it"), ann.page
+    page.goto(f"/console/incidents/{incident}")
+    ann.wait_until_live()
+    page.locator("#menu-more summary").click()
+    page.locator("#resolve-text").fill("Restarted the p")
+    laptop.post(f"/incidents/{incident}/acknowledge", json={}).raise_for_status()
+    expect(page.locator("#head > [data-status=acknowledged]")).to_be_visible(timeout=10 * SOON)
+    expect(page.locator("#resolve-text")).to_be_focused()
+    page.keyboard.type("od")
+    expect(page.locator("#resolve-text")).to_have_value("Restarted the pod")
+    expect(page.locator("#menu-more [data-action=unacknowledge]")).to_have_count(
+        0
+    )  # the menu did not change under the pointer
+    page.keyboard.press("Escape")
+    expect(page.locator("#menu-more [data-action=unacknowledge]")).to_have_count(1, timeout=10 * SOON)
+    expect(page.locator("#resolve-text")).to_have_value("Restarted the pod")
+
+
+def test_what_is_selected_stays_selected_when_its_row_changes(laptop: Installation, ann: Window) -> None:
+    incident, page = fire(laptop, "Selected", dedup_key="selected"), ann.page
+    page.goto("/console/incidents")
+    ann.wait_until_live()
+    row = page.locator(f"#row-{incident}")
+    row.locator(".row-check").check()
+    page.mouse.move(1, 1)
+    fire(laptop, "Selected", dedup_key="selected")
+    expect(row.locator(".times")).to_contain_text("×2", timeout=10 * SOON)
+    expect(row.locator(".row-check")).to_be_checked()
+    expect(page.locator("[data-bulk]")).to_have_attribute("data-selected", "1")
+    row.locator(".row-check").uncheck()
+
+
+def test_a_form_that_was_taken_is_empty_even_if_one_is_back_before_any_script_ran(
+    laptop: Installation, ann: Window
+) -> None:
+    page = ann.page
+    page.goto("/console/incidents/new")
+    page.get_by_label("Title").fill("Nobody can log in")
+    page.route(
+        "**/drafts*.js*", lambda route: route.abort()
+    )  # the page that follows is left before its scripts are there
+    page.get_by_role("button", name="Open incident").click()
+    expect(page.locator("h1")).to_have_text("Nobody can log in")
+    page.unroute_all()
+    page.goto("/console/incidents/new")
+    page.wait_for_load_state("load")
+    expect(page.get_by_label("Title")).to_have_value("")
+
+
+def test_a_draft_outlives_a_server_that_is_away(laptop: Installation, ann: Window) -> None:
+    page = ann.page
+    page.goto("/console/incidents/new")
+    page.get_by_label("Title").fill("Nobody can pay again")
+    page.route("**/console/incidents/new", lambda route: route.abort())  # so it never arrives
+    page.get_by_role("button", name="Open incident").click()
+    page.unroute_all()
+    page.goto("/console/incidents/new")
+    expect(page.get_by_label("Title")).to_have_value("Nobody can pay again")
+    page.get_by_label("Title").fill("")
+
+
 def test_a_new_incident_outlives_the_end_of_the_session(laptop: Installation, chrome: Browser) -> None:
     window = Window.open(chrome, laptop.url)
     window.sign_in()
@@ -205,7 +267,6 @@ def test_a_new_incident_outlives_the_end_of_the_session(laptop: Installation, ch
     expect(page.get_by_label("Description")).to_have_value("Since the deploy")
     page.get_by_role("button", name="Open incident").click()
     expect(page.locator("h1")).to_have_text("Nobody can pay")
-    page.wait_for_load_state("load")  # the next page's script has seen by then that the form arrived
     page.goto("/console/incidents/new")
     expect(page.get_by_label("Title")).to_have_value("")
     window.close()

@@ -1,17 +1,19 @@
-"""``/ws/console``: tells an open page what changed in the workspaces that its person may see, and answers with fragments.
+"""``/ws/console``: an open page hears the figures of the workspaces that its person may see, and has its question answered.
 
-The page hears what its ``feed`` says. It may say
+The page says
 
-- ``{"ask": n, "fragment": name, "query": "…", "at"}``: answered ``{"answer": n, "html"}``, rendered after the change *at*, once
-  for all who see the same. A request through Django's stack costs ten times what this does when many pages are open;
+- ``{"ask": fragment, "query": "…", "incident": "…", "missed": bool}``: its question, one at a time. It is answered once something
+  changed (at once the first time, and when the page *missed* an answer), with ``{"answer": query, "html": …, "counts": {…}}``.
+  The fragment is rendered once for all who see the same; a request through Django's stack costs ten times what this does. A page
+  whose fragments are personal asks for "page", gets no *html*, and fetches itself. *incident* names the only one that it shows;
 - ``{"ping": n}``: answered ``{"pong": n}``.
 
-Every few seconds ``rights`` says whether the person may still be here, whether or not the page says anything.
+It also hears ``{"counts": {…}}``, whenever they change. Every few seconds ``rights`` says whether the person may still be here.
 """
 
 from __future__ import annotations
 
-import asyncio
+import json
 import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -19,7 +21,7 @@ from typing import Any
 
 import redis
 from channels.db import database_sync_to_async
-from channels.generic.websocket import AsyncJsonWebsocketConsumer
+from channels.generic.websocket import AsyncWebsocketConsumer
 from django.core.exceptions import SuspiciousOperation
 from django.http import QueryDict
 
@@ -28,8 +30,9 @@ from aiops.access.models import User
 from aiops.access.people import ANONYMOUS
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError
-from incidents.response.console.feed import FEEDS, Feed
-from incidents.response.console.fragments import FRAGMENTS
+from incidents.response.console import feed
+from incidents.response.console.feed import Counts, Feed, OpenPage
+from incidents.response.console.listing import count_mine
 from incidents.response.console.rights import Guard, Rights, rights_of
 
 log = logging.getLogger(__name__)
@@ -43,7 +46,16 @@ LONGEST_QUERY = 4000  # characters
 Renderer = Callable[[Actor, User, str, datetime], str]
 
 
-class ConsoleConsumer(AsyncJsonWebsocketConsumer):
+def parse_message(text: str) -> dict[str, Any]:
+    """What a page said; empty when that can't be read, which is no reason to fall over."""
+    try:
+        content = json.loads(text)
+    except (ValueError, RecursionError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+class ConsoleConsumer(AsyncWebsocketConsumer):
     """One open page."""
 
     def __init__(self, fragments: Mapping[str, Renderer] | None = None) -> None:
@@ -52,7 +64,8 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):
         self.actor: Actor = ANONYMOUS
         self.user: Any = None
         self.feed: Feed | None = None
-        self.accepted = asyncio.Event()
+        self.page = OpenPage(self.publish, self.answer)
+        self.question = ("", "")  # fragment, query
         self.joined: list[str] = []
         self.session_key = ""
 
@@ -62,66 +75,67 @@ class ConsoleConsumer(AsyncJsonWebsocketConsumer):
         found = await database_sync_to_async(rights_of)([self.session_key])
         rights = found.get(self.session_key, Rights())
         self.user, self.actor, self.joined = rights.user, rights.actor, rights.groups
+        await self.accept()  # also when it is closed at once: a refused handshake would not tell the page why
         if self.actor == ANONYMOUS:
-            await self.accept()  # a refused handshake would not tell the page why
             await self.close(SIGNED_OUT)
             return
-        # First listen, then let the page ask for what it shows: so nothing falls between the two.
         try:
-            self.feed = await FEEDS.join(self.actor, self.joined, self.tell)
+            self.feed = await feed.join(self.actor, self.joined, self.page)
         except (redis.RedisError, OSError) as error:
             log.warning("a page can't be told what happens, and will try again: %s", error)
             await self.close(TRY_AGAIN)
             return
-        await self.accept()
-        self.accepted.set()
         GUARD.join(self)
 
     async def disconnect(self, code: int) -> None:
         GUARD.leave(self)
         if self.feed is not None:
-            await FEEDS.leave(self.feed, self.tell)
+            await self.feed.leave(self.page)
 
-    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None, **kwargs: Any) -> None:
-        if text_data:  # pages send nothing else
-            await super().receive(text_data=text_data, **kwargs)
-
-    async def receive_json(self, content: Any, **kwargs: Any) -> None:
-        if not isinstance(content, dict):
-            return
-        if isinstance(number := content.get("ask"), int):
-            await self.send_json({"answer": number, "html": await self._fragment(content)})
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        content = parse_message(text_data or "")
+        if isinstance(fragment := content.get("ask"), str) and self.feed is not None:
+            self.question = (fragment, str(content.get("query", "")))
+            self.page.about = str(content.get("incident") or "")
+            self.feed.ask(self.page, missed=content.get("missed") is True)
         elif isinstance(number := content.get("ping"), int):
-            await self.send_json({"pong": number})
+            await self._send_json({"pong": number})
 
-    @classmethod
-    async def decode_json(cls, text_data: str) -> Any:
+    async def _send_json(self, message: dict[str, Any]) -> None:
+        await self.send(text_data=json.dumps(message))
+
+    async def publish(self, counts: Counts) -> None:
+        """Send the figures."""
+        await self._send_json({"counts": counts})
+
+    async def answer(self, counts: Counts) -> None:
+        """Answer the page's question. When that fails, the page connects again, and asks anew."""
+        fragment, query = self.question
         try:
-            return await super().decode_json(text_data)
-        except (ValueError, RecursionError):
-            return None  # no reason to fall over
+            html = await self._render(fragment, query)
+            if fragment == "board":
+                counts = {**counts, "mine": await database_sync_to_async(count_mine)(self.actor, self.user, utcnow())}
+            await self._send_json({"answer": query, "html": html, "counts": counts})
+        except OSError:  # the page is gone
+            return
+        except Exception:  # a database that is away, say
+            log.warning("an open page could not be answered, and will try again", exc_info=True)
+            await self.close(TRY_AGAIN)
 
-    async def tell(self, text: str) -> None:
-        """A message of the feed."""
-        await self.accepted.wait()
-        await self.send(text_data=text)
-
-    async def _fragment(self, content: dict[str, Any]) -> str:
-        """The fragment that is asked for, empty when it can't be made of what was said."""
-        name, query, at = (str(content.get(key, "")) for key in ("fragment", "query", "at"))
-        render = self.fragments.get(name)
-        if render is None or not at or len(query) > LONGEST_QUERY:
-            return ""
-        actor, user = self.actor, self.user
+    async def _render(self, fragment: str, query: str) -> str | None:
+        """The fragment; None when the page has to fetch itself, or when it can't be made of what was said."""
+        render, actor, user = self.fragments.get(fragment), self.actor, self.user
+        if render is None or self.feed is None or len(query) > LONGEST_QUERY:
+            return None
 
         async def make() -> str:
             return await database_sync_to_async(render, thread_sensitive=False)(actor, user, query, utcnow())
 
         try:
             personal = user.pk if QueryDict(query).get("view") == "mine" else None
-            return await FRAGMENTS.get((name, actor.workspace_ids, user.time_zone, query, personal, at[:40]), make)
+            return await self.feed.once((fragment, user.time_zone, query, personal), make)
         except (DomainError, SuspiciousOperation):
-            return ""
+            return None
 
     async def settle(self, rights: Rights) -> None:
         """Go on with these *rights*; when they are others than before, the socket is closed."""

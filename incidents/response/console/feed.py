@@ -1,21 +1,21 @@
-"""What open pages hear: worked out once for all sockets that see the same workspaces, never once per socket.
+"""What open pages hear: worked out once for all pages that see the same workspaces, never once per page.
 
-A feed listens to its workspaces. After a change it reads the figures and tells its pages, as often as ``pace`` lets it:
+A feed listens to its workspaces. After a change it reads the figures, publishes them, and notes which pages are owed an answer.
+A page keeps one question open ("how does this fragment look now?"). It is answered when the page is owed something and its turn
+has come. So no change is missed, no page has two requests under way, and a slow page asks less.
 
-- ``counts``: the figures, when they are others than the page shows;
-- ``{"v", "incidents": [ids], "kinds": […], "count": n, "at", "wait": ms, "rest": ms}``: all that changed since the last message
-  with these. No incident means many. *v* counts them, so that a page notices a gap. *at* names the change: a page may ask for
-  what was rendered after it, once *wait* is over, so that not all pages ask in one instant. *rest* is for how long it should
-  leave a list alone of which all rows changed.
+The only throttle between a change and a screen is :func:`pause`. Pauses grow by the square root of how much happens and how many
+pages watch: so the work grows more slowly than both, and nobody waits for long.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
+import math
 import time
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections import deque
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
@@ -25,100 +25,144 @@ from channels.layers import get_channel_layer
 from django.db import Error as DatabaseFailure
 
 from aiops.access.actors import Actor
-from aiops.kernel import live
+from aiops.kernel.clock import utcnow
 from aiops.kernel.threads import essential_task
+from incidents.choices import LIVE, Severity
+from incidents.core import counting
 from incidents.ids import incident_id
-from incidents.response.console import pace as paces
-from incidents.response.console.counts import Counts, read_counts
-from incidents.response.console.pace import Pace
 
 log = logging.getLogger(__name__)
 
-RENEW = 3600.0  # seconds; the in-memory layer forgets whoever joined a day ago
-GOLDEN = 0.618034  # its multiples, without what is before the point, lie evenly between 0 and 1, however many there are
-READ_AGAIN = 1.0  # seconds between two attempts to read the figures while the database is away
-LOOK_AGAIN = 0.25  # seconds between two looks whether the storm is over, while rows are kept back
+FIGURES = (
+    0.0125  # seconds between two readings of the figures: so many times the root of (open pages × changes a second) …
+)
+LISTS = 0.1  # … and between two answers to the same page
+BY_PERSON = (
+    0.4  # seconds that neither lasts longer after what a person did: colleagues see each other work within a second
+)
+READING = 4  # figures rest so many times as long as it took to read them, so that counting never eats what ingest needs
+STEP = 0.05  # seconds between two looks at what is owed
+KEPT = 100  # fragments of about 60 kB, when pages look at so many different lists
+RESYNC = 60.0  # seconds after which every page is owed an answer anyway, whatever was heard
 
-Teller = Callable[[str], Awaitable[None]]
+Counts = dict[str, int]
+
+
+def pause(each: float, pages: int, rate: float) -> float:
+    """Seconds from one update to the next: *each* for one page and one change a second; *rate* is changes a second."""
+    return each * math.sqrt(pages * rate)
+
+
+def read_counts(actor: Actor) -> Counts:
+    """The figures that pages show, by their ``data-count``. One query."""
+    figures = counting.figures(actor, utcnow(), max_age=0)
+    return {
+        "live": figures.live,
+        "need_someone": figures.need_someone,
+        "snoozed": figures.snoozed,
+        **{status.value: figures.by_status.get(status, 0) for status in LIVE},
+        **{severity.word: figures.by_severity.get(severity, 0) for severity in Severity},
+    }
+
+
+@dataclass(slots=True, eq=False)
+class OpenPage:
+    """An open page: what it shows and is owed, and how to reach it. *answer* sends figures too."""
+
+    publish: Callable[[Counts], Coroutine[Any, Any, None]]
+    answer: Callable[[Counts], Coroutine[Any, Any, None]]
+    about: str = ""  # the id of the only incident that it shows; empty: every change concerns it
+    asks: bool = False
+    is_owed: bool = True  # also at first: something may have changed since it was rendered
+    by_person: bool = False  # what it is owed is also the act of a person
+    counts: Counts = field(default_factory=dict)  # the figures that it shows
+    answered_at: float = 0.0
+    sending: asyncio.Task[None] | None = None
+
+    @property
+    def is_free(self) -> bool:
+        """Whether nothing is on its way to it: so nobody waits for a slow line."""
+        return self.sending is None or self.sending.done()
+
+    def send(self, message: Coroutine[Any, Any, None]) -> None:
+        """Have *message* sent; whatever a socket raises that is just closing is passed over."""
+
+        async def sent() -> None:
+            with suppress(Exception):
+                await message
+
+        self.sending = asyncio.ensure_future(sent())
 
 
 @dataclass(slots=True)
-class News:
-    """Changes that are still to be told. Without *at*: none."""
+class _News:
+    """Changes that no page was told of yet."""
 
-    incidents: set[int] = field(default_factory=set)
+    incidents: set[str] = field(default_factory=set)
     many: bool = False  # too many to name
-    kinds: set[str] = field(default_factory=set)
-    count: int = 0
-    at: str = ""
+    by_person: bool = False
 
-    @property
-    def by_someone(self) -> bool:
-        """Whether a person is among those who changed something."""
-        return "incident" in self.kinds
-
-    def add(self, incidents: Iterable[int], kinds: Iterable[str], count: int, at: str) -> None:
-        """Take in a change, as ``kernel.live`` tells it: no *incidents* means many."""
-        named = set(incidents)
-        self.incidents |= named
-        if not named or len(self.incidents) > live.MAX_IDS:
-            self.many, self.incidents = True, set()
-        self.kinds.update(kinds)
-        self.count += count
-        self.at = at
-
-    def told(self) -> dict[str, Any]:
-        """As a page hears it; an empty list of incidents means many."""
-        incidents = [] if self.many else [incident_id(pk) for pk in sorted(self.incidents)]
-        return {"incidents": incidents, "kinds": sorted(self.kinds), "count": self.count, "at": self.at}
+    def concerns(self, page: OpenPage) -> bool:
+        return self.many or not page.about or page.about in self.incidents
 
 
 class Feed:
-    """One set of workspaces: the channel groups that it listens to, and the open pages that it tells."""
+    """One set of workspaces, and the open pages that see them. Times are time.monotonic()."""
 
     def __init__(self, actor: Actor, groups: Sequence[str]) -> None:
         self._actor = actor
         self._groups = groups
         self._channel = ""
-        self._renew_at = 0.0  # time.monotonic(), as all times here
-        self._pages: dict[Teller, _Page] = {}  # the one that was told last is the last
-        self._joined = 0  # pages, ever
+        self._pages: set[OpenPage] = set()
         self._starting: asyncio.Task[None] | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._pace = Pace()
-        self._news = News()  # not even owed to the pages yet
-        self._rows_told = 0.0
-        self._resting = ""  # the last change that pages were told to take their time with
-        self._dirty = asyncio.Event()  # the figures may have changed since they were read
+        self._woken = asyncio.Event()
+        self._news: _News | None = None
+        self._heard: dict[tuple[int, str], int] = {}  # the number of the last message, by workspace and origin
+        self._recent: deque[tuple[float, int]] = deque()  # when changes were heard of, and how many
         self._counts: Counts = {}
-        self._read_at = 0.0  # when they may be read again
+        self._rendered: dict[object, asyncio.Task[str]] = {}  # since the figures were read last
+        self._took = self._read_at = self._answered_at = 0.0  # reading the figures; when it ended; the last answer
+        self._resync_at = time.monotonic() + RESYNC
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nobody listens."""
-        return not self._pages
-
-    async def join(self, teller: Teller) -> None:
-        """Tell *teller* too: once this returns nothing that happens is missed. Raises what the channel layer raises."""
-        self._pages[teller] = _Page(teller, self._counts, place=self._joined * GOLDEN % 1)
-        self._joined += 1
-        self._pace.pages = len(self._pages)
+    async def join(self, page: OpenPage) -> None:
+        """Serve *page* too: once this returns nothing that happens is missed. Raises what the channel layer raises."""
+        self._pages.add(page)
         if self._starting is None:
             self._starting = asyncio.ensure_future(self._start())
-        await asyncio.shield(self._starting)
+        try:
+            await asyncio.shield(self._starting)
+        except BaseException:
+            await self.leave(page)
+            raise
 
-    def leave(self, teller: Teller) -> None:
-        """Tell *teller* no more."""
-        if page := self._pages.pop(teller, None):
-            page.stop()
-        self._pace.pages = len(self._pages)
-
-    async def stop(self) -> None:
-        """Listen no more. Raises what the channel layer raises."""
+    async def leave(self, page: OpenPage) -> None:
+        """Serve *page* no more; without pages the feed ends. Raises what the channel layer raises."""
+        self._pages.discard(page)
+        if page.sending is not None:
+            page.sending.cancel()
+        if self._pages:
+            return
+        for key in [key for key, feed in _feeds.items() if feed is self]:
+            del _feeds[key]
         for task in filter(None, [self._starting, *self._tasks]):
             task.cancel()
         for group in self._groups:
             await get_channel_layer().group_discard(group, self._channel)
+
+    def ask(self, page: OpenPage, *, missed: bool) -> None:
+        """The page is ready for an answer. It *missed* what it was answered before: it is owed that anew."""
+        page.asks, page.is_owed = True, page.is_owed or missed
+        self._woken.set()
+
+    async def once(self, key: object, make: Callable[[], Coroutine[Any, Any, str]]) -> str:
+        """What *make* gives, made once for all pages that ask for *key* until the next change. Raises what *make* raises."""
+        task = self._rendered.get(key)
+        if task is None or (task.done() and (task.cancelled() or task.exception() is not None)):
+            if len(self._rendered) >= KEPT:
+                self._rendered.clear()
+            task = self._rendered[key] = asyncio.ensure_future(make())
+        return await asyncio.shield(task)
 
     async def _start(self) -> None:
         self._channel = await get_channel_layer().new_channel()
@@ -126,149 +170,99 @@ class Feed:
         self._tasks = [essential_task("feed", self._hear()), essential_task("feed", self._run())]
 
     async def _listen(self) -> None:
-        self._renew_at = time.monotonic() + RENEW
         for group in self._groups:
             await get_channel_layer().group_add(group, self._channel)
 
     async def _hear(self) -> None:
         while True:
             message = await get_channel_layer().receive(self._channel)
-            self._pace.note(message["count"], time.monotonic())
-            self._news.add(message["incidents"], message["kinds"], message["count"], message["at"])
-            self._dirty.set()
-            if time.monotonic() > self._renew_at:
-                await self._listen()
+            self._recent.append((time.monotonic(), message["count"]))
+            origin, number = (message["workspace"], message["origin"]), message["n"]
+            is_gap = self._heard.get(origin, number - 1) != number - 1
+            self._heard[origin] = number
+            self._add_news(message["incidents"], many=is_gap, by_person="incident" in message["kinds"])
+
+    def _add_news(self, incidents: Sequence[int] = (), *, many: bool = False, by_person: bool = False) -> None:
+        """Note what changed; no *incidents* means many."""
+        news = self._news = self._news or _News()
+        news.incidents.update(map(incident_id, incidents))
+        news.many |= many or not incidents
+        news.by_person |= by_person
+        self._woken.set()
 
     async def _run(self) -> None:
         while True:
-            await self._until_due()
-            if self._dirty.is_set() and time.monotonic() >= self._read_at:
-                await self._read()
-            if self._rows_are_due(time.monotonic()):
-                self._owe_rows()
-            await asyncio.sleep(self._tell())
+            if not self._has_work():
+                self._woken.clear()
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._woken.wait(), max(0.0, self._resync_at - time.monotonic()))
+            now = time.monotonic()
+            if now >= self._resync_at:
+                self._resync_at = now + RESYNC
+                self._add_news()
+                with suppress(Exception):  # the layer is away: the next time
+                    await self._listen()  # the in-memory layer forgets whoever joined a day ago
+            if self._news and now >= self._read_at + self._pause(FIGURES, self._news.by_person, READING * self._took):
+                await self._read(self._news)
+            self._serve(time.monotonic())
+            await asyncio.sleep(STEP)
 
-    async def _until_due(self) -> None:
-        """Until something changes, or what was kept back may be told."""
-        while not (self._dirty.is_set() or self._rows_are_due(time.monotonic()) or self._behind()):
-            with suppress(TimeoutError):
-                await asyncio.wait_for(self._dirty.wait(), LOOK_AGAIN if self._news.at or self._resting else None)
+    def _has_work(self) -> bool:
+        """Whether there is something to read, to answer or to publish."""
+        return self._news is not None or any(
+            (page.asks and page.is_owed) or page.counts != self._counts for page in self._pages
+        )
 
-    async def _read(self) -> None:
-        self._dirty.clear()
+    def _pause(self, each: float, by_person: bool, least: float = 0.0) -> float:
+        while self._recent and self._recent[0][0] < time.monotonic() - 1:
+            self._recent.popleft()
+        usual = max(least, pause(each, len(self._pages), sum(count for _, count in self._recent)))
+        return min(usual, BY_PERSON) if by_person else usual
+
+    async def _read(self, news: _News) -> None:
+        """Read the figures. The pages that *news* concern are owed what is rendered from now on."""
+        self._news = None
         began = time.monotonic()
-        oldest = self._pace.oldest(began)
         try:
-            self._counts = await database_sync_to_async(read_counts)(self._actor, oldest)
-        except DatabaseFailure as error:  # pages keep the old figures for so long
+            self._counts = await database_sync_to_async(read_counts)(self._actor)
+        except DatabaseFailure as error:  # pages keep the old figures for a second
             log.warning("the figures of open pages could not be read: %s", error)
-            self._dirty.set()
-            self._read_at = time.monotonic() + READ_AGAIN
+            self._add_news(by_person=news.by_person)
+            self._read_at = time.monotonic() + 1
             return
-        now = time.monotonic()
-        self._read_at = now + self._pace.figures(now - began, now)
-        if oldest:  # they may have been counted before the last change
-            self._dirty.set()
+        self._read_at = time.monotonic()
+        self._took = self._read_at - began
+        self._rendered.clear()
+        for page in filter(news.concerns, self._pages):
+            page.is_owed, page.by_person = True, page.by_person or news.by_person
 
-    def _rows_are_due(self, now: float) -> bool:
-        if not self._news.at:
-            return bool(self._resting) and not self._pace.is_storm(now)  # nobody needs to take time any more
-        begins = self._pace.is_storm(now) and not self._resting  # pages that hear of it late would all ask once more
-        pause = self._pace.rows(now, by_someone=self._news.by_someone)
-        return begins or now >= self._rows_told + pause
+    def _serve(self, now: float) -> None:
+        """Answer the pages whose turn it is, one after the other, and publish the figures to the rest."""
+        for page in sorted(self._pages, key=lambda page: (not page.by_person, page.answered_at)):
+            if not page.is_free:
+                continue
+            if page.asks and page.is_owed and self._is_turn(page, now):
+                page.asks = page.is_owed = page.by_person = False
+                page.answered_at, page.counts = now, self._counts
+                page.send(page.answer(self._counts))
+            elif page.counts != self._counts:
+                page.counts = self._counts
+                page.send(page.publish(self._counts))
 
-    def _owe_rows(self) -> None:
-        now = time.monotonic()
-        news = self._news if self._news.at else News(many=True, kinds={"ingest"}, at=self._resting)
-        for page in self._pages.values():
-            page.owe(news)
-        self._news, self._rows_told = News(), now
-        self._resting = news.at if self._pace.is_storm(now) else ""
-
-    def _behind(self) -> list[_Page]:
-        """Pages that do not show the last figures or have not heard of all rows, longest first."""
-        return [page for page in self._pages.values() if page.is_behind(self._counts)]
-
-    def _tell(self) -> float:
-        """Tell all at once, or in a storm those whose turn it is; returns the pause until the next turn."""
-        now = time.monotonic()
-        pages = self._behind()[: self._pace.turn(now)]
-        for page in pages:
-            self._pages[page.teller] = self._pages.pop(page.teller)
-            by_someone = page.owed.by_someone
-            spread, rest = (of(now, by_someone=by_someone) for of in (self._pace.spread, self._pace.rest))
-            page.tell(self._counts, spread, rest)
-        return paces.after(len(pages))
+    def _is_turn(self, page: OpenPage, now: float) -> bool:
+        """Whether *page* may be answered. The pages share their pause, so that they do not all show something at one instant."""
+        next_at = self._answered_at + self._pause(LISTS, page.by_person) / len(self._pages)
+        if now < next_at:
+            return False
+        self._answered_at = max(next_at, now - STEP)
+        return True
 
 
-class _Page:
-    """An open page: the figures that it shows, and the news that it has not heard."""
-
-    def __init__(self, teller: Teller, shows: Counts, place: float) -> None:
-        self.teller = teller
-        self._place = place  # among all pages, between 0 and 1
-        self._shows = shows
-        self.owed = News()
-        self._v = 0
-        self._telling: asyncio.Task[None] | None = None
-
-    def owe(self, news: News) -> None:
-        """It is to hear of *news*, too."""
-        self.owed.add(() if news.many else news.incidents, news.kinds, news.count, news.at)
-
-    def is_behind(self, counts: Counts) -> bool:
-        """Whether there is something to tell, *counts* being the last figures."""
-        return bool(self.owed.at) or self._shows != counts
-
-    def tell(self, counts: Counts, spread: float, rest: float) -> None:
-        """Send what is new, unless the last message is still on its way: so nobody waits for a slow line. *spread* and *rest* are
-        what ``pace`` says, in seconds."""
-        if self._telling is not None and not self._telling.done():
-            return
-        message: dict[str, Any] = {"counts": counts} if self._shows != counts else {}
-        if self.owed.at:
-            self._v += 1
-            wait = round(self._place * spread * 1000)
-            message |= {"v": self._v, **self.owed.told(), "wait": wait, "rest": round(rest * 1000)}
-        self._shows, self.owed = counts, News()
-        self._telling = asyncio.ensure_future(_send(self.teller, json.dumps(message)))
-
-    def stop(self) -> None:
-        """Send no more."""
-        if self._telling is not None:
-            self._telling.cancel()
+_feeds: dict[tuple[object, ...], Feed] = {}
 
 
-async def _send(teller: Teller, text: str) -> None:
-    try:
-        await teller(text)
-    except Exception as error:  # noqa: BLE001 - whatever a socket raises that is just closing
-        log.debug("an open page could not be told: %s", error)
-
-
-class Feeds:
-    """The feeds of a process, by event loop and by the workspaces that they listen to."""
-
-    def __init__(self) -> None:
-        self._feeds: dict[tuple[object, ...], Feed] = {}
-
-    async def join(self, actor: Actor, groups: Sequence[str], teller: Teller) -> Feed:
-        """The feed of what *actor* sees, with *teller* listening. Raises what the channel layer raises."""
-        key = (asyncio.get_running_loop(), actor.workspace_ids, *groups)
-        feed = self._feeds.setdefault(key, Feed(actor, groups))
-        try:
-            await feed.join(teller)
-        except BaseException:
-            await self.leave(feed, teller)
-            raise
-        return feed
-
-    async def leave(self, feed: Feed, teller: Teller) -> None:
-        """Stop listening; a feed that nobody listens to is stopped and forgotten."""
-        feed.leave(teller)
-        if feed.is_idle:
-            self._feeds = {key: kept for key, kept in self._feeds.items() if kept is not feed}
-            await feed.stop()
-
-
-FEEDS = Feeds()
+async def join(actor: Actor, groups: Sequence[str], page: OpenPage) -> Feed:
+    """The feed of what *actor* sees in this event loop, with *page* served. Raises what the channel layer raises."""
+    feed = _feeds.setdefault((asyncio.get_running_loop(), actor.workspace_ids, *groups), Feed(actor, groups))
+    await feed.join(page)
+    return feed
