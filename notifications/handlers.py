@@ -10,8 +10,13 @@ from aiops.access.models import Workspace
 from aiops.kernel import events
 from aiops.kernel.events import Event, Handler
 from incidents.core.events import IncidentEvent, IncidentFact, PriorityFact
+from notifications.delivery.events import DeliveryEvent, FallbackFact, StepFact
+from notifications.delivery.models import Delivery
+from notifications.delivery.services import owner_notices
 from notifications.escalation.lifecycle import RunEvent
-from notifications.escalation.services import assignments, defaults, runs
+from notifications.escalation.services import assignments, defaults, fallback, runs
+from notifications.oncall.events import SwapEvent, SwapFact
+from notifications.oncall.models import ShiftSwap
 
 
 def opened(facts: Sequence[IncidentFact], now: datetime) -> None:
@@ -100,6 +105,42 @@ def set_up_workspaces(facts: Sequence[WorkspaceFact], now: datetime) -> None:
         defaults.ensure_paging(workspace, now)
 
 
+def step_unreached(facts: Sequence[StepFact], now: datetime) -> None:
+    """``delivery.step_unreached``: the run goes on at once instead of waiting for an answer."""
+    for fact in facts:
+        runs.unreached(fact.incident_id, fact.episode, fact.step, now)
+
+
+def fallback_failed(facts: Sequence[FallbackFact], now: datetime) -> None:
+    """``delivery.fallback_failed``: where nothing of the end arrives, the admins are notified."""
+    for delivery in Delivery.objects.filter(pk__in=[fact.delivery_id for fact in facts]).order_by("pk"):
+        if delivery.incident_id is not None:
+            fallback.undelivered(delivery, delivery.incident_id, now)
+
+
+def swap_asked(facts: Sequence[SwapFact], now: datetime) -> None:
+    """``swap.asked``: the people who are asked are notified."""
+    for fact, swap in _swaps(facts):
+        owner_notices.swap_asked(swap, fact.asked, now)
+
+
+def swap_accepted(facts: Sequence[SwapFact], now: datetime) -> None:
+    """``swap.accepted``: the person who asked is notified."""
+    for fact, swap in _swaps(facts):
+        owner_notices.swap_accepted(swap, fact.by, now)
+
+
+def swap_declined(facts: Sequence[SwapFact], now: datetime) -> None:
+    """``swap.declined``: the person who asked is notified."""
+    for fact, swap in _swaps(facts):
+        owner_notices.swap_declined(swap, fact.by, now)
+
+
+def _swaps(facts: Sequence[SwapFact]) -> list[tuple[SwapFact, ShiftSwap]]:
+    swaps = ShiftSwap.objects.select_related("schedule", "requester").in_bulk([fact.swap_id for fact in facts])
+    return [(fact, swaps[fact.swap_id]) for fact in facts if fact.swap_id in swaps]
+
+
 SUBSCRIPTIONS: dict[Event, Handler] = {
     WorkspaceEvent.CREATED: set_up_workspaces,
     IncidentEvent.OPENED: opened,
@@ -118,10 +159,15 @@ SUBSCRIPTIONS: dict[Event, Handler] = {
     IncidentEvent.RESOLVED: resolved,
     IncidentEvent.CLOSED: closed,
     IncidentEvent.REOPENED: reopened,
+    DeliveryEvent.STEP_UNREACHED: step_unreached,
+    DeliveryEvent.FALLBACK_FAILED: fallback_failed,
+    SwapEvent.ASKED: swap_asked,
+    SwapEvent.ACCEPTED: swap_accepted,
+    SwapEvent.DECLINED: swap_declined,
 }
 
 
 def subscribe() -> None:
-    """Listen to incidents (``AppConfig.ready``)."""
+    """Listen to incidents, deliveries and swaps (``AppConfig.ready``)."""
     for event, handler in SUBSCRIPTIONS.items():
         events.subscribe(event, handler)

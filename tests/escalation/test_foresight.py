@@ -243,7 +243,7 @@ class TestNextStep:
         [row] = rows_of([world.incident("cpu")], world.now)
 
         assert (row.next.text, row.next.at, row.next.style) == ("pages Bo", NOW + minutes(15), "until")
-        assert next_steps.spoken([world.incident("cpu").pk], world.now) == {
+        assert next_steps.spoken([world.incident("cpu").pk], now=world.now) == {
             row.incident.pk: "If nobody acknowledges by 14:45 UTC: Bo is paged."
         }
 

@@ -111,7 +111,7 @@ class TestAsleep:
         seven = world.now + timedelta(hours=8)
 
         step = next_steps([incident.pk], now=world.now, incidents={incident.pk: incident})[incident.pk]
-        said = spoken([incident.pk], world.now)[incident.pk]
+        said = spoken([incident.pk], now=world.now)[incident.pk]
 
         assert (step.text, step.at) == ("pages Bo", seven)
         assert said == "If nobody acknowledges by 23:15 UTC: Bo is paged at 07:00 UTC."

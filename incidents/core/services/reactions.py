@@ -1,4 +1,4 @@
-"""Events of incidents: publishes them to the apps above, and calls handlers that failed once more."""
+"""Events for the apps above: publishes them, and calls handlers that failed once more."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from django.db import transaction
 
 from aiops.kernel import events
+from aiops.kernel.events import Event, Fact
 from aiops.kernel.text import storable
-from incidents.core.events import IncidentEvent, IncidentFact
 from incidents.core.models import PendingReaction
 
 BATCH = 100
@@ -18,7 +18,7 @@ LONGEST_ERROR = 2000
 MOST_ATTEMPTS = 32_000  # that the column holds
 
 
-def publish(event: IncidentEvent, facts: Sequence[IncidentFact], now: datetime, *, savepoints: bool = True) -> None:
+def publish(event: Event, facts: Sequence[Fact], now: datetime, *, savepoints: bool = True) -> None:
     """Call the handlers of *event* inside the running transaction; a failed one leaves a row that :func:`retry_due` picks up.
     Without *savepoints* it raises :class:`events.HandlerFailed` instead."""
     failures = events.publish(event, facts, now, savepoints=savepoints)

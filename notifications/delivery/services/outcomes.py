@@ -15,21 +15,22 @@ from django.db.models.functions import Coalesce
 from aiops.access.actors import SYSTEM
 from aiops.kernel import live, site
 from aiops.kernel.sql import CompiledQuery, Given, insert
-from incidents.core.services import timeline
+from incidents.core.services import reactions, timeline
 from incidents.core.timeline import Entry
 from notifications import metrics
 from notifications.channels import CHANNELS
 from notifications.channels.contracts import PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.choices import ASKING, NOTIFIED, ON_ITS_WAY, ChannelKind, DeliveryState, Purpose, Rank
+from notifications.delivery.events import DeliveryEvent, FallbackFact, StepFact
 from notifications.delivery.models import Delivery, Destination, Receipt
 from notifications.delivery.selectors.recipients import admins_of
 from notifications.delivery.services import moved_addresses, owner_notices
 from notifications.delivery.services.claiming import bring_forward
 from notifications.delivery.services.throttle import refund
 from notifications.delivery.timeline import PagingKind
-from notifications.escalation.services import fallback, runs
 
 FIRST_PAUSE = 5.0  # seconds; doubles
+TRIES = 4  # of a message to a fallback, within about half a minute; then somebody else is notified too
 LONGEST_PAUSE = 300.0
 PATIENCE = {Purpose.PAGE: timedelta(hours=1), Purpose.FALLBACK: timedelta(hours=6)}
 SHORT_PATIENCE = timedelta(minutes=15)
@@ -109,8 +110,8 @@ def failed(deliveries: Sequence[Delivery], failure: SendFailure, now: datetime, 
     metrics.NOTIFICATIONS.labels(carrier.kind, carrier.purpose, "failed" if final else "retried").inc()
     if final:
         follow_up(mine, now)
-    elif carrier.attempts >= fallback.TRIES:
-        _tell_admins_of_ends(mine, now)
+    elif carrier.attempts >= TRIES:
+        report_fallbacks(mine, now)
 
 
 def suppressed(deliveries: Sequence[Delivery], reason: str) -> None:
@@ -237,26 +238,28 @@ def _drops(delivery: Delivery) -> bool:
 
 
 def follow_up(deliveries: Sequence[Delivery], now: datetime) -> None:
-    """A page that will never arrive: the person's other ways come forward; when a whole step reaches nobody, the run goes on, and
-    when a whole fallback does, the admins are told."""
-    _tell_admins_of_ends(deliveries, now)
+    """A page that will never arrive: the person's other ways come forward. When a whole step reaches nobody, or a message to a
+    fallback fails, the subjects above hear of it."""
+    report_fallbacks(deliveries, now)
     for delivery in deliveries:
         if delivery.purpose != Purpose.PAGE or delivery.incident_id is None:
             continue
         if delivery.recipient_id is not None:
             bring_forward(delivery, now)
-        step = Delivery.objects.filter(
-            incident_id=delivery.incident_id,
-            episode=delivery.episode,
-            round=delivery.round,
-            step=delivery.step,
-            purpose=Purpose.PAGE,
-        )
+        about = {name: getattr(delivery, name) for name in ("incident_id", "episode", "round", "step")}
+        step = Delivery.objects.filter(**about, purpose=Purpose.PAGE)
         if not step.filter(state__in=(*ON_ITS_WAY, *NOTIFIED)).exists():
-            runs.unreached(delivery.incident_id, delivery.episode, delivery.step, now)
+            with transaction.atomic():
+                reactions.publish(DeliveryEvent.STEP_UNREACHED, [StepFact(**about)], now)
 
 
-def _tell_admins_of_ends(deliveries: Sequence[Delivery], now: datetime) -> None:
-    for delivery in deliveries:
-        if delivery.purpose == Purpose.FALLBACK and delivery.incident_id is not None:
-            fallback.undelivered(delivery, delivery.incident_id, now)
+def report_fallbacks(deliveries: Sequence[Delivery], now: datetime) -> None:
+    """Publish those of *deliveries* that were for a fallback."""
+    facts = [
+        FallbackFact(delivery_id=delivery.pk, incident_id=delivery.incident_id)
+        for delivery in deliveries
+        if delivery.purpose == Purpose.FALLBACK and delivery.incident_id is not None
+    ]
+    if facts:
+        with transaction.atomic():
+            reactions.publish(DeliveryEvent.FALLBACK_FAILED, facts, now)

@@ -27,11 +27,11 @@ from incidents.choices import LIVE, Status
 from notifications.channels import CHANNELS
 from notifications.channels.contracts import Channel, Outlet, PermanentFailure, SendFailure, Sent, TemporaryFailure
 from notifications.choices import ASKING, NOTIFIED, ON_ITS_WAY, ChannelKind, DeliveryState, Purpose
+from notifications.delivery import slots
 from notifications.delivery.models import Delivery, MessageTemplate
 from notifications.delivery.services import outcomes, rendering, reply_codes, standing_down
 from notifications.delivery.services.claiming import LEASE, Batch, give_back, put_back
 from notifications.delivery.services.throttle import refund
-from notifications.escalation.selectors.next_steps import spoken
 
 log = logging.getLogger(__name__)
 
@@ -138,7 +138,7 @@ class DestinationQueue:
         if not ids:
             return
         try:
-            self._next_steps = spoken(ids, self.clock())
+            self._next_steps = slots.NEXT.load(ids, now=self.clock())
         except Error:
             raise
         except Exception:  # a message without that sentence is better than none

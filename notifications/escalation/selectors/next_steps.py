@@ -80,7 +80,7 @@ def next_steps(incident_ids: Sequence[int], *, now: datetime, incidents: Mapping
     return found | _foreseen(paged, now)
 
 
-def spoken(incident_ids: Sequence[int], now: datetime) -> dict[int, str]:
+def spoken(incident_ids: Sequence[int], *, now: datetime) -> dict[int, str]:
     """What is still to come, as a sentence for somebody who was just woken: by when, and what then."""
     runs = _runs(incidents=list(incident_ids))
     going = [run for run in runs if run.version is not None and run.next_step_at is not None]

@@ -15,10 +15,9 @@ from notifications.delivery.models import Delivery
 from notifications.delivery.selectors.recipients import RecipientResolver, Recipients
 from notifications.delivery.services import deliveries
 from notifications.delivery.services.mailboxes import addressed
+from notifications.delivery.services.outcomes import TRIES
 from notifications.delivery.target import Target
 from notifications.escalation.definition import Definition
-
-TRIES = 4  # of a message to a fallback, within about half a minute; then somebody else is told too
 
 
 def recipients(definition: Definition | None, workspace_id: int, urgency: Urgency, now: datetime) -> Recipients:

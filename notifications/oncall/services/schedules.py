@@ -21,8 +21,7 @@ from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from aiops.kernel.validation import Filled, Key, Text, Whole, ZoneName, read
 from incidents.catalogue.services.catalogue import FreshKey
 from notifications.choices import RotationUnit
-from notifications.escalation.models import EscalationPolicy
-from notifications.oncall import FUTURE, LayerSpec, restrictions
+from notifications.oncall import FUTURE, LayerSpec, restrictions, slots
 from notifications.oncall.models import Layer, LayerMember, Schedule
 from notifications.oncall.restrictions import Restrictions
 from notifications.oncall.selectors.schedules import members_of
@@ -104,11 +103,8 @@ def delete_schedule(*, actor: Actor, schedule_id: int) -> None:
     with transaction.atomic():
         schedule = locked(actor, schedule_id)
         _require_admin(actor, schedule.workspace_id)
-        target = {"targets": [{"kind": "schedule", "id": schedule.pk}]}
-        policies = EscalationPolicy.objects.filter(
-            workspace_id=schedule.workspace_id, version__definition__steps__contains=[target]
-        )
-        if names := ", ".join(policies.values_list("name", flat=True)):
+        users = slots.USERS.load([schedule.pk], workspace_id=schedule.workspace_id)
+        if names := ", ".join(users.get(schedule.pk, ())):
             raise Conflict(f"{schedule.name} is paged by {names}", details="Take it out of there first.")
         schedule.delete()
 

@@ -1,12 +1,12 @@
 """Verbs on swaps: a person asks for somebody to take a shift; the first who accepts gets an override.
 
 The schedule is locked meanwhile. Of two people who accept at once one gets the shift, and the other reads who was
-first. Both sides are notified through their own destinations (``owner_notices``).
+first. Both sides hear of it by the events of ``oncall.events``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -16,8 +16,9 @@ from django.db.models import QuerySet
 from aiops.access.actors import Actor, Role
 from aiops.access.models import User
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
+from incidents.core.services import reactions
 from notifications.choices import SwapState
-from notifications.delivery.services import owner_notices
+from notifications.oncall.events import SwapEvent, SwapFact
 from notifications.oncall.models import Schedule, ShiftSwap
 from notifications.oncall.selectors.schedules import members_of, people_of
 from notifications.oncall.services.overrides import check_span, holds, place, user_of
@@ -63,7 +64,7 @@ def ask_swap(
             created_at=now,
         )
         told = {candidate_id} if candidate_id is not None else asked
-        owner_notices.swap_asked(swap, told, now)
+        _publish(SwapEvent.ASKED, swap, actor, now, told)
     return swap
 
 
@@ -79,7 +80,7 @@ def accept_swap(*, actor: Actor, swap_id: int, now: datetime) -> ShiftSwap:
         reason = f"Swap with {swap.requester.display_name}"
         swap.override = place(swap.schedule, user_id, starts_at, swap.ends_at, by=actor.label, now=now, reason=reason)
         _close(swap, SwapState.ACCEPTED, now, taken_by=user_id)
-        owner_notices.swap_accepted(swap, actor.label, now)
+        _publish(SwapEvent.ACCEPTED, swap, actor, now)
     return swap
 
 
@@ -89,7 +90,7 @@ def decline_swap(*, actor: Actor, swap_id: int, now: datetime) -> ShiftSwap:
         if swap.candidate_id is None or swap.candidate_id != _person(actor):
             raise NotPermitted("Only who was asked by name can decline")
         _close(swap, SwapState.DECLINED, now)
-        owner_notices.swap_declined(swap, actor.label, now)
+        _publish(SwapEvent.DECLINED, swap, actor, now)
     return swap
 
 
@@ -132,6 +133,10 @@ def _answering(actor: Actor, swap_id: int, now: datetime) -> Iterator[ShiftSwap]
 def _close(swap: ShiftSwap, state: SwapState, now: datetime, taken_by: int | None = None) -> None:
     swap.state, swap.answered_at, swap.taken_by_id = state, now, taken_by
     swap.save(update_fields=["state", "answered_at", "taken_by", "override"])
+
+
+def _publish(event: SwapEvent, swap: ShiftSwap, actor: Actor, now: datetime, asked: Collection[int] = ()) -> None:
+    reactions.publish(event, [SwapFact(swap_id=swap.pk, by=actor.label, asked=sorted(asked))], now)
 
 
 def others_of(schedule: Schedule, user_id: int) -> QuerySet[User]:

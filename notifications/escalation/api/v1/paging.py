@@ -83,7 +83,7 @@ class Escalation(IncidentView):
             "startedAt": run.started_at if run else None,
             "escalatedAt": run.level_at if run else None,
             "nextStepAt": run.next_step_at if run else None,
-            "nextStep": spoken([incident.pk], self.now).get(incident.pk),
+            "nextStep": spoken([incident.pk], now=self.now).get(incident.pk),
             "acknowledgedAt": incident.acknowledged_at,
             "acknowledgedBy": incident.acknowledged_by or None,
         }
