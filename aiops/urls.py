@@ -16,6 +16,8 @@ urlpatterns = [
     path("", include("aiops.access.urls")),
     path("", include("incidents.front.urls")),
     path("", include("incidents.response.api.v1.urls")),
+    path("", include("aiops.audit.api.urls")),
+    path("", include("aiops.audit.console.urls")),
     path("", include("incidents.response.api.dashboard.urls")),
     path("", include("incidents.response.api.client.urls")),
     path("", include("aiops.console.urls")),

@@ -1,4 +1,4 @@
-"""``python -m bench [ingest live lists memory paging start] [--rounds 5] [--seconds 4]``: ratios, beside their goals.
+"""``python -m bench [audit ingest live lists memory paging start] [--rounds 5] [--seconds 4]``: ratios, beside their goals.
 
 Needs Debian's postgresql and wrk; ``live`` chromium; ``paging`` redis-server and prometheus-alertmanager; and the comparison with
 Alerta ``ALERTA_VENV``.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import argparse
 
-from bench import ingest, lists, live, memory, paging, start
+from bench import audit, ingest, lists, live, memory, paging, start
 
 BENCHMARKS = {
+    "audit": audit.run,
     "ingest": ingest.run,
     "lists": lists.run,
     "live": live.run,

@@ -8,16 +8,19 @@ from django.contrib import admin, messages
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
+from django.db import transaction
 from django.db.models import ForeignKey, ManyToManyField, Model, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 
 from aiops.access.actors import Role
+from aiops.access.audited import AuditedAdmin, record_removal, record_save
 from aiops.access.forms import GuardedAdminAuthenticationForm
 from aiops.access.models import ApiKey, Membership, Team, User, Workspace
 from aiops.access.scoped import ScopedAdmin, ScopedFilter, WholeRowForm, actor_of, become
 from aiops.access.services.keys import create_key, revoke_key
 from aiops.access.services.workspaces import create_workspace
+from aiops.audit.snapshot import snapshot
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError
 
@@ -61,7 +64,7 @@ class MembershipInline(SuperuserOnly, admin.TabularInline):
 
 
 @admin.register(User)
-class UserAdmin(SuperuserOnly, DjangoUserAdmin):
+class UserAdmin(SuperuserOnly, AuditedAdmin, DjangoUserAdmin):
     """People. Roles are memberships; Django's own permissions are not used."""
 
     list_display = (
@@ -99,6 +102,24 @@ class UserAdmin(SuperuserOnly, DjangoUserAdmin):
     )
     readonly_fields = ("last_login", "date_joined")
     inlines = (MembershipInline,)
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Roles are events of their workspaces."""
+        memberships = Membership.objects.filter(user=form.instance.pk).select_related("user", "workspace")
+        before = memberships.in_bulk()
+        super().save_formset(request, form, formset, change)
+        after = memberships.all().in_bulk()
+        for row in (row for pk, row in before.items() if pk not in after):
+            record_removal(request, row)
+        for pk, row in after.items():
+            record_save(request, row, snapshot(before[pk]) if pk in before else None)
+
+    def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:
+        """A new password is one change of the person."""
+        with transaction.atomic():
+            user = User.objects.filter(pk=id).first() if id.isdecimal() else None
+            request.audited = (snapshot(user),) if user is not None else ()  # type: ignore[attr-defined]
+            return super().user_change_password(request, id, form_url)
 
 
 @admin.register(Workspace)
@@ -226,7 +247,7 @@ class ApiKeyAdmin(ScopedAdmin):
     def save_model(self, request: HttpRequest, obj: ApiKey, form: Any, change: bool) -> None:
         """A new one is made by the service, whose one chance to show it is :meth:`response_add`."""
         if change:
-            obj.save(update_fields=["name"])
+            super().save_model(request, obj, form, change)
             return
         made, raw = create_key(
             actor=actor_of(request),

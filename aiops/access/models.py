@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib.auth.models import AbstractUser
 from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models.functions import Lower
 
 from aiops.access.actors import Role
+from aiops.audit.recording import Object
 from aiops.kernel.validation import zones
 
 ROLE_CHOICES = [(role.value, role.word) for role in Role]
@@ -55,6 +58,10 @@ class Workspace(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    def audit_object(self) -> Object:
+        """A workspace's own events are its own."""
+        return Object("workspace", str(self.pk), self.name, self.pk)
+
 
 class Team(models.Model):
     """A group of people that owns services."""
@@ -69,6 +76,11 @@ class Team(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def audit_facts(self) -> dict[str, Any]:
+        """The team and who is in it."""
+        members = self.members.order_by("pk").values_list("pk", flat=True) if self.pk else ()
+        return {"name": self.name, "members": list(members)}
 
 
 class Membership(models.Model):

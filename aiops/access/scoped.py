@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import messages
 from django.contrib.admin.filters import RelatedFieldListFilter
 from django.db.models import ForeignKey, ManyToManyField, Model, QuerySet
 from django.db.models.constants import LOOKUP_SEP
@@ -15,6 +15,7 @@ from django.forms import ModelForm
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
 from aiops.access.actors import Actor, Role
+from aiops.access.audited import AuditedAdmin
 from aiops.access.models import Workspace
 from aiops.kernel.errors import DomainError
 
@@ -60,7 +61,7 @@ class ScopedFilter(RelatedFieldListFilter):
         return [(row.pk, str(row)) for row in related]
 
 
-class ScopedAdmin(admin.ModelAdmin):
+class ScopedAdmin(AuditedAdmin):
     """Rows of workspaces. Changing takes the role admin in the row's workspace, which stays what it was when the row was made."""
 
     form = WholeRowForm

@@ -35,7 +35,7 @@ class Object:
         if tell is not None:
             return tell()
         workspace_id = getattr(row, "workspace_id", None)
-        return cls(kind_of(type(row)), str(row.pk), str(row), workspace_id)
+        return cls(kind_of(row), str(row.pk), str(row), workspace_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,9 @@ class Entry:
     after: Mapping[str, Any] | None = None
 
 
-def kind_of(model: type[Model]) -> str:
-    """The word for rows of *model*: ``escalation_policy``."""
-    return str(model._meta.verbose_name).lower().replace(" ", "_")
+def kind_of(row: Model) -> str:
+    """The word for such rows: ``escalation_policy``."""
+    return str(row._meta.verbose_name).lower().replace(" ", "_")
 
 
 def record(

@@ -8,7 +8,7 @@ when the verb returns, so *before* and *after* hold what really changed; a verb 
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -35,6 +35,7 @@ class LeavesNoEvent(RuntimeError):
 class _Change:
     """What the running verb has said so far."""
 
+    verb: str
     row: Model | None = None
     object: Object | None = None
     before: Facts | None = None
@@ -43,31 +44,34 @@ class _Change:
     always: bool = False
 
 
+_known: set[str] = set()
 _change: ContextVar[_Change | None] = ContextVar("audit_change", default=None)
 
 
 def audited(
-    verb: str, *, taken: DomainError | None = None, always: bool = False
+    verb: str, *, taken: Callable[[Mapping[str, Any]], DomainError] | None = None, always: bool = False
 ) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Make a service function, which takes *actor* by keyword (and *now*, where it has one), leave an event called *verb*.
 
-    *taken*: what is raised in place of a violated constraint of the database (a name that is taken). *always*: the event is
-    written also when the row says the same afterwards; else a change of nothing leaves none.
+    *taken*: what is raised, by what the function was given, in place of a violated constraint of the database (a name that is
+    taken). *always*: the event is written also when the row says the same afterwards; else a change of nothing leaves none.
     """
+
+    _known.add(verb)
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
         @functools.wraps(function)
         def run(*args: P.args, **kwargs: P.kwargs) -> R:
-            change = _Change(always=always)
+            change = _Change(verb, always=always)
             token = _change.set(change)
             try:
                 with transaction.atomic():
                     result = function(*args, **kwargs)
-                    _write(change, verb, kwargs)
+                    _write(change, kwargs)
             except IntegrityError:
                 if taken is None:
                     raise
-                raise type(taken)(taken.message, details=taken.details, field=taken.field) from None
+                raise taken(kwargs) from None
             finally:
                 _change.reset(token)
             return result
@@ -76,6 +80,11 @@ def audited(
         return run
 
     return decorate
+
+
+def known_verbs() -> frozenset[str]:
+    """The names of all verbs of the loaded apps."""
+    return frozenset(_known)
 
 
 def locked(
@@ -122,14 +131,20 @@ def removes(row: Model) -> None:
     change.object, change.gone = Object.of(row), True
 
 
+def called(verb: str) -> None:
+    """The event's name is *verb*: for a function that finds out only inside what it does."""
+    _running().verb = verb
+
+
 def says(**facts: Any) -> None:
     """Add to what the event's *after* tells: a note, a reason, whatever is no column of the row."""
     _running().said.update(facts)
 
 
-def about(object: Object) -> None:
-    """The verb acts on something that is not one row."""
-    _running().object = object
+def about(object: Object, before: Facts | None = None) -> None:
+    """The verb acts on something that is not one row, which said *before*; what it says now is told by :func:`says`."""
+    change = _running()
+    change.object, change.before = object, before
 
 
 def _running() -> _Change:
@@ -139,16 +154,16 @@ def _running() -> _Change:
     return change
 
 
-def _write(change: _Change, verb: str, given: dict[str, Any]) -> None:
-    """The event of *verb*, which has returned."""
+def _write(change: _Change, given: Mapping[str, Any]) -> None:
+    """The event of a verb that has returned."""
     if change.row is None and change.object is None:
-        raise LeavesNoEvent(f"{verb} has not said what it changes")
+        raise LeavesNoEvent(f"{change.verb} has not said what it changes")
     before, after = _difference(change)
     if before is not None and not before and not after and not change.always:
         return
     now: datetime | None = given.get("now")
     record(
-        verb,
+        change.verb,
         actor=given["actor"],
         object=change.object or Object.of(change.row),  # type: ignore[arg-type]
         now=now,
@@ -160,7 +175,9 @@ def _write(change: _Change, verb: str, given: dict[str, Any]) -> None:
 def _difference(change: _Change) -> tuple[Facts | None, Facts | None]:
     if change.gone:
         return change.before, change.said or None
-    after = snapshot(change.row) if change.row is not None else {}
+    if change.row is None:
+        return changed(change.before, change.said) if change.before is not None else (None, change.said)
+    after = snapshot(change.row)
     if change.before is None:
         return None, after | change.said
     before, after = changed(change.before, after)

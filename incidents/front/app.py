@@ -219,7 +219,12 @@ class FrontDoor:
             await self._fallback(scope, receive, send)
             return
         inbound = Inbound(
-            scope["method"], path, wanted_headers(scope["headers"]), parse_query(scope["query_string"]), b""
+            scope["method"],
+            path,
+            wanted_headers(scope["headers"]),
+            parse_query(scope["query_string"]),
+            b"",
+            (scope.get("client") or ("",))[0],
         )
         now = utcnow()
         refusal = await self._drive(admitting(endpoint, inbound, now), None, inbound, now)

@@ -15,6 +15,8 @@ from aiops.access import credentials, keyring
 from aiops.access.actors import Actor, Role
 from aiops.access.services import keys
 from aiops.access.services.workspaces import choose_workspace
+from aiops.audit import facts
+from aiops.audit.facts import Door, Facts
 from aiops.kernel.errors import DomainError, InvalidInput, NotFound, NotPermitted, Overloaded
 from incidents.catalogue.services import directory
 from incidents.catalogue.services.directory import KnownService, KnownSource
@@ -50,7 +52,9 @@ def refresh(inbound: Inbound, now: datetime) -> None:
     slug, name = _named_workspace(inbound)
     if slug or name:
         actor = identify(inbound, now)
-        choose_workspace(actor=actor, now=now, slug=slug, name=name, may_create=True)
+        came = facts.current()
+        with facts.during(Facts(Door.EVENTS, inbound.address) if came is facts.COMMAND else came):
+            choose_workspace(actor=actor, now=now, slug=slug, name=name, may_create=True)
         directory.refresh()
 
 

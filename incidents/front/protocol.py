@@ -141,7 +141,8 @@ class DoorProtocol(BoundedProtocol):
         if target is None:
             self.begin_cycle()
             return
-        inbound = Inbound(target.method, target.path, wanted_headers(self.headers), target.query, b"")
+        address = self.client[0] if self.client else ""
+        inbound = Inbound(target.method, target.path, wanted_headers(self.headers), target.query, b"", address)
         keep_alive = self.parser.should_keep_alive()
         self.cycle = DoorCycle(self, target.endpoint, inbound, keep_alive)  # type: ignore[assignment]
 

@@ -39,6 +39,7 @@ class Inbound:
     headers: Mapping[str, str]
     query: Mapping[str, str]
     body: bytes
+    address: str = ""  # the sender's, for the audit
 
     def inflate(self) -> None:
         """Undo what ``Content-Encoding`` says of the body, once, and the charset of ``Content-Type``. Raises ``InvalidInput``,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import urlsplit
 
 from django.conf import settings
@@ -9,6 +10,8 @@ from django.db import models
 from django.utils import timezone
 
 from aiops.access.models import Team, User, Workspace, validate_time_zone
+from aiops.audit.recording import Object
+from aiops.audit.snapshot import columns
 from aiops.kernel import secrets
 from incidents.querysets import WorkspaceQuerySet
 from notifications.choices import RotationUnit, SwapState
@@ -86,6 +89,15 @@ class Schedule(Calendar):
     def __str__(self) -> str:
         return self.name
 
+    def audit_facts(self) -> dict[str, Any]:
+        """What a person sets: the schedule's own, its calendar's secrets as marks, and the layers that are not over."""
+        told = columns(self)
+        for name in ("fallbacks_before", "gaps_told", "imported_at", "import_tried_at", "import_error", "import_note"):
+            told.pop(name)
+        layers = self.layers.filter(retired_at=None).prefetch_related("members") if self.pk else ()
+        told["layers"] = [layer.audit_facts() for layer in layers]
+        return told
+
 
 class PersonalCalendar(Calendar):
     """A person's own: all their shifts out, time off in."""
@@ -137,6 +149,14 @@ class Layer(models.Model):
     def __str__(self) -> str:
         return self.name or f"Layer {self.position + 1}"
 
+    def audit_facts(self) -> dict[str, Any]:
+        """The rotation, and who turns in it."""
+        told = columns(self)
+        for name in ("schedule", "retired_at", "since", "follows", "offset"):
+            told.pop(name)
+        members = sorted(self.members.all(), key=lambda member: member.position)
+        return told | {"members": [member.user_id for member in members]}
+
 
 class LayerMember(models.Model):
     """A person's turn in a rotation. It stays when the person is deleted, keeps their number (``Departure`` has the name),
@@ -184,6 +204,10 @@ class Override(models.Model):
 
     def __str__(self) -> str:
         return f"{called(self)} from {self.starts_at:%Y-%m-%d %H:%M} to {self.ends_at:%Y-%m-%d %H:%M}"
+
+    def audit_object(self) -> Object:
+        """Overrides are part of their schedule's history."""
+        return Object.of(self.schedule)
 
 
 class Departure(models.Model):
@@ -275,3 +299,7 @@ class ShiftSwap(models.Model):
 
     def __str__(self) -> str:
         return f"{self.requester} asks for {self.starts_at:%Y-%m-%d %H:%M}"
+
+    def audit_object(self) -> Object:
+        """Swaps are part of their schedule's history."""
+        return Object.of(self.schedule)

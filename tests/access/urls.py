@@ -58,6 +58,7 @@ def _view(*classes: type[BaseAuthentication]) -> object:
 urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("aiops.access.urls")),
+    path("", include("aiops.audit.console.urls")),
     path("keyed", _view(ApiKeyAuthentication)),
     path("ingest", _view(IngestKeyAuthentication)),
     path("dashboard", _view(SessionOrJWTAuthentication)),

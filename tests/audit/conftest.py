@@ -10,6 +10,8 @@ from django.db import connection
 from aiops.access.models import Workspace
 from aiops.audit.models import AuditEvent
 from aiops.audit.recording import Object, record
+from tests.api.conftest import key as key
+from tests.api.conftest import operator as operator
 from tests.factories import NOW, actor
 
 

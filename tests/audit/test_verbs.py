@@ -21,7 +21,7 @@ from tests.factories import NOW, actor, make_workspace
 pytestmark = pytest.mark.django_db
 
 
-@audited("team.create", taken=InvalidInput("There is a team of this name.", field="name"))
+@audited("team.create", taken=lambda given: InvalidInput(f"There is a team named {given['name']}.", field="name"))
 def create_team(*, actor: Actor, workspace: Workspace, name: str) -> Team:
     team = Team.objects.create(workspace=workspace, name=name)
     makes(team)

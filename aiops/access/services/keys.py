@@ -11,6 +11,7 @@ from django.db.models import Q
 from aiops.access import keyring
 from aiops.access.actors import Actor, Role
 from aiops.access.models import ApiKey, Workspace
+from aiops.audit.verbs import audited, changes, makes
 from aiops.kernel import secrets
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
 
@@ -19,6 +20,7 @@ SHOWN = 9  # characters kept to recognise a key by; 104 of its 128 bits stay unk
 USE_RESOLUTION = timedelta(minutes=1)
 
 
+@audited("api_key.create")
 def create_key(
     *,
     actor: Actor,
@@ -39,33 +41,34 @@ def create_key(
     if expires_at is not None and expires_at <= now:
         raise InvalidInput("The expiry must lie in the future.", field="expires_at")
     raw = secrets.make_key(PREFIX)
-    with transaction.atomic():
-        key = ApiKey.objects.create(
-            name=name,
-            workspace=workspace,
-            role=role.value,
-            prefix=raw[:SHOWN],
-            digest=secrets.digest(raw),
-            expires_at=expires_at,
-        )
-        transaction.on_commit(keyring.refresh)
+    key = ApiKey.objects.create(
+        name=name,
+        workspace=workspace,
+        role=role.value,
+        prefix=raw[:SHOWN],
+        digest=secrets.digest(raw),
+        expires_at=expires_at,
+    )
+    makes(key)
+    transaction.on_commit(keyring.refresh)
     return key, raw
 
 
+@audited("api_key.revoke")
 def revoke_key(*, actor: Actor, key_id: int, now: datetime) -> ApiKey:
     """End a key for good; ending it again changes nothing. Holds in every process within 5 seconds.
 
     For admins of its workspace, or of all for a key of all. Raises :class:`NotFound`, :class:`NotPermitted`.
     """
-    with transaction.atomic():
-        key = ApiKey.objects.select_for_update(no_key=True).filter(pk=key_id).first()
-        if key is None:
-            raise NotFound("There is no such API key.")
-        _require_admin(actor, key.workspace_id)
-        if key.revoked_at is None:
-            key.revoked_at = now
-            key.save(update_fields=["revoked_at"])
-            transaction.on_commit(keyring.refresh)
+    key = ApiKey.objects.select_for_update(no_key=True).filter(pk=key_id).first()
+    if key is None:
+        raise NotFound("There is no such API key.")
+    _require_admin(actor, key.workspace_id)
+    changes(key)
+    if key.revoked_at is None:
+        key.revoked_at = now
+        key.save(update_fields=["revoked_at"])
+        transaction.on_commit(keyring.refresh)
     return key
 
 

@@ -11,12 +11,12 @@ import secrets
 from dataclasses import replace
 from datetime import datetime
 
-from django.db import IntegrityError, transaction
 from django.utils.text import slugify
 
 from aiops.access.actors import Actor, Role
 from aiops.access.events import WorkspaceEvent, WorkspaceFact
 from aiops.access.models import Workspace
+from aiops.audit.verbs import audited, makes
 from aiops.kernel import events
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted, Overloaded
 
@@ -24,6 +24,7 @@ SLUG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 NAME_LENGTH = 200
 
 
+@audited("workspace.create", taken=lambda given: _taken(given["name"]))
 def create_workspace(*, actor: Actor, name: str, now: datetime, slug: str = "") -> Workspace:
     """Make a workspace; without *slug* one follows from the name. For who is operator in all workspaces.
 
@@ -38,14 +39,11 @@ def create_workspace(*, actor: Actor, name: str, now: datetime, slug: str = "") 
         raise InvalidInput(f"There is a workspace named {name!r}.", field="name")
     if slug and Workspace.objects.filter(slug=slug).exists():
         raise InvalidInput(f"There is a workspace with the id {slug!r}.", field="slug")
-    try:
-        with transaction.atomic():
-            workspace = Workspace.objects.create(slug=slug or _free_slug(name), name=name)
-            fact = WorkspaceFact(workspace_id=workspace.pk, slug=workspace.slug, name=workspace.name, actor=actor.ref)
-            if events.publish(WorkspaceEvent.CREATED, [fact], now):
-                raise Overloaded("The workspace could not be set up; try again.", data={"retry_after": 5})
-    except IntegrityError:  # somebody was faster
-        raise InvalidInput(f"There is a workspace with the name {name!r} or its id.", field="name") from None
+    workspace = Workspace.objects.create(slug=slug or _free_slug(name), name=name)
+    makes(workspace)
+    fact = WorkspaceFact(workspace_id=workspace.pk, slug=workspace.slug, name=workspace.name, actor=actor.ref)
+    if events.publish(WorkspaceEvent.CREATED, [fact], now):
+        raise Overloaded("The workspace could not be set up; try again.", data={"retry_after": 5})
     return workspace
 
 
@@ -100,6 +98,11 @@ def clean_name(text: str) -> str:
             f"A workspace name has at most {NAME_LENGTH} printable characters.", field="X-Workspace-Name"
         )
     return text
+
+
+def _taken(name: str) -> InvalidInput:
+    """Somebody was faster."""
+    return InvalidInput(f"There is a workspace with the name {name!r} or its id.", field="name")
 
 
 def _find(slug: str, name: str) -> Workspace | None:

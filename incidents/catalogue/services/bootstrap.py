@@ -10,9 +10,11 @@ from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Q
 
-from aiops.access.actors import Role
+from aiops.access.actors import SYSTEM, Role
 from aiops.access.keyring import PRIMARY_WORKSPACE
 from aiops.access.models import Membership, User, Workspace
+from aiops.audit.recording import Object, record
+from aiops.audit.snapshot import snapshot
 from incidents.catalogue.services.catalogue import ensure_workspace_defaults
 
 WORKSPACE_NAME = "Primary Workspace"
@@ -44,6 +46,8 @@ def ensure_installation(*, now: datetime) -> Installation:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LOCK])
         workspace, created = Workspace.objects.get_or_create(slug=PRIMARY_WORKSPACE, defaults={"name": _free_name()})
         service = ensure_workspace_defaults(workspace)
+        if created:
+            record("workspace.create", actor=SYSTEM, object=Object.of(workspace), now=now, after=snapshot(workspace))
         password = _ensure_admin(workspace, now)
     return Installation(workspace.name, service.routing_key, password, created)
 
@@ -61,4 +65,5 @@ def _ensure_admin(workspace: Workspace, now: datetime) -> str:
     generated = "" if settings.AIOPS_ADMIN_PASSWORD else secrets.token_urlsafe(12)
     user = User.objects.create_superuser(ADMIN, password=settings.AIOPS_ADMIN_PASSWORD or generated, date_joined=now)
     Membership.objects.create(user=user, workspace=workspace, role=Role.ADMIN.value)
+    record("user.create", actor=SYSTEM, object=Object.of(user), now=now, after=snapshot(user))
     return generated

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import Team, Workspace
+from aiops.audit.verbs import audited, locked, makes
 from aiops.kernel import secrets
-from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
+from aiops.kernel.errors import InvalidInput, NotPermitted
 from incidents.catalogue.models import Service, Source
 from incidents.catalogue.services import directory
 from incidents.choices import Priority, SourceKind
 
 DEFAULT_SERVICE = "Default service"
+ADMINS_ONLY = "Services and sources are made and changed by admins of the workspace."
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,7 @@ class FreshKey:
         return cls(secrets.digest(raw), secrets.seal(raw))
 
 
+@audited("service.create", taken=lambda given: _taken("service", given["name"]))
 def create_service(
     *,
     actor: Actor,
@@ -54,38 +57,34 @@ def create_service(
     if owner is not None and owner.workspace_id != workspace.pk:
         raise InvalidInput("The owner must be a team of the same workspace.", field="owner")
     key = FreshKey.make()
-    try:
-        with transaction.atomic():
-            service = Service.objects.create(
-                workspace=workspace,
-                name=name,
-                description=description,
-                owner=owner,
-                default_priority=default_priority,
-                is_system=is_system,
-                routing_key_digest=key.digest,
-                routing_key_sealed=key.sealed,
-            )
-            transaction.on_commit(directory.refresh)
-    except IntegrityError:
-        raise InvalidInput(f"The workspace has a service named {name!r}.", field="name") from None
+    service = Service.objects.create(
+        workspace=workspace,
+        name=name,
+        description=description,
+        owner=owner,
+        default_priority=default_priority,
+        is_system=is_system,
+        routing_key_digest=key.digest,
+        routing_key_sealed=key.sealed,
+    )
+    makes(service)
+    transaction.on_commit(directory.refresh)
     return service
 
 
+@audited("service.rotate_key")
 def rotate_routing_key(*, actor: Actor, service_id: int) -> Service:
     """Give a service a new routing key; the old one is dead within seconds. Raises :class:`NotFound`, :class:`NotPermitted`."""
-    with transaction.atomic():
-        service = Service.objects.visible_to(actor).select_for_update(no_key=True).filter(pk=service_id).first()
-        if service is None:
-            raise NotFound("There is no such service.")
-        _require_admin(actor, service.workspace_id)
-        key = FreshKey.make()
-        service.routing_key_digest, service.routing_key_sealed = key.digest, key.sealed
-        service.save(update_fields=["routing_key_digest", "routing_key_sealed"])
-        transaction.on_commit(directory.refresh)
+    services = Service.objects.visible_to(actor)
+    service = locked(services, service_id, actor, missing="There is no such service.", refusal=ADMINS_ONLY)
+    key = FreshKey.make()
+    service.routing_key_digest, service.routing_key_sealed = key.digest, key.sealed
+    service.save(update_fields=["routing_key_digest", "routing_key_sealed"])
+    transaction.on_commit(directory.refresh)
     return service
 
 
+@audited("source.create", taken=lambda given: _taken("source", given["name"]))
 def create_source(
     *,
     actor: Actor,
@@ -102,35 +101,30 @@ def create_source(
     if service is not None and service.workspace_id != workspace.pk:
         raise InvalidInput("The service must be one of the same workspace.", field="service")
     key = FreshKey.make()
-    try:
-        with transaction.atomic():
-            source = Source.objects.create(
-                workspace=workspace,
-                kind=kind,
-                name=name,
-                service=service,
-                enabled=enabled,
-                limit_per_minute=limit_per_minute,
-                key_digest=key.digest,
-                key_sealed=key.sealed,
-            )
-            transaction.on_commit(directory.refresh)
-    except IntegrityError:
-        raise InvalidInput(f"The workspace has a source named {name!r}.", field="name") from None
+    source = Source.objects.create(
+        workspace=workspace,
+        kind=kind,
+        name=name,
+        service=service,
+        enabled=enabled,
+        limit_per_minute=limit_per_minute,
+        key_digest=key.digest,
+        key_sealed=key.sealed,
+    )
+    makes(source)
+    transaction.on_commit(directory.refresh)
     return source
 
 
+@audited("source.rotate_key")
 def rotate_source_key(*, actor: Actor, source_id: int) -> Source:
     """Give a source a new URL; the old one is dead within seconds. Raises :class:`NotFound`, :class:`NotPermitted`."""
-    with transaction.atomic():
-        source = Source.objects.visible_to(actor).select_for_update(no_key=True).filter(pk=source_id).first()
-        if source is None:
-            raise NotFound("There is no such source.")
-        _require_admin(actor, source.workspace_id)
-        key = FreshKey.make()
-        source.key_digest, source.key_sealed = key.digest, key.sealed
-        source.save(update_fields=["key_digest", "key_sealed"])
-        transaction.on_commit(directory.refresh)
+    sources = Source.objects.visible_to(actor)
+    source = locked(sources, source_id, actor, missing="There is no such source.", refusal=ADMINS_ONLY)
+    key = FreshKey.make()
+    source.key_digest, source.key_sealed = key.digest, key.sealed
+    source.save(update_fields=["key_digest", "key_sealed"])
+    transaction.on_commit(directory.refresh)
     return source
 
 
@@ -192,4 +186,8 @@ def _clean(name: str, complaint: str) -> str:
 
 def _require_admin(actor: Actor, workspace_id: int) -> None:
     if not actor.may(Role.ADMIN, workspace_id):
-        raise NotPermitted("Services and sources are made and changed by admins of the workspace.")
+        raise NotPermitted(ADMINS_ONLY)
+
+
+def _taken(kind: str, name: str) -> InvalidInput:
+    return InvalidInput(f"The workspace has a {kind} named {name.strip()!r}.", field="name")

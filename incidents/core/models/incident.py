@@ -1,16 +1,23 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import models
 
 from aiops.access.models import Workspace
+from aiops.audit.recording import Object
 from incidents import ids
 from incidents.catalogue.models.service import Service
 from incidents.catalogue.models.source import Source
 from incidents.choices import LIVE, Automation, Priority, Severity, Status
 from incidents.querysets import IncidentQuerySet
+
+AUDITED = (
+    "status", "priority", "assignee_id", "acknowledged_by", "acknowledge_message", "resolved_by", "resolution", "snoozed_until",
+    "snooze_reason", "escalated_at", "episode",
+)  # fmt: skip
 
 
 class Incident(models.Model):
@@ -129,6 +136,14 @@ class Incident(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} {self.title}"
+
+    def audit_object(self) -> Object:
+        """As what the audit names it; its own events are what it ties together."""
+        return Object("incident", str(self.pk), self.name, self.workspace_id, self.namespace, incident_id=self.pk)
+
+    def audit_facts(self) -> dict[str, Any]:
+        """What people and timers change."""
+        return {name: getattr(self, name) for name in AUDITED}
 
     @property
     def public_id(self) -> str:

@@ -20,8 +20,9 @@ from django.db import IntegrityError, connection, transaction
 
 from aiops.access.actors import Actor, ActorKind, Role
 from aiops.access.models import Membership, User
+from aiops.audit.verbs import audited, called, locked, makes, says
 from aiops.kernel import live
-from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
+from aiops.kernel.errors import InvalidInput, NotPermitted
 from aiops.kernel.text import seen
 from incidents.catalogue.models import Service, Source
 from incidents.choices import LIVE, EntryKind, Priority, Severity, SignalAction, SourceKind, Status
@@ -38,44 +39,53 @@ LONGEST_SNOOZE = timedelta(hours=720)
 MAX_NOTE = 20_000
 
 
+@audited("incident.acknowledge", always=True)
 def acknowledge(*, actor: Actor, incident_id: int, now: datetime, by: str = "", message: str = "") -> Incident:
     """Somebody has it. *by* names who when the actor speaks for another; empty: the actor itself."""
     return _move(actor, incident_id, now, Action.ACKNOWLEDGE, note=message, by=by)
 
 
+@audited("incident.unacknowledge", always=True)
 def unacknowledge(*, actor: Actor, incident_id: int, now: datetime) -> Incident:
     """Nobody has it any more: back to open."""
     return _move(actor, incident_id, now, Action.UNACKNOWLEDGE)
 
 
+@audited("incident.investigate", always=True)
 def investigate(*, actor: Actor, incident_id: int, now: datetime) -> Incident:
     """Somebody looks for the cause."""
     return _move(actor, incident_id, now, Action.INVESTIGATE)
 
 
+@audited("incident.resolve", always=True)
 def resolve(*, actor: Actor, incident_id: int, now: datetime, resolution: str = "") -> Incident:
     """It is over; *resolution* tells how. The same problem then opens a new incident."""
     return _move(actor, incident_id, now, Action.RESOLVE, note=resolution.strip())
 
 
+@audited("incident.close", always=True)
 def close(*, actor: Actor, incident_id: int, now: datetime) -> Incident:
     """It is over and done with."""
     return _move(actor, incident_id, now, Action.CLOSE)
 
 
+@audited("incident.reopen", always=True)
 def reopen(*, actor: Actor, incident_id: int, now: datetime) -> Incident:
     """It is not over: a new episode begins. Refused while a newer incident of the same problem is live, naming it."""
     return _move(actor, incident_id, now, Action.REOPEN)
 
 
+@audited("incident.change_status", always=True)
 def change_status(*, actor: Actor, incident_id: int, wanted: Status, now: datetime, resolution: str = "") -> Incident:
     """Bring it to *wanted*, by whatever action leads there from where it is; *resolution* as of :func:`resolve`."""
     with _locked(actor, incident_id, now) as work:
         action = action_towards(Status(work.incident.status), wanted)
+        called(f"incident.{action}")
         _apply(work, action, note=resolution if action == Action.RESOLVE else "")
     return work.incident
 
 
+@audited("incident.snooze", always=True)
 def snooze(
     *, actor: Actor, incident_id: int, now: datetime, duration: timedelta, reason: str = "", by: str = ""
 ) -> Incident:
@@ -95,6 +105,7 @@ def snooze(
     return work.incident
 
 
+@audited("incident.unsnooze", always=True)
 def unsnooze(*, actor: Actor, incident_id: int, now: datetime) -> Incident:
     """End the silence now."""
     with _locked(actor, incident_id, now) as work:
@@ -108,6 +119,7 @@ def unsnooze(*, actor: Actor, incident_id: int, now: datetime) -> Incident:
     return work.incident
 
 
+@audited("incident.note", always=True)
 def add_note(*, actor: Actor, incident_id: int, now: datetime, content: str) -> TimelineEntry:
     """Write something down for everybody. Notes may be added to ended incidents too."""
     text = content.strip()
@@ -117,6 +129,7 @@ def add_note(*, actor: Actor, incident_id: int, now: datetime, content: str) -> 
         raise InvalidInput(f"content must be at most {MAX_NOTE} characters", field="content")
     with _locked(actor, incident_id, now) as work:
         work.save()
+        says(note=text)
         entry = work.record(EntryKind.NOTE_ADDED, text=text, data={"email": actor.email} if actor.email else {})
         work.publish(IncidentEvent.NOTED)
     return entry
@@ -126,6 +139,7 @@ def add_note(*, actor: Actor, incident_id: int, now: datetime, content: str) -> 
 NOT_A_MEMBER = "The assignee must be a member of the incident's workspace, or nobody"
 
 
+@audited("incident.assign", always=True)
 def assign(*, actor: Actor, incident_id: int, now: datetime, assignee: User | None) -> Incident:
     """Make it *assignee*'s, who must be a member of the workspace; None: nobody's."""
     with _locked(actor, incident_id, now) as work:
@@ -140,6 +154,7 @@ def assign(*, actor: Actor, incident_id: int, now: datetime, assignee: User | No
     return work.incident
 
 
+@audited("incident.set_priority", always=True)
 def set_priority(*, actor: Actor, incident_id: int, now: datetime, priority: Priority) -> Incident:
     """Say how soon somebody must answer."""
     with _locked(actor, incident_id, now) as work:
@@ -153,17 +168,20 @@ def set_priority(*, actor: Actor, incident_id: int, now: datetime, priority: Pri
     return work.incident
 
 
+@audited("incident.escalate", always=True)
 def escalate(*, actor: Actor, incident_id: int, now: datetime, reason: str = "") -> Incident:
     """Say that more people are needed; each time the escalation goes one level on. That it was said stays until a reopen."""
     with _locked(actor, incident_id, now) as work:
         incident = work.require_live("escalate")
         incident.escalated_at = incident.escalated_at or now
         work.save("escalated_at")
+        says(reason=reason)
         work.record(EntryKind.ESCALATED, text=reason)
         work.publish(IncidentEvent.ESCALATED)
     return work.incident
 
 
+@audited("incident.open")
 def open_incident(
     *,
     actor: Actor,
@@ -198,7 +216,9 @@ def open_incident(
         raw=orjson.dumps(body),
     )
     outcome = submit(source, [signal], now, service=service)[0]
-    return Incident.objects.get(name=outcome.incident_name, workspace_id=workspace_id)
+    incident = Incident.objects.get(name=outcome.incident_name, workspace_id=workspace_id)
+    makes(incident)
+    return incident
 
 
 @dataclass(slots=True)
@@ -259,16 +279,13 @@ class Work:
 
 @contextmanager
 def _locked(actor: Actor, incident_id: int, now: datetime) -> Iterator[Work]:
-    """The incident under a lock that lets others insert rows which point to it, after asking whether *actor* may touch it."""
-    with transaction.atomic():
-        visible = Incident.objects.visible_to(actor).filter(pk=incident_id)
-        incident = visible.select_for_update(no_key=True, of=("self",)).select_related("workspace", "service").first()
-        if incident is None:
-            raise NotFound("Incident not found")
-        if not actor.may(Role.OPERATOR, incident.workspace_id):
-            raise NotPermitted("This takes the role operator or admin in the incident's workspace")
-        yield Work(incident, actor, now)
-        live.publish_rows([(incident.workspace_id, incident.pk)], "incident")
+    """The incident under a lock that lets others insert rows which point to it, if *actor* may touch it. It runs in the
+    transaction of an audited verb."""
+    incidents = Incident.objects.visible_to(actor).select_related("workspace", "service")
+    refusal = "This takes the role operator or admin in the incident's workspace"
+    incident = locked(incidents, incident_id, actor, role=Role.OPERATOR, missing="Incident not found", refusal=refusal)
+    yield Work(incident, actor, now)
+    live.publish_rows([(incident.workspace_id, incident.pk)], "incident")
 
 
 def _move(actor: Actor, incident_id: int, now: datetime, action: Action, note: str = "", by: str = "") -> Incident:

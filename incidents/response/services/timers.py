@@ -8,7 +8,7 @@ finds to have run out are taken back here too.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -17,6 +17,8 @@ from django.db import OperationalError, connection, transaction
 from django.db.models import F
 
 from aiops.access.actors import SYSTEM
+from aiops.audit import recording
+from aiops.audit.snapshot import Facts
 from aiops.kernel import live
 from incidents.choices import EntryKind
 from incidents.core.events import IncidentEvent, IncidentFact
@@ -77,7 +79,12 @@ def clock_went_back(by: timedelta, now: datetime) -> int:
 def mark_escalated(incident_ids: Collection[int], now: datetime) -> int:
     """Note on incidents that they went past the first level, if that is not noted yet. Their run tells the timeline of it."""
     fresh = Incident.objects.live().filter(pk__in=incident_ids, escalated_at__isnull=True)
-    return fresh.update(escalated_at=now, updated_at=now)
+    batch = list(
+        fresh.only("name", "workspace_id", "namespace", "is_system").order_by("pk").select_for_update(no_key=True)
+    )
+    fresh.filter(pk__in=[incident.pk for incident in batch]).update(escalated_at=now, updated_at=now)
+    _record("incident.escalate", batch, now, [({"escalated_at": None}, {"escalated_at": now})] * len(batch))
+    return len(batch)
 
 
 def forget_resolves(now: datetime) -> int:
@@ -98,6 +105,8 @@ def _wake(batch: list[Incident], now: datetime, reason: str = "") -> None:
         Entry.by(SYSTEM, incident.pk, now, EntryKind.UNSNOOZED, data={"until": until[incident.pk], **said})
         for incident in batch
     )
+    changes = [({"snoozed_until": until[incident.pk]}, {"snoozed_until": None, **said}) for incident in batch]
+    _record("incident.unsnooze", batch, now, changes)
 
 
 def _move(batch: list[Incident], now: datetime, action: Action, reason: str) -> None:
@@ -114,6 +123,20 @@ def _move(batch: list[Incident], now: datetime, action: Action, reason: str) -> 
         Entry.by(SYSTEM, i.pk, now, EntryKind.STATUS_CHANGED, data=data, from_status=i.status, to_status=target)
         for i in batch
     )
+    changes = [({"status": incident.status}, {"status": target, "reason": reason}) for incident in batch]
+    _record(f"incident.{action}", batch, now, changes)
+
+
+def _record(verb: str, batch: list[Incident], now: datetime, changes: Sequence[tuple[Facts, Facts]]) -> None:
+    """The audit events of *batch*, with what each was and is, in one statement. Those by which the platform proves itself are
+    nobody's business."""
+    changed = zip(batch, changes, strict=True)
+    entries = [
+        recording.Entry(verb, incident.audit_object(), before, after)
+        for incident, (before, after) in changed
+        if not incident.is_system
+    ]
+    recording.record_all(entries, actor=SYSTEM, now=now)
 
 
 def _sweep(due: IncidentQuerySet, now: datetime, act: Callable[[list[Incident]], None], event: IncidentEvent) -> int:

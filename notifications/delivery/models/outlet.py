@@ -9,6 +9,7 @@ from django.conf import settings
 from django.db import models
 
 from aiops.access.models import Workspace
+from aiops.audit.snapshot import mark
 from aiops.kernel import secrets
 from incidents.querysets import WorkspaceQuerySet
 from notifications.choices import ChannelKind, Purpose, Urgency
@@ -43,6 +44,11 @@ class Provider(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.name}"
+
+    def audit_facts(self) -> dict[str, Any]:
+        """The account's settings one by one, so that it shows which of them changed; all but switches are marks."""
+        told = {name: mark(str(value)) if value else value for name, value in self.settings.items()}
+        return {"kind": self.kind, "name": self.name, "is_default": self.is_default, "settings": told}
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -115,6 +121,19 @@ class Destination(models.Model):
 
     def __str__(self) -> str:
         return f"{self.get_kind_display()}: {self.label}"
+
+    def audit_facts(self) -> dict[str, Any]:
+        """What people set. The address, which may be a secret, is a mark."""
+        return {
+            "kind": self.kind,
+            "label": self.label,
+            "address": mark(self.address),
+            "owner": self.owner_id,
+            "provider": self.provider_id,
+            "enabled": self.enabled,
+            "verified": self.verified_at is not None,
+            "broken": self.broken_at is not None,
+        }
 
     @property
     def problem(self) -> str:

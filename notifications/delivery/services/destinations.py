@@ -11,10 +11,11 @@ import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 
 from aiops.access.actors import Actor, ActorKind, Role
 from aiops.access.models import Membership, User, Workspace
+from aiops.audit.verbs import audited, changes, makes, removes
 from aiops.kernel import secrets
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted, RateLimited
 from notifications.channels import CHANNELS
@@ -27,6 +28,7 @@ CODE_PAUSE = timedelta(seconds=30)  # between two codes to one address
 TRIES = 5
 
 
+@audited("destination.create", taken=lambda given: _taken())
 def create_destination(
     *,
     actor: Actor,
@@ -53,68 +55,65 @@ def create_destination(
         raise InvalidInput("provider: expected an account of the same kind and workspace.", field="provider")
     clean = channel.check_address(address)
     proven = owner is None or not channel.verifies or _is_own_mail(owner, kind, clean)
-    try:
-        with transaction.atomic():
-            return Destination.objects.create(
-                workspace=workspace,
-                owner=owner,
-                kind=kind,
-                provider=provider,
-                label=_label(label or shown(kind, clean)),
-                address_sealed=secrets.seal(clean),
-                address_digest=secrets.digest(clean),
-                secret_sealed=secrets.seal(secrets.make_key("whs_")) if channel.signs else "",
-                verified_at=now if proven else None,
-            )
-    except IntegrityError:
-        raise InvalidInput("address: there is a destination with this address already.", field="address") from None
+    destination = Destination.objects.create(
+        workspace=workspace,
+        owner=owner,
+        kind=kind,
+        provider=provider,
+        label=_label(label or shown(kind, clean)),
+        address_sealed=secrets.seal(clean),
+        address_digest=secrets.digest(clean),
+        secret_sealed=secrets.seal(secrets.make_key("whs_")) if channel.signs else "",
+        verified_at=now if proven else None,
+    )
+    makes(destination)
+    return destination
 
 
+@audited("destination.update", taken=lambda given: _taken())
 def update_destination(
     *, actor: Actor, destination_id: int, now: datetime, label: str | None = None, address: str | None = None
 ) -> Destination:
     """Change the label, or the address, which then has to be proven anew and is no longer known to be broken."""
-    try:
-        with transaction.atomic():
-            row = _locked(actor, destination_id)
-            if label is not None:
-                row.label = _label(label)
-            if address is not None:
-                channel = CHANNELS[ChannelKind(row.kind)]
-                clean = channel.check_address(address)
-                if clean != row.address:
-                    row.address_sealed, row.address_digest = secrets.seal(clean), secrets.digest(clean)
-                    own = row.owner is not None and channel.verifies
-                    row.verified_at = None if own and not _is_own_mail(row.owner, ChannelKind(row.kind), clean) else now
-                    _heal(row)
-            row.save()
-    except IntegrityError:
-        raise InvalidInput("address: there is a destination with this address already.", field="address") from None
+    row = _locked(actor, destination_id)
+    if label is not None:
+        row.label = _label(label)
+    if address is not None:
+        channel = CHANNELS[ChannelKind(row.kind)]
+        clean = channel.check_address(address)
+        if clean != row.address:
+            row.address_sealed, row.address_digest = secrets.seal(clean), secrets.digest(clean)
+            own = row.owner is not None and channel.verifies
+            row.verified_at = None if own and not _is_own_mail(row.owner, ChannelKind(row.kind), clean) else now
+            _heal(row)
+    row.save()
     return row
 
 
+@audited("destination.delete")
 def delete_destination(*, actor: Actor, destination_id: int) -> None:
     """Remove it; what was sent there stays in the log. Policies that name it pass over it and say so."""
-    with transaction.atomic():
-        _locked(actor, destination_id).delete()
+    row = _locked(actor, destination_id)
+    removes(row)
+    row.delete()
 
 
+@audited("destination.set_enabled")
 def set_enabled(*, actor: Actor, destination_id: int, enabled: bool) -> Destination:
     """Switch it on or off."""
-    with transaction.atomic():
-        row = _locked(actor, destination_id)
-        row.enabled = enabled
-        row.save(update_fields=["enabled"])
+    row = _locked(actor, destination_id)
+    row.enabled = enabled
+    row.save(update_fields=["enabled"])
     return row
 
 
+@audited("destination.mend")
 def mend(*, actor: Actor, destination_id: int) -> Destination:
     """Say that it works again: the flag goes, the breaker closes, and what waits is sent."""
-    with transaction.atomic():
-        row = _locked(actor, destination_id)
-        _heal(row)
-        row.save()
-        transaction.on_commit(doorbell.ring, robust=True)
+    row = _locked(actor, destination_id)
+    _heal(row)
+    row.save()
+    transaction.on_commit(doorbell.ring, robust=True)
     return row
 
 
@@ -122,7 +121,7 @@ def start_verification(*, actor: Actor, destination_id: int, now: datetime) -> D
     """Send a code of six digits there, good for ten minutes and five tries; returns the delivery as it is after the attempt."""
     code = f"{random.randbelow(1_000_000):06d}"
     with transaction.atomic():
-        row = _locked(actor, destination_id)
+        row = _found(actor, destination_id)
         if row.verified_at is not None:
             raise Conflict("This destination is verified already.")
         if row.verify_expires_at is not None and row.verify_expires_at - CODE_LIFE + CODE_PAUSE > now:
@@ -137,23 +136,27 @@ def start_verification(*, actor: Actor, destination_id: int, now: datetime) -> D
 
 def verify(*, actor: Actor, destination_id: int, code: str, now: datetime) -> Destination:
     """The owner enters the code. Raises :class:`InvalidInput` for a wrong, used-up or expired one."""
-    wrong = False
-    with transaction.atomic():
-        row = _locked(actor, destination_id)
-        if not row.verify_digest or row.verify_expires_at is None or row.verify_expires_at <= now:
-            raise InvalidInput("code: it has expired; have a new one sent.", field="code")
-        if row.verify_tries >= TRIES:
-            raise InvalidInput("code: too many tries; have a new one sent.", field="code")
-        row.verify_tries += 1
-        if any(random.compare_digest(row.verify_digest, digest) for digest in secrets.digests(code.strip())):
-            row.verified_at, row.verify_digest, row.verify_expires_at = now, "", None
-            _heal(row)
-        else:
-            wrong = True
-        row.save()
-    if wrong:  # outside: the try has to count
+    row, is_right = _enter(actor=actor, destination_id=destination_id, code=code, now=now)
+    if not is_right:  # outside of the transaction: the try has to count
         raise InvalidInput("code: that is not the code that was sent.", field="code")
     return row
+
+
+@audited("destination.verify")
+def _enter(*, actor: Actor, destination_id: int, code: str, now: datetime) -> tuple[Destination, bool]:
+    """Count the try, and whether it was right."""
+    row = _locked(actor, destination_id)
+    if not row.verify_digest or row.verify_expires_at is None or row.verify_expires_at <= now:
+        raise InvalidInput("code: it has expired; have a new one sent.", field="code")
+    if row.verify_tries >= TRIES:
+        raise InvalidInput("code: too many tries; have a new one sent.", field="code")
+    row.verify_tries += 1
+    is_right = any(random.compare_digest(row.verify_digest, digest) for digest in secrets.digests(code.strip()))
+    if is_right:
+        row.verified_at, row.verify_digest, row.verify_expires_at = now, "", None
+        _heal(row)
+    row.save()
+    return row, is_right
 
 
 def send_test(
@@ -221,7 +224,18 @@ def _label(label: str) -> str:
     return label[:200]
 
 
+def _taken() -> InvalidInput:
+    return InvalidInput("address: there is a destination with this address already.", field="address")
+
+
 def _locked(actor: Actor, destination_id: int) -> Destination:
+    """The destination under a lock, as what an audited verb changes."""
+    row = _found(actor, destination_id)
+    changes(row)
+    return row
+
+
+def _found(actor: Actor, destination_id: int) -> Destination:
     visible = Destination.objects.visible_to(actor).filter(pk=destination_id)
     row = visible.select_for_update(no_key=True, of=("self",)).select_related("owner").first()
     if row is None:

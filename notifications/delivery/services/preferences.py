@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import time
-
-from django.db import transaction
+from typing import Any
 
 from aiops.access.actors import Actor, ActorKind, Role
 from aiops.access.models import User
+from aiops.audit.recording import Object
+from aiops.audit.snapshot import plain
+from aiops.audit.verbs import about, audited, says
 from aiops.kernel.errors import InvalidInput, NotPermitted
 from notifications.choices import Urgency
 from notifications.delivery.models import ContactRule, Destination, QuietHours
@@ -17,6 +19,7 @@ MOST_RULES = 20
 LONGEST_DELAY = 24 * 60  # minutes
 
 
+@audited("user.set_contact_rules")
 def set_contact_rules(
     *, actor: Actor, user: User, urgency: Urgency, rules: Sequence[tuple[int, int]]
 ) -> list[ContactRule]:
@@ -37,21 +40,30 @@ def set_contact_rules(
             raise InvalidInput.at(
                 ("rules", place, "destination"), "it has a rule already; a step that repeats calls it again."
             )
-    with transaction.atomic():
-        User.objects.select_for_update(no_key=True).get(pk=user.pk)
-        ContactRule.objects.filter(user=user, urgency=urgency).delete()
-        return ContactRule.objects.bulk_create(
-            ContactRule(user=user, urgency=urgency, delay_minutes=minutes, destination_id=destination_id)
-            for minutes, destination_id in rules
-        )
+    User.objects.select_for_update(no_key=True).get(pk=user.pk)
+    present = ContactRule.objects.filter(user=user, urgency=urgency)
+    about(
+        Object.of(user),
+        {f"{urgency}_rules": [list(one) for one in present.values_list("delay_minutes", "destination")]},
+    )
+    says(**{f"{urgency}_rules": sorted(list(one) for one in rules)})
+    present.delete()
+    return ContactRule.objects.bulk_create(
+        ContactRule(user=user, urgency=urgency, delay_minutes=minutes, destination_id=destination_id)
+        for minutes, destination_id in rules
+    )
 
 
+@audited("user.set_quiet_hours")
 def set_quiet_hours(
     *, actor: Actor, user: User, begins: time | None, ends: time | None, days: Collection[int] = ()
 ) -> QuietHours | None:
     """When messages of low urgency wait, on the person's clock; no *begins* and *ends*: never."""
     _require(actor, user)
+    present = QuietHours.objects.filter(user=user).first()
+    about(Object.of(user), {"quiet_hours": _told(present)})
     if begins is None and ends is None:
+        says(quiet_hours=None)
         QuietHours.objects.filter(user=user).delete()
         return None
     if begins is None or ends is None or begins == ends:
@@ -63,7 +75,12 @@ def set_quiet_hours(
     row, _ = QuietHours.objects.update_or_create(
         user=user, defaults={"begins": begins, "ends": ends, "days": sorted(set(days))}
     )
+    says(quiet_hours=_told(row))
     return row
+
+
+def _told(row: QuietHours | None) -> dict[str, Any] | None:
+    return {"begins": plain(row.begins), "ends": plain(row.ends), "days": row.days} if row is not None else None
 
 
 def _require(actor: Actor, user: User) -> None:

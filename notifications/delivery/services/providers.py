@@ -11,11 +11,11 @@ from functools import cache
 from typing import Any
 
 import orjson
-from django.db import IntegrityError, transaction
 from pydantic import TypeAdapter
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import Workspace
+from aiops.audit.verbs import audited, called, changes, makes, removes
 from aiops.kernel import secrets
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
 from aiops.kernel.validation import Filled, read
@@ -24,6 +24,7 @@ from notifications.choices import ChannelKind
 from notifications.delivery.models import Provider
 
 
+@audited("provider.create", taken=lambda given: _taken(given))
 def save_provider(
     *,
     actor: Actor,
@@ -41,30 +42,30 @@ def save_provider(
         raise InvalidInput(f"kind: {kind.label} needs no account.", field="kind")
     if not (name := name.strip()):
         raise InvalidInput("name: an account needs a name.", field="name")
-    try:
-        with transaction.atomic():
-            existing = None
-            if provider_id is not None:
-                mine = Provider.objects.filter(pk=provider_id, workspace=workspace, kind=kind)
-                existing = mine.select_for_update(no_key=True).first()
-                if existing is None:
-                    raise NotFound("There is no such account.")
-            checked = check_settings(kind, settings, existing.settings if existing else {})
-            if is_default:
-                others = Provider.objects.filter(workspace=workspace, kind=kind, is_default=True)
-                others.exclude(pk=provider_id or 0).update(is_default=False)
-            hook = secrets.make_key()
-            row = existing or Provider(
-                workspace=workspace, kind=kind, hook_digest=secrets.digest(hook), hook_sealed=secrets.seal(hook)
-            )
-            row.name, row.is_default = name[:200], is_default
-            row.settings_sealed = secrets.seal(orjson.dumps(checked).decode())
-            row.save()
-    except IntegrityError:
-        raise InvalidInput(f"name: there is a {kind.label} account named {name!r}.", field="name") from None
+    existing = None
+    if provider_id is not None:
+        mine = Provider.objects.filter(pk=provider_id, workspace=workspace, kind=kind)
+        existing = mine.select_for_update(no_key=True).first()
+        if existing is None:
+            raise NotFound("There is no such account.")
+        called("provider.update")
+        changes(existing)
+    checked = check_settings(kind, settings, existing.settings if existing else {})
+    if is_default:
+        others = Provider.objects.filter(workspace=workspace, kind=kind, is_default=True)
+        others.exclude(pk=provider_id or 0).update(is_default=False)
+    hook = secrets.make_key()
+    row = existing or Provider(
+        workspace=workspace, kind=kind, hook_digest=secrets.digest(hook), hook_sealed=secrets.seal(hook)
+    )
+    row.name, row.is_default = name[:200], is_default
+    row.settings_sealed = secrets.seal(orjson.dumps(checked).decode())
+    row.save()
+    makes(row)
     return row
 
 
+@audited("provider.delete")
 def delete_provider(*, actor: Actor, provider_id: int) -> None:
     """Remove an account; destinations that named it fall back to the workspace's default one of its kind."""
     row = Provider.objects.visible_to(actor).filter(pk=provider_id).first()
@@ -72,7 +73,14 @@ def delete_provider(*, actor: Actor, provider_id: int) -> None:
         raise NotFound("There is no such account.")
     if not actor.may(Role.ADMIN, row.workspace_id):
         raise NotPermitted("Accounts are set up by admins of the workspace.")
+    removes(row)
     row.delete()
+
+
+def _taken(given: Mapping[str, Any]) -> InvalidInput:
+    return InvalidInput(
+        f"name: there is a {given['kind'].label} account named {given['name'].strip()!r}.", field="name"
+    )
 
 
 def check_settings(kind: ChannelKind, given: Mapping[str, str], before: Mapping[str, str]) -> dict[str, str]:

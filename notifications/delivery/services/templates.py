@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from django.db import transaction
-
 from aiops.access.actors import Actor, Role
 from aiops.access.models import Workspace
+from aiops.audit.verbs import audited, changes, makes, removes
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
 from incidents.core.models import Incident
 from notifications.channels import templating
@@ -21,6 +20,7 @@ WORDED = (Purpose.PAGE, Purpose.ANNOUNCE, Purpose.ASSIGNED, Purpose.STAND_DOWN, 
 PREVIEWED = "If nobody acknowledges by 03:25 UTC: Bo is paged."
 
 
+@audited("message_template.save")
 def save_template(
     *, actor: Actor, workspace: Workspace, kind: ChannelKind, purpose: Purpose, subject: str, body: str
 ) -> MessageTemplate:
@@ -31,19 +31,24 @@ def save_template(
     if not body.strip():
         raise InvalidInput("body: a message has to say something.", field="body")
     templating.check(subject, body)
-    with transaction.atomic():
-        template, _ = MessageTemplate.objects.update_or_create(
-            workspace=workspace, kind=kind, purpose=purpose, defaults={"subject": subject, "body": body}
-        )
+    present = MessageTemplate.objects.filter(workspace=workspace, kind=kind, purpose=purpose).first()
+    if present is not None:
+        changes(present)
+    template = present or MessageTemplate(workspace=workspace, kind=kind, purpose=purpose)
+    template.subject, template.body = subject, body
+    template.save()
+    makes(template)
     return template
 
 
+@audited("message_template.delete")
 def delete_template(*, actor: Actor, template_id: int) -> None:
     """Have those messages say our own words again."""
     template = MessageTemplate.objects.visible_to(actor).filter(pk=template_id).first()
     if template is None:
         raise NotFound("There is no such template.")
     _require_admin(actor, template.workspace_id)
+    removes(template)
     template.delete()
 
 

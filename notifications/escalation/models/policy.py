@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 
 from aiops.access.models import Workspace
+from aiops.audit.snapshot import columns
 from incidents.catalogue.models import Service
 from incidents.querysets import ListedQuerySet
 
@@ -40,6 +43,12 @@ class EscalationPolicy(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def audit_facts(self) -> dict[str, Any]:
+        """The policy, and what its newest version says."""
+        version = self.version
+        told = {"version": version.number, "definition": version.definition} if version is not None else {}
+        return {**columns(self), "version": None, "definition": None, **told}
 
 
 class PolicyVersion(models.Model):

@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import models
 
 from aiops.access.models import Team, Workspace
+from aiops.audit.snapshot import columns
 from incidents.catalogue.models import Service
 from incidents.querysets import WorkspaceQuerySet
 from notifications.delivery.models.outlet import Destination
@@ -37,3 +40,8 @@ class Route(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def audit_facts(self) -> dict[str, Any]:
+        """The rules, and the destinations that they lead to."""
+        destinations = self.destinations.order_by("pk").values_list("pk", flat=True)
+        return {**columns(self), "destinations": list(destinations) if self.pk else []}

@@ -6,11 +6,12 @@ from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.db.models import Max
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import Membership, Team, User, Workspace
+from aiops.audit.recording import Object
+from aiops.audit.verbs import about, audited, changes, makes, removes, says
 from aiops.kernel.errors import Conflict, InvalidInput, Location, NotFound, NotPermitted
 from incidents.catalogue.models import Service
 from incidents.choices import Severity
@@ -31,6 +32,7 @@ WHAT = {
 }
 
 
+@audited("escalation_policy.create", taken=lambda given: _taken(given["name"]))
 def create_policy(
     *,
     actor: Actor,
@@ -51,25 +53,23 @@ def create_policy(
     """
     _require_admin(actor, workspace.pk)
     read = read_definition(definition, workspace.pk, is_system=is_system)
-    try:
-        with transaction.atomic():
-            if is_default:
-                _no_other_default(workspace.pk)
-            policy = EscalationPolicy.objects.create(
-                workspace=workspace,
-                name=_name(name),
-                description=description,
-                severities=_severities(severities),
-                enabled=enabled,
-                is_default=is_default,
-                is_system=is_system,
-            )
-            _new_version(policy, read, actor, now)
-    except IntegrityError:
-        raise InvalidInput(f"name: the workspace has a policy named {name.strip()!r}.", field="name") from None
+    if is_default:
+        _no_other_default(workspace.pk)
+    policy = EscalationPolicy.objects.create(
+        workspace=workspace,
+        name=_name(name),
+        description=description,
+        severities=_severities(severities),
+        enabled=enabled,
+        is_default=is_default,
+        is_system=is_system,
+    )
+    _new_version(policy, read, actor, now)
+    makes(policy)
     return policy
 
 
+@audited("escalation_policy.update", taken=lambda given: _taken(given.get("name") or ""))
 def update_policy(
     *,
     actor: Actor,
@@ -83,55 +83,56 @@ def update_policy(
     is_default: bool | None = None,
 ) -> EscalationPolicy:
     """Change what is given (None: as it is). Another definition becomes a new version, for incidents that open from now on."""
-    try:
-        with transaction.atomic():
-            policy = _locked(actor, policy_id)
-            if name is not None:
-                policy.name = _name(name)
-            if description is not None:
-                policy.description = description
-            if severities is not None:
-                policy.severities = _severities(severities)
-            if enabled is not None:
-                policy.enabled = enabled
-            if is_default is not None:
-                if is_default:
-                    _no_other_default(policy.workspace_id, policy.pk)
-                policy.is_default = is_default
-            policy.save()
-            if definition is not None:
-                read = read_definition(definition, policy.workspace_id, is_system=policy.is_system)
-                if policy.version is None or Definition.of_json(policy.version.definition) != read:
-                    _new_version(policy, read, actor, now)
-    except IntegrityError:
-        raise InvalidInput("name: the workspace has a policy of this name.", field="name") from None
+    policy = _locked(actor, policy_id)
+    if name is not None:
+        policy.name = _name(name)
+    if description is not None:
+        policy.description = description
+    if severities is not None:
+        policy.severities = _severities(severities)
+    if enabled is not None:
+        policy.enabled = enabled
+    if is_default is not None:
+        if is_default:
+            _no_other_default(policy.workspace_id, policy.pk)
+        policy.is_default = is_default
+    policy.save()
+    if definition is not None:
+        read = read_definition(definition, policy.workspace_id, is_system=policy.is_system)
+        if policy.version is None or Definition.of_json(policy.version.definition) != read:
+            _new_version(policy, read, actor, now)
     return policy
 
 
+@audited("escalation_policy.delete")
 def delete_policy(*, actor: Actor, policy_id: int) -> None:
     """Remove a policy. Refused while an incident is live whose escalation is over it, also one that has run out or was stopped:
     a rise or a return would find nothing to go on with. Ended runs forget their version."""
-    with transaction.atomic():
-        policy = _locked(actor, policy_id)
-        runs = EscalationRun.objects.filter(version__policy=policy)
-        if (going := runs.filter(state__in=UNFINISHED).count()) > 0:
-            raise Conflict(
-                f"{going} escalation{'s' if going > 1 else ''} over this policy still going on",
-                details="Switch it off instead: no new incident uses it then.",
-            )
-        runs.update(version=None)
-        EscalationPolicy.objects.filter(pk=policy.pk).update(version=None)
-        policy.delete()
+    policy = _locked(actor, policy_id)
+    runs = EscalationRun.objects.filter(version__policy=policy)
+    if (going := runs.filter(state__in=UNFINISHED).count()) > 0:
+        raise Conflict(
+            f"{going} escalation{'s' if going > 1 else ''} over this policy still going on",
+            details="Switch it off instead: no new incident uses it then.",
+        )
+    removes(policy)
+    runs.update(version=None)
+    EscalationPolicy.objects.filter(pk=policy.pk).update(version=None)
+    policy.delete()
 
 
+@audited("service.set_policy")
 def set_service_policy(*, actor: Actor, service_id: int, policy_id: int | None) -> None:
     """Have a service use a policy of its own; None: the workspace's again. For incidents that open from now on."""
     service = Service.objects.visible_to(actor).filter(pk=service_id).first()
     if service is None:
         raise NotFound("There is no such service.")
     _require_admin(actor, service.workspace_id)
+    present = ServicePolicy.objects.filter(service=service)
+    about(Object.of(service), {"policy": present.values_list("policy", flat=True).first()})
+    says(policy=policy_id)
     if policy_id is None:
-        ServicePolicy.objects.filter(service=service).delete()
+        present.delete()
         return
     policy = EscalationPolicy.objects.filter(pk=policy_id, workspace_id=service.workspace_id).first()
     if policy is None:
@@ -181,7 +182,12 @@ def _locked(actor: Actor, policy_id: int) -> EscalationPolicy:
     if policy is None:
         raise NotFound("There is no such escalation policy.")
     _require_admin(actor, policy.workspace_id)
+    changes(policy)
     return policy
+
+
+def _taken(name: str) -> InvalidInput:
+    return InvalidInput(f"name: the workspace has a policy named {name.strip()!r}.", field="name")
 
 
 def _no_other_default(workspace_id: int, but: int = 0) -> None:

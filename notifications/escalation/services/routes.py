@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from django.db import IntegrityError, transaction
 from django.db.models import prefetch_related_objects
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import Workspace
+from aiops.audit.verbs import audited, changes, makes, removes
 from aiops.kernel import secrets
 from aiops.kernel.errors import InvalidInput, NotFound, NotPermitted
 from aiops.kernel.sql import CompiledQuery, Given
@@ -140,6 +140,7 @@ def ensure_default_routes(workspace: Workspace) -> None:
     )
 
 
+@audited("route.create", taken=lambda given: _taken())
 def create_route(*, actor: Actor, workspace: Workspace, name: str, **rules: Any) -> Route:
     """Make a route, the last one unless *position* says otherwise. *rules*: as :func:`update_route` takes them.
 
@@ -147,20 +148,24 @@ def create_route(*, actor: Actor, workspace: Workspace, name: str, **rules: Any)
     """
     _require_admin(actor, workspace.pk)
     last = Route.objects.filter(workspace=workspace).order_by("-position").first()
-    return _saved(Route(workspace=workspace), {"name": name, "position": last.position + 1 if last else 0, **rules})
+    route = _saved(Route(workspace=workspace), {"name": name, "position": last.position + 1 if last else 0, **rules})
+    makes(route)
+    return route
 
 
+@audited("route.update", taken=lambda given: _taken())
 def update_route(*, actor: Actor, route_id: int, **rules: Any) -> Route:
     """Change what is given: *name*, *enabled*, *position*, *severities* (words), *service* and *team* (rows or None), *labels*
     (patterns), *window* (JSON form, {} for always), *channels* (kinds), *destinations* (ids of shared ones)."""
-    with transaction.atomic():
-        return _saved(_locked(actor, route_id), rules)
+    return _saved(_locked(actor, route_id), rules)
 
 
+@audited("route.delete")
 def delete_route(*, actor: Actor, route_id: int) -> None:
     """Remove a route."""
-    with transaction.atomic():
-        _locked(actor, route_id).delete()
+    route = _locked(actor, route_id)
+    removes(route)
+    route.delete()
 
 
 def read_rule(data: Mapping[str, Any]) -> Rule:
@@ -193,14 +198,14 @@ def _saved(route: Route, rules: Mapping[str, Any]) -> Route:
     for field in STORED:
         setattr(route, field, said[field])
     route.window = route.window or {}
-    try:
-        with transaction.atomic():
-            route.save()
-            if "destinations" in rules:
-                route.destinations.set(rule.destinations)
-    except IntegrityError:
-        raise InvalidInput.at(("name",), "the workspace has a route of this name.") from None
+    route.save()
+    if "destinations" in rules:
+        route.destinations.set(rule.destinations)
     return route
+
+
+def _taken() -> InvalidInput:
+    return InvalidInput.at(("name",), "the workspace has a route of this name.")
 
 
 def _rules(workspaces: Collection[int]) -> dict[int, list[tuple[Route, Rule]]]:
@@ -239,6 +244,7 @@ def _locked(actor: Actor, route_id: int) -> Route:
     if route is None:
         raise NotFound("There is no such route.")
     _require_admin(actor, route.workspace_id)
+    changes(route)
     return route
 
 

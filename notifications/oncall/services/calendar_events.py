@@ -13,6 +13,9 @@ from typing import Any, Literal
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
 
+from aiops.audit.recording import Object
+from aiops.audit.snapshot import plain
+from aiops.audit.verbs import about, says
 from notifications.oncall.ical import Event
 from notifications.oncall.models import Override, PersonalCalendar, Schedule, TimeOff
 from notifications.oncall.selectors.schedules import members_of
@@ -31,14 +34,26 @@ class Imported:
 
 
 def take(calendar: Schedule | PersonalCalendar, found: Read, origin: Origin, by: str, now: datetime) -> Imported:
-    """Write what was read; the caller holds the calendar's lock."""
+    """Write what was read, in an audited verb; the caller holds the calendar's lock."""
     kept = tuple(f"{origin}:{odd.uid}/" for odd in found.odd)
     events = [event for event in found.events if event.end > now]
+    about(Object.of(calendar), {"ahead": _told(calendar, origin, now)})
     if isinstance(calendar, PersonalCalendar):
         taken, unknown = _take_time_off(calendar, events, origin, kept, now), 0
     else:
         taken, unknown = _take_overrides(calendar, events, origin, kept, by, now)
+    says(ahead=_told(calendar, origin, now))
     return Imported(taken, unknown, found.complaint)
+
+
+def _told(calendar: Schedule | PersonalCalendar, origin: Origin, now: datetime) -> list[dict[str, Any]]:
+    """What the audit says of the events of *origin* that lie ahead."""
+    if isinstance(calendar, PersonalCalendar):
+        rows: Sequence[Override | TimeOff] = list(_ahead(TimeOff.objects.filter(user=calendar.user_id), origin, now))
+    else:
+        rows = list(_ahead(Override.objects.filter(schedule=calendar), origin, now))
+    told = [{"user": row.user_id, "starts_at": plain(row.starts_at), "ends_at": plain(row.ends_at)} for row in rows]
+    return sorted(told, key=lambda one: (one["ends_at"], one["starts_at"], str(one["user"])))
 
 
 def _take_overrides(

@@ -17,8 +17,9 @@ from urllib.parse import urlsplit
 from django.db import transaction
 from django.db.models import Q
 
-from aiops.access.actors import Actor, Role
+from aiops.access.actors import SYSTEM, Actor, Role
 from aiops.access.models import Membership, User
+from aiops.audit.verbs import audited, changes
 from aiops.kernel import secrets
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import DomainError, InvalidInput, NotFound, NotPermitted
@@ -32,7 +33,7 @@ from notifications.oncall.models import PersonalCalendar, Schedule
 from notifications.oncall.selectors.names import named
 from notifications.oncall.selectors.schedules import load, schedules_with
 from notifications.oncall.services.calendar_events import Imported, Origin, take
-from notifications.oncall.services.calendar_reading import fetch, read
+from notifications.oncall.services.calendar_reading import Read, fetch, read
 from notifications.oncall.services.overrides import user_of
 from notifications.oncall.services.schedules import locked
 
@@ -65,17 +66,19 @@ def personal_calendar(*, user_id: int) -> PersonalCalendar:
     return PersonalCalendar.objects.get_or_create(user_id=user_id, defaults=defaults)[0]
 
 
+@audited("calendar.renew_feed")
 def renew_feed(*, actor: Actor, schedule_id: int | None = None) -> str:
     """A new address for a schedule's feed (admins), or without *schedule_id* for the actor's own; the old one is dead. Returns
     its secret."""
-    with transaction.atomic():
-        calendar = _calendar(actor, schedule_id)
-        key = FreshKey.make()
-        calendar.feed_digest, calendar.feed_sealed = key.digest, key.sealed
-        calendar.save(update_fields=["feed_digest", "feed_sealed"])
+    calendar = _calendar(actor, schedule_id)
+    changes(calendar)
+    key = FreshKey.make()
+    calendar.feed_digest, calendar.feed_sealed = key.digest, key.sealed
+    calendar.save(update_fields=["feed_digest", "feed_sealed"])
     return calendar.feed_key
 
 
+@audited("calendar.set_import")
 def set_import(*, actor: Actor, url: str, schedule_id: int | None = None) -> None:
     """Import from *url* from now on (empty: no more). Kept sealed: such addresses often are secrets. What was imported stays."""
     url = url.strip()
@@ -84,12 +87,12 @@ def set_import(*, actor: Actor, url: str, schedule_id: int | None = None) -> Non
     parts = urlsplit(url)
     if url and (parts.scheme not in ("http", "https") or not parts.hostname or len(url) > LONGEST_URL):
         raise InvalidInput("The address must begin with https:// or webcal://", field="import_url")
-    with transaction.atomic():
-        calendar = _calendar(actor, schedule_id)
-        calendar.import_sealed = secrets.seal(url) if url else ""
-        calendar.imported_at, calendar.import_tried_at, calendar.import_error, calendar.import_note = None, None, "", ""
-        calendar.save(update_fields=["import_sealed", "imported_at", "import_tried_at", "import_error", "import_note"])
-        upkeep.well(subject_of(calendar), utcnow())
+    calendar = _calendar(actor, schedule_id)
+    changes(calendar)
+    calendar.import_sealed = secrets.seal(url) if url else ""
+    calendar.imported_at, calendar.import_tried_at, calendar.import_error, calendar.import_note = None, None, "", ""
+    calendar.save(update_fields=["import_sealed", "imported_at", "import_tried_at", "import_error", "import_note"])
+    upkeep.well(subject_of(calendar), utcnow())
 
 
 def import_text(
@@ -103,8 +106,12 @@ def import_text(
         calendar = _calendar(actor, schedule_id)
     data = text.encode("utf-8", "replace") if isinstance(text, str) else text
     found = read(data, _zone(calendar), now, now + AHEAD)
-    with transaction.atomic():
-        return take(_calendar(actor, schedule_id), found, origin, actor.label, now)
+    return _take(actor=actor, schedule_id=schedule_id, found=found, origin=origin, now=now)
+
+
+@audited("calendar.import")
+def _take(*, actor: Actor, schedule_id: int | None, found: Read, origin: Origin, now: datetime) -> Imported:
+    return take(_calendar(actor, schedule_id), found, origin, actor.label, now)
 
 
 def import_due(now: datetime, *, every: timedelta = timedelta(0), seconds: float = 45.0) -> int:
@@ -148,7 +155,7 @@ def _import(calendar: Schedule | PersonalCalendar, now: datetime) -> None:
         with transaction.atomic():
             if (current := rows.select_for_update(no_key=True).first()) is None:
                 return  # another address by now, or none
-            took = take(current, found, "url", "calendar import", now)
+            took = _take_fetched(actor=SYSTEM, calendar=current, found=found, now=now)
             note = storable(took.complaint, LONGEST_WORDS)
             rows.update(imported_at=now, import_error="", import_note=note)
     except DomainError as refusal:
@@ -160,6 +167,11 @@ def _import(calendar: Schedule | PersonalCalendar, now: datetime) -> None:
         words = f"It could not be taken ({type(error).__name__})"
         rows.update(import_error=words)
         raise InvalidInput(words, field="calendar") from error
+
+
+@audited("calendar.import")
+def _take_fetched(*, actor: Actor, calendar: Schedule | PersonalCalendar, found: Read, now: datetime) -> Imported:
+    return take(calendar, found, "url", "calendar import", now)
 
 
 def _entries(schedules: Sequence[Schedule], now: datetime, user_id: int | None = None) -> list[ical.Entry]:

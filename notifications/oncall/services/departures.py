@@ -16,6 +16,8 @@ from django.db.models.signals import post_delete, post_save, pre_delete
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import Membership, User, Workspace
+from aiops.audit.recording import Object
+from aiops.audit.verbs import about, audited, says
 from aiops.kernel.clock import utcnow
 from aiops.kernel.errors import NotPermitted
 from notifications.choices import SwapState
@@ -49,12 +51,14 @@ def note(now: datetime, user_ids: Iterable[int] | None = None) -> None:
         _write(places - there - gone.keys(), now)
 
 
+@audited("user.forget")
 def forget(*, actor: Actor, user_id: int) -> None:
     """What somebody who was deleted was called is forgotten; what they had stays, without a name. For superusers."""
     if actor.everywhere != Role.ADMIN:
         raise NotPermitted("Names of people who were deleted are forgotten by admins of all workspaces")
-    with transaction.atomic():
-        Departure.objects.filter(user=user_id).update(name="")
+    about(Object("user", str(user_id), "a deleted person", None))
+    says(name="forgotten")
+    Departure.objects.filter(user=user_id).update(name="")
 
 
 def _write(places: Iterable[Place], now: datetime) -> None:

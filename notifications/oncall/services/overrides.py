@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import transaction
-
 from aiops.access.actors import Actor, ActorKind, Role
+from aiops.audit.verbs import audited, changes, makes, removes
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from notifications import oncall
 from notifications.oncall.models import Override, Schedule
@@ -19,6 +18,7 @@ from notifications.oncall.services.schedules import locked
 LONGEST = timedelta(days=366)
 
 
+@audited("override.create")
 def create_override(
     *,
     actor: Actor,
@@ -36,34 +36,37 @@ def create_override(
     """
     starts_at = max(starts_at, now)
     check_span(starts_at, ends_at)
-    with transaction.atomic():
-        schedule = locked(actor, schedule_id)
-        if not actor.may(Role.OPERATOR, schedule.workspace_id) and not holds(
-            schedule_id, user_of(actor), starts_at, ends_at
-        ):
-            raise NotPermitted("Overrides take the role operator, unless you give away shifts of your own")
-        if not members_of(schedule.workspace_id).filter(pk=user_id).exists():
-            raise InvalidInput("The person must be a member of the workspace", field="user")
-        return place(schedule, user_id, starts_at, ends_at, by=actor.label, now=now, reason=reason)
+    schedule = locked(actor, schedule_id)
+    if not actor.may(Role.OPERATOR, schedule.workspace_id) and not holds(
+        schedule_id, user_of(actor), starts_at, ends_at
+    ):
+        raise NotPermitted("Overrides take the role operator, unless you give away shifts of your own")
+    if not members_of(schedule.workspace_id).filter(pk=user_id).exists():
+        raise InvalidInput("The person must be a member of the workspace", field="user")
+    override = place(schedule, user_id, starts_at, ends_at, by=actor.label, now=now, reason=reason)
+    makes(override)
+    return override
 
 
+@audited("override.end")
 def end_override(*, actor: Actor, override_id: int, now: datetime) -> None:
     """Take it back: one to come is gone, one that has begun ends now. Operators only. Raises ``Conflict`` when it is over."""
-    with transaction.atomic():
-        row = Override.objects.filter(pk=override_id, schedule__in=Schedule.objects.visible_to(actor)).first()
-        if row is None:
-            raise NotFound("There is no such override")
-        schedule = locked(actor, row.schedule_id)
-        if not actor.may(Role.OPERATOR, schedule.workspace_id):
-            raise NotPermitted("Ending overrides takes the role operator")
-        override = Override.objects.select_for_update(no_key=True).filter(pk=override_id).first()
-        if override is None or override.ends_at <= now:
-            raise Conflict("The override is over already")
-        if override.starts_at >= now:
-            override.delete()
-        else:
-            override.ends_at = now
-            override.save(update_fields=["ends_at"])
+    row = Override.objects.filter(pk=override_id, schedule__in=Schedule.objects.visible_to(actor)).first()
+    if row is None:
+        raise NotFound("There is no such override")
+    schedule = locked(actor, row.schedule_id)
+    if not actor.may(Role.OPERATOR, schedule.workspace_id):
+        raise NotPermitted("Ending overrides takes the role operator")
+    override = Override.objects.select_for_update(no_key=True).filter(pk=override_id).first()
+    if override is None or override.ends_at <= now:
+        raise Conflict("The override is over already")
+    if override.starts_at >= now:
+        removes(override)
+        override.delete()
+    else:
+        changes(override)
+        override.ends_at = now
+        override.save(update_fields=["ends_at"])
 
 
 def place(

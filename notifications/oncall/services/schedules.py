@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from typing import Annotated, Any
 
-from django.db import IntegrityError, transaction
 from pydantic import Field, GetPydanticSchema, TypeAdapter
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import Team, User
+from aiops.audit.verbs import audited, changes, makes, removes
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from aiops.kernel.validation import Filled, Key, Text, Whole, ZoneName, read
 from incidents.catalogue.services.catalogue import FreshKey
@@ -61,52 +61,47 @@ class ScheduleDraft:
 _DRAFT = TypeAdapter(ScheduleDraft)
 
 
+@audited("schedule.create", taken=lambda given: _taken(given["draft"]))
 def create_schedule(*, actor: Actor, workspace_id: int, draft: ScheduleDraft, now: datetime) -> Schedule:
     """Make a schedule with its layers and a calendar feed of its own."""
     _require_admin(actor, workspace_id)
     draft = _checked(actor, draft, workspace_id)
     key = FreshKey.make()
-    try:
-        with transaction.atomic():
-            schedule = Schedule(
-                workspace_id=workspace_id, feed_digest=key.digest, feed_sealed=key.sealed, created_at=now
-            )
-            _fill(schedule, draft)
-            schedule.save()
-            for position, layer in enumerate(draft.layers):
-                _add_layer(schedule, position, layer, now)
-    except IntegrityError:
-        raise _taken(draft) from None
+    schedule = Schedule(workspace_id=workspace_id, feed_digest=key.digest, feed_sealed=key.sealed, created_at=now)
+    _fill(schedule, draft)
+    schedule.save()
+    for position, layer in enumerate(draft.layers):
+        _add_layer(schedule, position, layer, now)
+    makes(schedule)
     return schedule
 
 
+@audited("schedule.update", taken=lambda given: _taken(given["draft"]))
 def update_schedule(*, actor: Actor, schedule_id: int, draft: ScheduleDraft, now: datetime) -> Schedule:
     """Make it what *draft* says. Layers that *draft* leaves out are no more."""
-    try:
-        with transaction.atomic():
-            schedule = locked(actor, schedule_id)
-            _require_admin(actor, schedule.workspace_id)
-            draft = _checked(actor, draft, schedule.workspace_id)
-            old_zone = schedule.time_zone
-            if draft.fallback_id != schedule.fallback_id:
-                schedule.fallbacks_before = [*schedule.fallbacks_before, [schedule.fallback_id, now.isoformat()]]
-            _fill(schedule, draft)
-            schedule.save()
-            _replace_layers(schedule, old_zone, draft.layers, now)
-    except IntegrityError:
-        raise _taken(draft) from None
+    schedule = locked(actor, schedule_id)
+    _require_admin(actor, schedule.workspace_id)
+    changes(schedule)
+    draft = _checked(actor, draft, schedule.workspace_id)
+    old_zone = schedule.time_zone
+    if draft.fallback_id != schedule.fallback_id:
+        schedule.fallbacks_before = [*schedule.fallbacks_before, [schedule.fallback_id, now.isoformat()]]
+    _fill(schedule, draft)
+    schedule.save()
+    _replace_layers(schedule, old_zone, draft.layers, now)
     return schedule
 
 
+@audited("schedule.delete")
 def delete_schedule(*, actor: Actor, schedule_id: int) -> None:
     """Do away with it and its history; refused while an escalation policy pages it."""
-    with transaction.atomic():
-        schedule = locked(actor, schedule_id)
-        _require_admin(actor, schedule.workspace_id)
-        users = slots.USERS.load([schedule.pk], workspace_id=schedule.workspace_id)
-        if names := ", ".join(users.get(schedule.pk, ())):
-            raise Conflict(f"{schedule.name} is paged by {names}", details="Take it out of there first.")
-        schedule.delete()
+    schedule = locked(actor, schedule_id)
+    _require_admin(actor, schedule.workspace_id)
+    users = slots.USERS.load([schedule.pk], workspace_id=schedule.workspace_id)
+    if names := ", ".join(users.get(schedule.pk, ())):
+        raise Conflict(f"{schedule.name} is paged by {names}", details="Take it out of there first.")
+    removes(schedule)
+    schedule.delete()
 
 
 def draft_of(schedule: Schedule) -> ScheduleDraft:

@@ -10,11 +10,11 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime
 
-from django.db import transaction
 from django.db.models import QuerySet
 
 from aiops.access.actors import Actor, Role
 from aiops.access.models import User
+from aiops.audit.verbs import audited, changes, makes
 from aiops.kernel.errors import Conflict, InvalidInput, NotFound, NotPermitted
 from incidents.core.services import reactions
 from notifications.choices import SwapState
@@ -25,6 +25,7 @@ from notifications.oncall.services.overrides import check_span, holds, place, us
 from notifications.oncall.services.schedules import locked
 
 
+@audited("shift_swap.ask")
 def ask_swap(
     *,
     actor: Actor,
@@ -42,32 +43,33 @@ def ask_swap(
     """
     starts_at, user_id = max(starts_at, now), _person(actor)
     check_span(starts_at, ends_at)
-    with transaction.atomic():
-        schedule = locked(actor, schedule_id)
-        if not holds(schedule_id, user_id, starts_at, ends_at):
-            raise InvalidInput("You are not on call in all of that time", field="starts_at")
-        asked = _others(schedule, user_id)
-        if candidate_id is not None and candidate_id not in asked:
-            raise InvalidInput("Who is asked must be somebody else of this schedule", field="candidate")
-        if not asked:
-            raise InvalidInput("There is nobody else in this schedule", field="candidate")
-        open_ones = ShiftSwap.objects.filter(schedule=schedule, requester=user_id, state=SwapState.OPEN)
-        if open_ones.filter(starts_at__lt=ends_at, ends_at__gt=starts_at).exists():
-            raise Conflict("You have asked for some of that time already")
-        swap = ShiftSwap.objects.create(
-            schedule=schedule,
-            requester_id=user_id,
-            candidate_id=candidate_id,
-            starts_at=starts_at,
-            ends_at=ends_at,
-            note=note.strip()[:500],
-            created_at=now,
-        )
-        told = {candidate_id} if candidate_id is not None else asked
-        _publish(SwapEvent.ASKED, swap, actor, now, told)
+    schedule = locked(actor, schedule_id)
+    if not holds(schedule_id, user_id, starts_at, ends_at):
+        raise InvalidInput("You are not on call in all of that time", field="starts_at")
+    asked = _others(schedule, user_id)
+    if candidate_id is not None and candidate_id not in asked:
+        raise InvalidInput("Who is asked must be somebody else of this schedule", field="candidate")
+    if not asked:
+        raise InvalidInput("There is nobody else in this schedule", field="candidate")
+    open_ones = ShiftSwap.objects.filter(schedule=schedule, requester=user_id, state=SwapState.OPEN)
+    if open_ones.filter(starts_at__lt=ends_at, ends_at__gt=starts_at).exists():
+        raise Conflict("You have asked for some of that time already")
+    swap = ShiftSwap.objects.create(
+        schedule=schedule,
+        requester_id=user_id,
+        candidate_id=candidate_id,
+        starts_at=starts_at,
+        ends_at=ends_at,
+        note=note.strip()[:500],
+        created_at=now,
+    )
+    told = {candidate_id} if candidate_id is not None else asked
+    makes(swap)
+    _publish(SwapEvent.ASKED, swap, actor, now, told)
     return swap
 
 
+@audited("shift_swap.accept")
 def accept_swap(*, actor: Actor, swap_id: int, now: datetime) -> ShiftSwap:
     """Take it. The first wins: raises ``Conflict`` saying who was, or why it can't be taken any more."""
     user_id = _person(actor)
@@ -84,6 +86,7 @@ def accept_swap(*, actor: Actor, swap_id: int, now: datetime) -> ShiftSwap:
     return swap
 
 
+@audited("shift_swap.decline")
 def decline_swap(*, actor: Actor, swap_id: int, now: datetime) -> ShiftSwap:
     """No. Only who was asked by name can say so; where anybody is asked, one simply does not accept."""
     with _answering(actor, swap_id, now) as swap:
@@ -94,6 +97,7 @@ def decline_swap(*, actor: Actor, swap_id: int, now: datetime) -> ShiftSwap:
     return swap
 
 
+@audited("shift_swap.cancel")
 def cancel_swap(*, actor: Actor, swap_id: int, now: datetime) -> ShiftSwap:
     """Not needed any more. For who asked, and operators."""
     with _answering(actor, swap_id, now) as swap:
@@ -112,22 +116,22 @@ def may_accept(swap: ShiftSwap, user_id: int | None, now: datetime) -> bool:
 
 @contextmanager
 def _answering(actor: Actor, swap_id: int, now: datetime) -> Iterator[ShiftSwap]:
-    """The open swap, with its schedule locked, in a transaction; ``NotFound``, or ``Conflict`` when it was answered."""
-    with transaction.atomic():
-        rows = ShiftSwap.objects.select_related("requester", "taken_by")
-        seen = rows.filter(pk=swap_id, schedule__in=Schedule.objects.visible_to(actor)).first()
-        if seen is None:
-            raise NotFound("There is no such swap")
-        schedule = locked(actor, seen.schedule_id)
-        swap = rows.get(pk=swap_id)  # as it is now that nobody else can answer it
-        swap.schedule = schedule
-        if swap.state == SwapState.ACCEPTED and swap.taken_by:
-            raise Conflict(f"{swap.taken_by.display_name} was first", details=f"Accepted {swap.answered_at:%H:%M} UTC.")
-        if swap.state != SwapState.OPEN:
-            raise Conflict(f"It was {SwapState(swap.state).label.lower()} already")
-        if swap.ends_at <= now:
-            raise Conflict("The shift is over")
-        yield swap
+    """The open swap, with its schedule locked, in an audited verb; ``NotFound``, or ``Conflict`` when it was answered."""
+    rows = ShiftSwap.objects.select_related("requester", "taken_by")
+    seen = rows.filter(pk=swap_id, schedule__in=Schedule.objects.visible_to(actor)).first()
+    if seen is None:
+        raise NotFound("There is no such swap")
+    schedule = locked(actor, seen.schedule_id)
+    swap = rows.get(pk=swap_id)  # as it is now that nobody else can answer it
+    swap.schedule = schedule
+    if swap.state == SwapState.ACCEPTED and swap.taken_by:
+        raise Conflict(f"{swap.taken_by.display_name} was first", details=f"Accepted {swap.answered_at:%H:%M} UTC.")
+    if swap.state != SwapState.OPEN:
+        raise Conflict(f"It was {SwapState(swap.state).label.lower()} already")
+    if swap.ends_at <= now:
+        raise Conflict("The shift is over")
+    changes(swap)
+    yield swap
 
 
 def _close(swap: ShiftSwap, state: SwapState, now: datetime, taken_by: int | None = None) -> None:

@@ -1,0 +1,1 @@
+"""v1: who did what, to read and to take away."""
