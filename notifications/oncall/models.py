@@ -91,9 +91,8 @@ class Schedule(Calendar):
 
     def audit_facts(self) -> dict[str, Any]:
         """What a person sets: the schedule's own, its calendar's secrets as marks, and the layers that are not over."""
-        told = columns(self)
-        for name in ("fallbacks_before", "gaps_told", "imported_at", "import_tried_at", "import_error", "import_note"):
-            told.pop(name)
+        own = ("name", "description", "team", "time_zone", "fallback", "alert_on_gaps", "feed", "import")
+        told = {name: value for name, value in columns(self).items() if name in own}
         layers = self.layers.filter(retired_at=None).prefetch_related("members") if self.pk else ()
         told["layers"] = [layer.audit_facts() for layer in layers]
         return told
@@ -151,9 +150,8 @@ class Layer(models.Model):
 
     def audit_facts(self) -> dict[str, Any]:
         """The rotation, and who turns in it."""
-        told = columns(self)
-        for name in ("schedule", "retired_at", "since", "follows", "offset"):
-            told.pop(name)
+        own = ("position", "name", "time_zone", "length", "unit", "starts_at", "ends_at", "restrictions")
+        told = {name: value for name, value in columns(self).items() if name in own}
         members = sorted(self.members.all(), key=lambda member: member.position)
         return told | {"members": [member.user_id for member in members]}
 
