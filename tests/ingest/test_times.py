@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -17,11 +17,12 @@ from hypothesis import strategies as st
 
 from incidents.choices import EntryKind, Priority, Result, Severity, SignalAction, Status
 from incidents.contracts import Arrival, Route
+from incidents.core.timeline import Entry
 from incidents.ingest.services.ingest import ingest
 from incidents.ingest.sources import SOURCES
 from incidents.models import Incident, RecentResolve, SeenEvent, TimelineEntry
 from incidents.response.api.v1.timeline import event
-from incidents.response.console.story import Fact, line_of
+from incidents.response.console.story import line_of
 from incidents.response.services import incidents, timers
 from tests.factories import NOW, actor, fire, make_arrival, make_route, minutes
 from tests.ingest.test_ingest import CaptureRaw
@@ -282,6 +283,18 @@ def test_a_late_acknowledgement_does_not_silence_what_was_given_back(route: Rout
     assert live()[0].status == Status.OPEN
 
 
+@pytest.mark.parametrize(
+    ("order", "ends"),
+    [
+        ([(TRIGGER, 0), (ACK, 1), (ACK, 3), (UNACK, 4), (UNACK, 2)], Status.OPEN),
+        ([(TRIGGER, 0), (ACK, 3), (ACK, 1), (UNACK, 2)], Status.ACKNOWLEDGED),
+    ],
+)
+def test_updates_that_come_together_happened_when_the_latest_did(route: Route, order: list[Any], ends: Status) -> None:
+    deliver(route, [ordered(*update) for update in order], at_once=True)
+    assert live()[0].status == ends
+
+
 @pytest.mark.parametrize("size", [1, 40])
 def test_events_with_names_cost_one_statement_more(route: Route, size: int) -> None:
     arrivals = [make_arrival(route, dedup_key=str(n), event_id=str(n)) for n in range(size)]
@@ -301,7 +314,7 @@ def test_a_repeat_that_raises_the_severity_brings_its_words(route: Route) -> Non
     raised = TimelineEntry.objects.get(kind=EntryKind.SEVERITY_RAISED)
     assert raised.data == {"severity": "critical", "title": "Disk 99%", "former_title": "Disk 91%"}
     assert event(raised)["message"] == "Severity raised to critical: Disk 99%"
-    told = line_of(Fact(*(getattr(raised, field.name) for field in fields(Fact))))
+    told = line_of(Entry.of(raised))
     assert (told.what, told.quote) == ("Severity raised to critical", "Disk 99%")
     assert told.aside == "it was “Disk 91%” before"
 

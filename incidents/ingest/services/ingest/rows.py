@@ -33,7 +33,7 @@ def trigger_row(seq: int, row: Row, first_number: int, numbers: int) -> dict[str
     if first is not last:
         worst = row.telling
         started_at = max((a.signal.started_at for a in row.arrivals if a.signal.started_at), default=None)
-        occurred_at = max((a.signal.occurred_at for a in row.arrivals if a.signal.occurred_at), default=None)
+        occurred_at = _latest(row)
     return {
         "seq": seq,
         "workspace_id": row.key[0],
@@ -72,7 +72,7 @@ def trigger_row(seq: int, row: Row, first_number: int, numbers: int) -> dict[str
 
 
 def move_row(seq: int, row: Row) -> dict[str, Any]:
-    """A row of ``statements.MOVE``: what its last signal says."""
+    """A row of ``statements.MOVE``: what its last signal says. It happened when the latest did, in whatever order they came."""
     action = ACTIONS[row.action]
     starts, target = TRANSITIONS[action]
     last, signal = row.last, row.last.signal
@@ -84,11 +84,16 @@ def move_row(seq: int, row: Row) -> dict[str, Any]:
         "starts": starts,
         "to_status": target,
         "started_at": signal.started_at,
-        "occurred_at": signal.occurred_at,
+        "occurred_at": signal.occurred_at if row.first is last else _latest(row),
         "ordered": signal.is_ordered,
         "at": last.received_at,
         "by": source_label(last),
     }
+
+
+def _latest(row: Row) -> datetime | None:
+    """When the latest of the row's signals happened, by their senders; None: none of them says."""
+    return max((a.signal.occurred_at for a in row.arrivals if a.signal.occurred_at), default=None)
 
 
 def event_rows(digests: dict[str, datetime]) -> list[dict[str, Any]]:
