@@ -67,7 +67,7 @@ def events(verb: str = "team") -> list[AuditEvent]:
 def test_a_new_object_leaves_all_that_it_says(admin: Actor, workspace: Workspace) -> None:
     team = create_team(actor=admin, workspace=workspace, name="NOC")
     (event,) = events()
-    assert (event.verb, event.before, event.after) == ("team.create", None, {"name": "NOC"})
+    assert (event.verb, event.before, event.after) == ("team.create", None, {"name": "NOC", "members": []})
     assert (event.object_kind, event.object_id, event.object_name) == ("team", str(team.pk), "NOC")
     assert (event.actor_kind, event.actor_label, event.actor_role) == ("user", "ana", "admin")
     assert (event.workspace_id, event.door, event.address) == (workspace.pk, "command", "")
@@ -89,7 +89,7 @@ def test_a_removal_leaves_what_was_there(admin: Actor, team: Team) -> None:
     pk = team.pk
     delete_team(actor=admin, team=team)
     (event,) = events()
-    assert (event.before, event.after, event.object_id) == ({"name": "NOC"}, None, str(pk))
+    assert (event.before, event.after, event.object_id) == ({"name": "NOC", "members": []}, None, str(pk))
 
 
 def test_a_verb_that_forgets_to_say_what_it_changed_is_undone(admin: Actor, team: Team) -> None:
