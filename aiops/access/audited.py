@@ -7,7 +7,7 @@ from typing import Any
 from django.contrib import admin
 from django.db import transaction
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.http import urlencode
 
@@ -43,7 +43,7 @@ class AuditedAdmin(admin.ModelAdmin):
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """Save, and remember what the row said until all that belongs to it is saved (:meth:`log_change`)."""
-        present = type(obj)._base_manager.filter(pk=obj.pk).first() if change else None
+        present = type(obj)._default_manager.filter(pk=obj.pk).first() if change else None
         super().save_model(request, obj, form, change)
         request.audited = (snapshot(present) if present is not None else None,)  # type: ignore[attr-defined]
 
@@ -74,7 +74,7 @@ class AuditedAdmin(admin.ModelAdmin):
         """The history of a row is the audit's."""
         row = self.get_object(request, object_id)
         if row is None:
-            return self._get_obj_does_not_exist_redirect(request, self.opts, object_id)  # type: ignore[attr-defined]
+            raise Http404(f"There is no such {self.opts.verbose_name}.")
         about = Object.of(row)
         return HttpResponseRedirect(f"{reverse('console-audit')}?{urlencode({'object': f'{about.kind}:{about.id}'})}")
 
