@@ -30,6 +30,7 @@ from aiops.access.actors import SYSTEM, Role
 from aiops.access.models import Membership, User
 from aiops.kernel.errors import DomainError
 from incidents.choices import Priority, Severity
+from incidents.core.events import IncidentEvent, IncidentFact
 from incidents.core.services import reactions
 from incidents.models import Incident
 from incidents.response.services import incidents, timers
@@ -228,13 +229,15 @@ class Life(RuleBasedStateMachine):
             return
         given = None if incident.suppressed_by else {"kind": "window"}
         Incident.objects.filter(pk=incident.pk).update(suppressed_by=given)
-        fact = {
-            "incident_id": incident.pk,
-            "workspace_id": incident.workspace_id,
-            "service_id": incident.service_id,
-            "severity": incident.severity,
-        }
-        reactions.publish(f"incident.{'suppressed' if given else 'unsuppressed'}", [fact], self.world.now)
+        fact = IncidentFact(
+            incident_id=incident.pk,
+            workspace_id=incident.workspace_id,
+            service_id=incident.service_id,
+            severity=incident.severity,
+            actor=SYSTEM.ref,
+        )
+        event = IncidentEvent.SUPPRESSED if given else IncidentEvent.UNSUPPRESSED
+        reactions.publish(event, [fact], self.world.now)
         self.world.sweep()
 
     @rule(verb=st.sampled_from(["acknowledge", "resolve", "unacknowledge", "escalate"]))
