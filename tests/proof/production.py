@@ -53,8 +53,9 @@ class Production:
         return int(found[0]) if found else 0
 
     def execute(self, statement: str, *parameters: object) -> int:
-        """Run *statement* beside all of them; returns how many rows it changed."""
-        with psycopg.connect(self.database_url) as connection:
+        """Run *statement* beside all of them; returns how many rows it changed. Raises ``LockNotAvailable`` rather than to wait
+        for whoever waits behind :meth:`locked`."""
+        with psycopg.connect(self.database_url, options="-c lock_timeout=5s") as connection:
             return connection.execute(statement, parameters).rowcount  # type: ignore[arg-type]
 
     @contextlib.contextmanager

@@ -91,6 +91,11 @@ def test_a_commit_whose_answer_gets_lost_counts_once(victim: Installation) -> No
 
 SLEEP = "UPDATE incidents_incident SET snoozed_until = now(), snoozed_at = now(), snoozed_by = 'proof' WHERE source_name = %s"
 ASLEEP = "SELECT count(*) FROM incidents_incident WHERE snoozed_until IS NOT NULL AND source_name = %s"
+# Whoever writes what came of a page holds its incident, and would wait behind the lock of the proof.
+TO_BE_SENT = """
+    SELECT count(*) FROM notifications_delivery d JOIN incidents_incident i ON i.id = d.incident_id
+    WHERE d.state IN ('pending', 'sending', 'failed_temporary') AND i.source_name = %s
+"""
 WAKE_UPS = """
     SELECT count({}) FROM incidents_timelineentry JOIN incidents_incident i ON i.id = incident_id
     WHERE kind = 'unsnoozed' AND i.source_name = %s
@@ -119,6 +124,7 @@ def test_workers_die_in_a_sweep(site: Production, kill: Callable[[Production], N
             keys = [f"{name}/{n}" for n in range(first, first + BODY)]
             some = [{"title": f"Sleeper {key}", "source": name, "dedup_key": key} for key in keys]
             assert sender.post("/webhook", json=some).status_code == 200
+    eventually("nothing is to be sent about them any more", lambda: not site.count(TO_BE_SENT, name), pause=0.2)
     with site.locked("incidents_timelineentry"):
         assert site.execute(SLEEP, name) == MANY  # all due at the same moment
         eventually("a sweep has begun", lambda: site.count(WAITS), pause=0.005)
