@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -23,8 +24,7 @@ EVENTS = 2000
 
 
 def chainer() -> subprocess.Popen[Any]:
-    made = connection.settings_dict
-    url = f"postgresql://{made['USER']}:{made['PASSWORD']}@{made['HOST']}:{made['PORT']}/{made['NAME']}"
+    url = urlsplit(settings.SERVER_URL)._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
     environment = {**os.environ, "DATABASE_URL": url, "AIOPS_SECRET_KEY": settings.SECRET_KEY}
     return subprocess.Popen([sys.executable, "-m", "tests.audit.sealing"], env=environment, stdout=subprocess.PIPE)
 

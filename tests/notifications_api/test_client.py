@@ -121,7 +121,7 @@ def test_a_dry_run(operator: Caller, defaults: Workspace, payments: Service) -> 
     assert [route["route"] for route in taken] == ["High incidents"]
     assert [(it["label"], it["problem"]) for it in taken[0]["destinations"]] == [
         ("#noc", ""),
-        ("noc@example.com", "bounced"),
+        ("noc@example.com", "it failed for good: bounced"),
     ]
     assert body["routes"][0]["why_not"] == "not for severity high"
     assert operator.post("/notifications/routes/dry-run", {"severity": "urgent"}).status == 422

@@ -9,7 +9,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
-from urllib.parse import quote
+from urllib.parse import urlsplit
 
 import pytest
 from django.conf import settings
@@ -78,10 +78,7 @@ def test_workers_look_by_themselves_while_nobody_tells_them() -> None:
 
 def test_what_a_killed_worker_had_in_hand_is_done_by_another_one() -> None:
     drill = due()
-    database = settings.DATABASES["default"]
-    where = f"{database['HOST']}:{database['PORT'] or 5432}"
-    who = quote(str(database["USER"])) + (f":{quote(str(database['PASSWORD']))}" if database["PASSWORD"] else "")
-    url = f"postgresql://{who}@{where}/{connection.settings_dict['NAME']}"
+    url = urlsplit(settings.SERVER_URL)._replace(path=f"/{connection.settings_dict['NAME']}").geturl()
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "AIOPS_TEST_DATABASE_URL": url}
     worker = subprocess.Popen([sys.executable, "-c", CLAIMS], env=environment, stdout=subprocess.PIPE, text=True)
     try:
